@@ -1,0 +1,124 @@
+//! What a kernel touches and costs, derived from its lane IR: one affine analysis behind
+//! the footprint, the split decision, the features of the cost model and the address classes.
+//!
+//! Compiled once per kernel by [`Analysis::new`]; evaluated per call with the call's real uniforms and sizes.
+
+use crate::{
+    ir::Kernel,
+    run::{Grid, GroupRange},
+};
+
+/// What is known of a call when it is planned.
+#[derive(Clone, Copy, Debug)]
+pub struct CallShape<'a> {
+    /// Work-groups.
+    pub grid: Grid,
+    /// Size in bytes of each binding, in the order of [`Kernel::bindings`].
+    pub sizes: &'a [u64],
+    /// Contents of the uniform bindings (empty slices for storage), same order.
+    pub uniforms: &'a [&'a [u8]],
+}
+
+/// A set of byte runs inside a binding: `start + sum(k_i * stride_i) + [0, run)` for `0 <= k_i < count_i`.
+///
+/// Strides are positive, at least two levels are not needed for a plain range: `levels` is empty then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strided {
+    /// First byte.
+    pub start: u64,
+    /// Bytes of each run.
+    pub run: u64,
+    /// (stride in bytes, count), innermost first; runs do not overlap.
+    pub levels: Vec<(u64, u64)>,
+}
+
+/// The bytes of one binding that a range of work-groups touches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BindingFootprint {
+    /// May be read (over-approximation), disjoint and sorted by start.
+    pub reads: Vec<Strided>,
+    /// May be written (over-approximation), atomics included.
+    pub writes: Vec<Strided>,
+    /// Certainly overwritten before any read (under-approximation, by bytes): need not be uploaded.
+    pub certain: Vec<Strided>,
+}
+
+/// The bytes of every binding, in the order of [`Kernel::bindings`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// One per binding.
+    pub bindings: Vec<BindingFootprint>,
+}
+
+/// Whether a call may be cut into chunks of work-groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// Any cut on this axis (0 x, 1 y, 2 z) is right; the outermost possible axis.
+    Axis(u8),
+    /// It must run whole, and why, for the user: "`hist` is updated by atomics", ...
+    Whole(String),
+}
+
+/// Work per invocation on average (guards and loops weighted), and bytes by access class.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Features {
+    /// f32 adds, subtracts, multiplies and FMAs (an FMA counts 1).
+    pub float: f64,
+    /// f64 operations.
+    pub double: f64,
+    /// Divisions and square roots.
+    pub divide: f64,
+    /// exp, log, sin, pow, ...
+    pub transcendental: f64,
+    /// Integer, logical, comparison, conversion and select operations.
+    pub integer: f64,
+    /// Structured branches and loop iterations.
+    pub branch: f64,
+    /// Atomics on storage.
+    pub atomic: f64,
+    /// Barriers.
+    pub barrier: f64,
+    /// Bytes of uniform (same address in all invocations) accesses to storage.
+    pub uniform_bytes: f64,
+    /// Bytes of storage accesses contiguous over neighbouring invocations.
+    pub contiguous_bytes: f64,
+    /// Bytes of storage accesses at a constant stride over neighbouring invocations.
+    pub strided_bytes: f64,
+    /// Bytes of other storage accesses.
+    pub gather_bytes: f64,
+    /// Bytes of work-group memory accesses.
+    pub workgroup_bytes: f64,
+    /// Whether a trip count depends on data: the figures assume a few iterations and the cost is learned.
+    pub data_dependent: bool,
+}
+
+/// The compiled analysis of a kernel.
+#[derive(Debug)]
+pub struct Analysis {}
+
+impl Analysis {
+    /// Analyses a kernel once.
+    pub fn new(kernel: &Kernel) -> Self {
+        let _ = kernel;
+        unimplemented!()
+    }
+
+    /// The bytes that the work-groups of `range` touch.
+    pub fn footprint(&self, call: &CallShape<'_>, range: &GroupRange) -> Footprint {
+        let _ = (call, range);
+        unimplemented!()
+    }
+
+    /// Whether and along which axis the call may be cut: each chunk's writes are disjoint from all other
+    /// chunks' writes and reads, for all boundaries.
+    pub fn split(&self, call: &CallShape<'_>) -> Split {
+        let _ = call;
+        unimplemented!()
+    }
+
+    /// Work per invocation.
+    pub fn features(&self, call: &CallShape<'_>) -> Features {
+        let _ = call;
+        unimplemented!()
+    }
+}

@@ -1,0 +1,1 @@
+//! The vector interpreter over the lane IR.

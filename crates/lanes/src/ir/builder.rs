@@ -1,0 +1,1 @@
+//! Builds a [`Kernel`] region by region: value numbering, constant folding, trivial-phi removal.

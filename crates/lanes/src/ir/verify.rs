@@ -1,0 +1,1 @@
+//! Checks that a [`Kernel`](super::Kernel) is well formed.
