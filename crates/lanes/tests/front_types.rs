@@ -173,3 +173,19 @@ fn matrices_in_memory_keep_their_padding_and_columns() {
     let floats: Vec<f32> = output[..15].iter().map(|w| f32::from_bits(*w)).collect();
     assert_eq!(floats, [1.0, 7.0, 0.0, -1.0, 2.0, 8.0, 5.0, -2.0, 3.0, 9.0, 0.0, -3.0, 5.0, 9.0, 9.0]);
 }
+
+#[test]
+fn components_of_vectors_are_chosen_at_run_time() {
+    let source = "@group(0) @binding(0) var<storage, read_write> a: array<u32>;
+        @compute @workgroup_size(1) fn main() {
+            var v = vec3(1u, 2u, 3u);
+            var m = mat2x2<f32>(1.0, 2.0, 3.0, 4.0);
+            for (var i = 0u; i < 4u; i++) {
+                v[a[i]] += 10u * (i + 1u);
+                m[1][a[i]] = f32(i);
+            }
+            a[4] = v[0]; a[5] = v[1]; a[6] = v[2];
+            a[7] = v[a[1]] + 1000u * u32(m[1].x) + 10000u * u32(m[1].y);
+        }";
+    assert_eq!(run_u32(source, &[2, 0, 7, 2, 0, 0, 0, 0])[4..], [21, 2, 53, 21 + 1000 + 40000]);
+}

@@ -48,6 +48,8 @@ pub(super) struct Pointer {
 pub(super) enum Root {
     /// The SSA variables from this one on.
     Variables(usize),
+    /// The one of `count` SSA variables from `first` on that a computed index selects: a component of a vector.
+    Component { first: usize, count: usize, index: Value },
     /// Memory.
     Memory { base: Base, offset: u32, steps: Vec<Step> },
 }

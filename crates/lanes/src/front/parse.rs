@@ -44,6 +44,10 @@ fn invalid(message: String, span: Option<naga::Span>, source: &str) -> Error {
 
 /// Runs `f` on a thread with a deep stack; a panic inside becomes an error.
 pub(super) fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    // No threads there; the host's stack has to do.
+    if cfg!(target_family = "wasm") {
+        return Ok(f());
+    }
     let internal = |what: &str| Error::new(ErrorKind::InvalidWgsl, format!("the WGSL front end failed: {what}"));
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("wgsl".into()).stack_size(STACK_BYTES);
