@@ -172,6 +172,14 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn is_lost(&self) -> bool {
         false
     }
+
+    /// Builds the device again after a loss.
+    ///
+    /// # Errors
+    /// It is still gone.
+    fn recreate(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A chunk under way.
