@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range};
 
 pub mod cpu;
+#[doc(hidden)]
+pub mod fake;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 

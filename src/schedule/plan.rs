@@ -26,8 +26,10 @@ pub struct Candidate {
     pub refusal: Option<String>,
     /// The whole call's work on it.
     pub work: Work,
-    /// Its calibrated rates.
+    /// Its rates.
     pub rates: Rates,
+    /// Whether the rates were measured; a device out of question is shown with a prediction only then.
+    pub known: bool,
 }
 
 impl Candidate {
@@ -94,8 +96,8 @@ pub fn plan(question: &Question<'_>) -> Result<Plan> {
     let singles: Vec<Cost> = question.candidates.iter().map(Candidate::alone).collect();
     let best_split = best_split(question);
     let mut considered: Vec<(String, Cost)> =
-        question.candidates.iter().zip(&singles).map(|(c, cost)| (c.id.clone(), *cost)).collect();
-    if let Some((_, cost)) = &best_split {
+        question.candidates.iter().zip(&singles).filter(|(c, _)| c.known).map(|(c, cost)| (c.id.clone(), *cost)).collect();
+    if let Some((_, cost)) = best_split.as_ref().filter(|_| question.candidates.iter().all(|c| c.known)) {
         considered.push(("split".into(), *cost));
     }
     let chosen = match question.placement {
@@ -300,7 +302,7 @@ mod tests {
         rates.float = Rate::assumed(1e9 * speed);
         let features = Features { float: 100.0, ..Features::default() };
         let work = Work { features, invocations: 1e6, working_set: 0.0, up_bytes: bytes, down_bytes: bytes };
-        Candidate { id: id.into(), refusal: None, work, rates }
+        Candidate { id: id.into(), refusal: None, work, rates, known: true }
     }
 
     fn ask(candidates: &[Candidate], split: &Split, placement: Placement, strict: bool) -> Result<Plan> {

@@ -48,6 +48,19 @@ pub fn bytes(set: &Strided) -> u64 {
     set.run * set.levels.iter().map(|(_, count)| count).product::<u64>()
 }
 
+/// Calls `f` with each run of a set, in no particular order.
+pub fn for_each_run(set: &Strided, mut f: impl FnMut(Range<u64>)) {
+    let total: u64 = set.levels.iter().map(|(_, count)| count).product();
+    for mut k in 0..total {
+        let mut start = set.start;
+        for (stride, count) in &set.levels {
+            start += k % count * stride;
+            k /= count;
+        }
+        f(start..start + set.run);
+    }
+}
+
 /// The runs of a set, or its hull where the runs are many or the gaps small.
 fn runs(set: &Strided, gap: u64) -> Vec<Range<u64>> {
     const MAX_RUNS: u64 = 4096;
@@ -56,11 +69,9 @@ fn runs(set: &Strided, gap: u64) -> Vec<Range<u64>> {
     if count > MAX_RUNS || widest_gap <= gap {
         return vec![hull(set)];
     }
-    let mut starts = vec![set.start];
-    for (stride, count) in &set.levels {
-        starts = starts.iter().flat_map(|s| (0..*count).map(move |k| s + k * stride)).collect();
-    }
-    starts.into_iter().map(|s| s..s + set.run).collect()
+    let mut runs = Vec::with_capacity(count as usize);
+    for_each_run(set, |run| runs.push(run));
+    runs
 }
 
 /// Widened to 4 bytes, the unit of GPU copies, within the buffer.
