@@ -1,6 +1,7 @@
 //! The one case table on every path: cpu, gpu, clamping gpu, split, auto, and random placements.
 
 mod support;
+mod table;
 
 use evener::{
     backend::fake::{FakeGpu, Script},
@@ -9,7 +10,7 @@ use evener::{
 };
 use evener_lanes::{Grid, GroupRange, analysis::Split};
 use std::sync::Arc;
-use support::{cases::cases, run_case, software_runtime};
+use table::{cases::cases, profile_path, run_case, software_runtime};
 
 /// 1, around a work-group, and a large odd number.
 const SIZES: [usize; 7] = [1, 63, 64, 65, 255, 257, 100_003];
@@ -23,7 +24,7 @@ fn on_all_sizes(rt: &Runtime, placement: Placement) {
 }
 
 fn cpu_runtime() -> Runtime {
-    Runtime::builder().gpu(false).profile(support::profile_path()).build().unwrap()
+    Runtime::builder().gpu(false).profile(profile_path()).build().unwrap()
 }
 
 #[test]
@@ -33,21 +34,21 @@ fn every_kernel_is_right_on_the_cpu() {
 
 #[test]
 fn every_kernel_is_right_on_the_gpu() {
-    if let Some(rt) = software_runtime(false) {
+    if let Some(rt) = software_runtime(None) {
         on_all_sizes(&rt, Placement::Gpu(Some(0)));
     }
 }
 
 #[test]
 fn every_kernel_is_right_where_the_driver_clamps_indices() {
-    if let Some(rt) = software_runtime(true) {
+    if let Some(rt) = software_runtime(Some(support::clamped)) {
         on_all_sizes(&rt, Placement::Gpu(Some(0)));
     }
 }
 
 #[test]
 fn every_kernel_is_right_when_split() {
-    if let Some(rt) = software_runtime(false) {
+    if let Some(rt) = software_runtime(None) {
         for share in [0.37, 0.5] {
             on_all_sizes(&rt, Placement::Split(share));
         }
@@ -56,7 +57,7 @@ fn every_kernel_is_right_when_split() {
 
 #[test]
 fn every_kernel_is_right_where_the_model_chooses() {
-    if let Some(rt) = software_runtime(false) {
+    if let Some(rt) = software_runtime(None) {
         on_all_sizes(&rt, Placement::Auto);
     }
 }
@@ -65,7 +66,7 @@ fn every_kernel_is_right_where_the_model_chooses() {
 fn more_work_groups_than_an_axis_takes() {
     // 65,535 work-groups of 64 are 4,194,240 invocations.
     let n = 4_194_240 + 64 * 3 + 7;
-    let Some(rt) = software_runtime(false) else { return };
+    let Some(rt) = software_runtime(None) else { return };
     let table = cases(n);
     for name in ["unguarded copy", "write only"] {
         let case = table.iter().find(|c| c.name == name).unwrap();
