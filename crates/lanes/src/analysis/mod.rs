@@ -3,6 +3,8 @@
 //!
 //! Compiled once per kernel by [`Analysis::new`]; evaluated per call with the call's real uniforms and sizes.
 
+pub mod uniformity;
+
 use crate::{
     ir::Kernel,
     run::{Grid, GroupRange},
