@@ -219,10 +219,7 @@ impl<'a> Call<'a> {
     fn candidate(&self, number: usize, slot: &Slot, ready: &Ready, moved: (f64, f64)) -> Candidate {
         let info = slot.backend.info();
         let is_cpu = number == 0;
-        let mut refusal = match slot.backend.accepts(self.kernel, &ready.sizes) {
-            Ok(()) => slot.revive().err(),
-            Err(why) => Some(why),
-        };
+        let mut refusal = slot.revive().and_then(|()| slot.backend.accepts(self.kernel, &ready.sizes)).err();
         let in_question = match self.placement {
             Placement::Cpu => is_cpu,
             Placement::Gpu(Some(k)) => number == k + 1,
