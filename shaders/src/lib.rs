@@ -22,7 +22,7 @@ pub const NBODY: &str = include_str!("nbody.wgsl");
 /// Counts of byte values. Bindings: `values`, `bins` (256 counts, added to). Items: the length.
 pub const HISTOGRAM: &str = include_str!("histogram.wgsl");
 
-/// One step of a well-balanced shallow-water scheme with wetting and drying. Bindings: `step` {`width`,
+/// One step of a well-balanced shallow-water scheme with wetting and drying. Bindings: `params` {`width`,
 /// `height`, `dt`, `dt_dx`, `dt_dy`, `gravity`, `dry`, `friction`, `rain`}, `bed`, `depth`, `u`, `v`,
 /// `depth_next`, `u_next`, `v_next` (written), `fastest` (written: one per work-group of 64 by 4 cells).
 /// Items: `[width, height]`.

@@ -9,7 +9,7 @@
 // Cells lie row by row, north to south; u is the velocity to the east, v to the south. The outer
 // ring of cells is no water: its bed is a cliff above everything, which makes a closed wall.
 
-struct Step {
+struct Params {
     width: u32,      // columns, the ring included
     height: u32,     // rows, the ring included
     dt: f32,         // time step, s
@@ -21,7 +21,7 @@ struct Step {
     rain: f32,       // depth added in this step, m
 }
 
-@group(0) @binding(0) var<uniform> step: Step;
+@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> bed: array<f32>;   // m
 @group(0) @binding(2) var<storage, read> depth: array<f32>; // m
 @group(0) @binding(3) var<storage, read> u: array<f32>;     // m/s
@@ -59,15 +59,15 @@ fn face(left: Side, right: Side) -> Flux {
     let ul = left.normal;
     let ur = right.normal;
 
-    let cl = sqrt(step.gravity * hl);
-    let cr = sqrt(step.gravity * hr);
+    let cl = sqrt(params.gravity * hl);
+    let cr = sqrt(params.gravity * hr);
     let slow = min(min(ul - cl, ur - cr), 0.0);
     let fast = max(max(ul + cl, ur + cr), 0.0);
 
     let ql = hl * ul;
     let qr = hr * ur;
-    let pl = 0.5 * step.gravity * hl * hl;
-    let pr = 0.5 * step.gravity * hr * hr;
+    let pl = 0.5 * params.gravity * hl * hl;
+    let pr = 0.5 * params.gravity * hr * hr;
     let ml = ql * ul + pl;
     let mr = qr * ur + pr;
     let tl = ql * left.transverse;
@@ -105,34 +105,34 @@ fn shallow_water(
     let col = id.x;
     let row = id.y;
     // No early return: every invocation must reach the barrier.
-    if col < step.width && row < step.height {
-        let i = row * step.width + col;
+    if col < params.width && row < params.height {
+        let i = row * params.width + col;
         var h = depth[i];
         var un = u[i];
         var vn = v[i];
-        if col > 0u && col + 1u < step.width && row > 0u && row + 1u < step.height {
+        if col > 0u && col + 1u < params.width && row > 0u && row + 1u < params.height {
             let here_x = Side(bed[i], h, un, vn);
             let here_y = Side(bed[i], h, vn, un);
             let west = face(along_row(i - 1u), here_x);
             let east = face(here_x, along_row(i + 1u));
-            let north = face(along_column(i - step.width), here_y);
-            let south = face(here_y, along_column(i + step.width));
+            let north = face(along_column(i - params.width), here_y);
+            let south = face(here_y, along_column(i + params.width));
 
-            let qx = h * un - step.dt_dx * (east.push_left - west.push_right)
-                - step.dt_dy * (south.transverse - north.transverse);
-            let qy = h * vn - step.dt_dy * (south.push_left - north.push_right)
-                - step.dt_dx * (east.transverse - west.transverse);
-            let flow = step.dt_dx * (east.mass - west.mass) + step.dt_dy * (south.mass - north.mass);
-            h = max(h - flow, 0.0) + step.rain;
+            let qx = h * un - params.dt_dx * (east.push_left - west.push_right)
+                - params.dt_dy * (south.transverse - north.transverse);
+            let qy = h * vn - params.dt_dy * (south.push_left - north.push_right)
+                - params.dt_dx * (east.transverse - west.transverse);
+            let flow = params.dt_dx * (east.mass - west.mass) + params.dt_dy * (south.mass - north.mass);
+            h = max(h - flow, 0.0) + params.rain;
 
             un = 0.0;
             vn = 0.0;
-            if h > step.dry {
+            if h > params.dry {
                 un = qx / h;
                 vn = qy / h;
                 let speed = sqrt(un * un + vn * vn);
-                // Manning: du/dt = -g n^2 |u| u / h^(4/3), with u at the end of the step.
-                let drag = 1.0 / (1.0 + step.dt * step.friction * speed * pow(h, -4.0 / 3.0));
+                // Manning: du/dt = -g n^2 |u| u / h^(4/3), with u at the end of the params.
+                let drag = 1.0 / (1.0 + params.dt * params.friction * speed * pow(h, -4.0 / 3.0));
                 un *= drag;
                 vn *= drag;
             }
@@ -141,7 +141,7 @@ fn shallow_water(
         u_next[i] = un;
         v_next[i] = vn;
         // Bits of floats that are not negative sort as the floats do.
-        let wave = max(abs(un), abs(vn)) + sqrt(step.gravity * h);
+        let wave = max(abs(un), abs(vn)) + sqrt(params.gravity * h);
         atomicMax(&peak, bitcast<u32>(wave));
     }
     workgroupBarrier();
