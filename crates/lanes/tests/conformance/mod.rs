@@ -194,7 +194,11 @@ fn accepts(ok: &Json, bits: u32, ty: &str) -> bool {
         return number(low) <= x && x <= number(high);
     }
     let v = &ok["v"];
-    if is_float { f64::from(f32::from_bits(bits)) == number(v) } else { bits == as_word(v) || v.as_bool() == Some(bits != 0) }
+    if is_float {
+        f64::from(f32::from_bits(bits)) == number(v)
+    } else {
+        bits == as_word(v) || v.as_bool() == Some(bits != 0)
+    }
 }
 
 fn number(json: &Json) -> f64 {
