@@ -3,7 +3,7 @@
 use super::{Buffer, Grid, GroupRange};
 use crate::{
     error::{Error, ErrorKind},
-    ir::{AtomicOp, Base, Binding, Inst, Kernel, Place, Region},
+    ir::{AtomicOp, Base, Binding, Inst, Kernel, Place, Region, verify::verify},
 };
 
 /// A buffer as the interpreter sees it.
@@ -30,8 +30,11 @@ pub(crate) struct Use {
 /// Refuses what no batch can run.
 ///
 /// # Errors
-/// `TooLarge`: a work-group of no or of too many invocations.
+/// `TooLarge`: a work-group of no or of too many invocations. `Unsupported`: a kernel that is not well formed.
 pub(crate) fn kernel(kernel: &Kernel) -> Result<(), Error> {
+    verify(kernel).map_err(|why| {
+        Error::new(ErrorKind::Unsupported, format!("kernel `{}` is not well formed: {why}", kernel.name))
+    })?;
     let n = kernel.workgroup_size.iter().try_fold(1u32, |n, s| n.checked_mul(*s));
     match n {
         Some(1..=MAX_GROUP) => Ok(()),
