@@ -113,6 +113,11 @@ fn range_over(form: &Form, ranges: &Ranges) -> Option<(i128, i128)> {
     })
 }
 
+/// The footprint of a uniform binding: all of it, if it is used.
+pub(super) fn of_uniform(bytes: u64) -> BindingFootprint {
+    BindingFootprint { reads: read_set(vec![Runs::range(0, bytes.into())]), ..BindingFootprint::default() }
+}
+
 /// The footprint of one binding: `whole` are the sites of the whole call, `chunk` those of the range.
 pub(super) fn of_binding(
     kernel: &Kernel,
