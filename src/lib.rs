@@ -1,1 +1,7 @@
-//! evener.
+//! evener runs data-parallel WGSL kernels on the CPU, the GPU, or both at once, chosen per call by a cost model.
+
+pub mod backend;
+pub mod error;
+pub mod kernel;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,1 @@
+//! The host's cores: lane programs on a rayon pool.

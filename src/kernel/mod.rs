@@ -1,0 +1,68 @@
+//! A kernel: one compute entry point of a WGSL module, parsed, checked and analysed once.
+//!
+//! [`wgsl`] joins and parses sources, [`reflect`] says what the entry point binds, [`layout`] checks host
+//! types against WGSL types, [`rewrite`] makes the module that GPUs run.
+
+use crate::error::Result;
+use evener_lanes::{Analysis, Module, Program};
+use reflect::Reflection;
+use rewrite::GpuModule;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+pub mod layout;
+pub mod reflect;
+pub mod rewrite;
+pub mod wgsl;
+
+/// A kernel with its overrides resolved, ready for every back end.
+#[derive(Debug)]
+pub struct Compiled {
+    /// Identity for caches of pipelines and learned costs within this process.
+    pub id: u64,
+    /// The module, overrides resolved.
+    pub module: Module,
+    /// What the entry point binds.
+    pub reflection: Reflection,
+    /// The CPU program; its `kernel().bindings` fixes the order of arguments everywhere.
+    pub program: Program,
+    /// Footprint, splittability, features.
+    pub analysis: Analysis,
+    gpu: OnceLock<Result<GpuModule, String>>,
+}
+
+impl Compiled {
+    /// Parses, checks, lowers and analyses.
+    ///
+    /// `entry` may be left out when the module has one compute entry point.
+    ///
+    /// # Errors
+    /// Invalid WGSL (with line and caret), unknown entry or override, unsupported features.
+    pub fn new(sources: &[&str], entry: Option<&str>, overrides: &BTreeMap<String, f64>) -> Result<Arc<Self>> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let module = wgsl::parse(sources)?;
+        let entry = wgsl::find_entry(&module, entry)?;
+        let module = module.specialize(overrides)?;
+        let lane = module.lower(&entry)?;
+        let reflection = Reflection::new(&module, &entry, &lane)?;
+        let analysis = Analysis::new(&lane);
+        let program = Program::new(lane)?;
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Compiled { id, module, reflection, program, analysis, gpu: OnceLock::new() }))
+    }
+
+    /// The module that GPUs run, rewritten and validated at first use. The error is a reason for the user.
+    pub fn gpu(&self) -> Result<&GpuModule, &str> {
+        self.gpu.get_or_init(|| rewrite::rewrite(self)).as_ref().map_err(String::as_str)
+    }
+
+    /// The lane kernel's bindings: the order of arguments.
+    pub fn bindings(&self) -> &[evener_lanes::ir::Binding] {
+        &self.program.kernel().bindings
+    }
+}
