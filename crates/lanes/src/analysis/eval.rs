@@ -136,20 +136,15 @@ impl<'a> Eval<'a> {
             counts.branch += outer;
         }
         let mut merged: Vec<[Option<Merge>; 2]> = phis.iter().map(|_| [None, None]).collect();
-        let (mut taken, mut dead) = (0.0, [false; 2]);
+        let taken = self.fraction_of(cond);
+        let mut dead = [false; 2];
         for (side, region) in [then, other].into_iter().enumerate() {
             let mark = self.domain.mark();
-            self.domain.fraction = 1.0;
             let captured = self.assume(cond, side == 0);
-            taken = match side {
-                0 if captured => self.domain.fraction,
-                0 => 0.5 * self.domain.fraction,
-                _ => 1.0 - taken,
-            };
             self.domain.exact &= captured;
             dead[side] = self.domain.empty;
             if !dead[side] {
-                self.weight = outer * taken.clamp(0.0, 1.0);
+                self.weight = outer * if side == 0 { taken } else { 1.0 - taken };
                 self.region(region);
                 for (phi, sides) in phis.iter().zip(&mut merged) {
                     sides[side] = self.side(if side == 0 { phi.then } else { phi.other });
@@ -164,6 +159,29 @@ impl<'a> Eval<'a> {
                 self.values[phi.dst.index()] = self.merge(ty, sides, dead);
             }
         }
+    }
+
+    /// The share of invocations for which a condition holds, one half where the data decide.
+    fn fraction_of(&mut self, cond: Value) -> f64 {
+        if self.counts.is_none() {
+            return 1.0;
+        }
+        let mut share = [0.0; 2];
+        let mut captured = [false; 2];
+        for side in 0..2 {
+            let mark = self.domain.mark();
+            self.domain.fraction = 1.0;
+            captured[side] = self.assume(cond, side == 0);
+            share[side] = if self.domain.empty { 0.0 } else { self.domain.fraction };
+            captured[side] |= self.domain.empty;
+            self.domain.undo(mark);
+        }
+        match captured {
+            [true, _] => share[0],
+            [_, true] => 1.0 - share[1],
+            _ => 0.5,
+        }
+        .clamp(0.0, 1.0)
     }
 
     /// A value with its range where it is merged from.
@@ -312,8 +330,8 @@ impl<'a> Eval<'a> {
         self.sites.push(site);
     }
 
-    /// Splits a global id whose local part a guard has narrowed (`lid.x == 0`): the box over both
-    /// parts is the tighter one.
+    /// Splits a global id whose local part a guard has narrowed (`lid.x == 0`), as the box over both parts is
+    /// the tighter one, or whose parts also stand alone, as a box over all three has impossible corners.
     fn spread(&self, mut form: Form) -> Form {
         for a in 0..3u32 {
             let k = form.coef(GLOBAL + a);
@@ -321,7 +339,8 @@ impl<'a> Eval<'a> {
             let local = self.domain.symbol(LOCAL + a);
             let whole = local.lo == 0 && local.hi == size - 1;
             let one_group = self.domain.symbol(GROUP + a).lo == self.domain.symbol(GROUP + a).hi;
-            if k != 0 && !whole && !one_group {
+            let mixed = form.has(GROUP + a) || form.has(LOCAL + a);
+            if k != 0 && (mixed || !whole && !one_group) {
                 let parts = Form { c: 0, terms: vec![(GROUP + a, size), (LOCAL + a, 1)] };
                 form = form.add_scaled(&Form::symbol(GLOBAL + a), -k).add_scaled(&parts, k);
             }

@@ -42,10 +42,6 @@ impl Runs {
         Runs::range(self.start, self.end())
     }
 
-    pub fn bytes(&self) -> i128 {
-        self.levels.iter().fold(self.run, |b, l| b * l.1)
-    }
-
     /// Joins levels that leave no gap.
     fn normalise(mut self) -> Runs {
         self.levels.retain(|l| l.1 > 1);
@@ -168,8 +164,9 @@ pub(super) fn join(mut pieces: Vec<Runs>) -> Vec<Runs> {
     pieces
 }
 
-/// The union of two pieces of one shape, if it is a piece. `a.start <= b.start`.
+/// The union of two pieces of one shape, if it is a piece.
 fn join_two(a: &Runs, b: &Runs) -> Option<Runs> {
+    let (a, b) = if a.start <= b.start { (a, b) } else { (b, a) };
     if a.levels != b.levels {
         return None;
     }
