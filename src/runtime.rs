@@ -208,7 +208,8 @@ pub struct Builder {
     pool: Option<Arc<rayon::ThreadPool>>,
     gpu: bool,
     software_gpu: bool,
-    clamp: bool,
+    #[cfg(feature = "gpu")]
+    spirv: Option<crate::backend::gpu::SpirvWriter>,
     placement: Placement,
     strict: bool,
     profile: Option<Option<PathBuf>>,
@@ -222,7 +223,8 @@ impl Default for Builder {
             pool: None,
             gpu: true,
             software_gpu: std::env::var_os("EVENER_SOFTWARE_GPU").is_some_and(|v| v == "1"),
-            clamp: false,
+            #[cfg(feature = "gpu")]
+            spirv: None,
             placement: Placement::Auto,
             strict: false,
             profile: None,
@@ -257,10 +259,11 @@ impl Builder {
         self
     }
 
-    /// For tests: GPU shaders whose out-of-bounds accesses clamp to the last element, as on devices without robust access.
+    /// For tests: writes the shaders instead of wgpu, for instance with clamped indices as on devices without robust access.
+    #[cfg(feature = "gpu")]
     #[doc(hidden)]
-    pub fn clamping_bounds(mut self, clamp: bool) -> Self {
-        self.clamp = clamp;
+    pub fn spirv_writer(mut self, writer: Option<crate::backend::gpu::SpirvWriter>) -> Self {
+        self.spirv = writer;
         self
     }
 
@@ -316,10 +319,10 @@ impl Builder {
 #[cfg(feature = "gpu")]
 fn find_gpus(builder: &Builder, slots: &mut Vec<Slot>, left_out: &mut Vec<String>) {
     use crate::backend::gpu;
-    let _ = builder.clamp;
-    let found = gpu::devices(gpu::Options { software: builder.software_gpu, ..Default::default() });
+    let found = gpu::devices(gpu::Options { software: builder.software_gpu, spirv: builder.spirv });
     slots.extend(found.devices.into_iter().map(|d| Slot::new(d)));
     left_out.extend(found.left_out.iter().map(ToString::to_string));
+    left_out.extend(found.reason.filter(|_| slots.len() == 1 && left_out.is_empty()));
 }
 
 #[cfg(not(feature = "gpu"))]

@@ -133,13 +133,11 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Whether and along which axis the call may be cut.
-    ///
-    /// # Errors
-    /// As [`Call::run`] for the arguments and sizes.
-    pub fn split(mut self) -> Result<Split> {
+    /// For tests: the call's grid, and whether and along which axis it may be cut.
+    #[doc(hidden)]
+    pub fn cut_axis(&self) -> Result<(Grid, Split)> {
         let ready = self.prepare()?;
-        Ok(ready.split)
+        Ok((ready.grid, ready.split))
     }
 
     /// Runs the call and waits for it.
@@ -149,6 +147,9 @@ impl<'a> Call<'a> {
     /// of the input nothing was written; after a fault of the kernel the written arguments hold partial results.
     pub fn run(mut self) -> Result<Report> {
         let start = Instant::now();
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
         let ready = self.prepare()?;
         let candidates = self.candidates(&ready);
         let decided = self.decide(&ready, &candidates)?;
@@ -178,10 +179,7 @@ impl<'a> Call<'a> {
     }
 
     /// Checks everything that depends on the caller's input.
-    fn prepare(&mut self) -> Result<Ready> {
-        if let Some(error) = self.error.take() {
-            return Err(error);
-        }
+    fn prepare(&self) -> Result<Ready> {
         let grid = self.size.grid(self.kernel)?;
         let (arguments, uniforms) = self.arguments.resolve(self.kernel)?;
         let mut ready = Ready {
@@ -221,10 +219,7 @@ impl<'a> Call<'a> {
     fn candidate(&self, number: usize, slot: &Slot, ready: &Ready, moved: (f64, f64)) -> Candidate {
         let info = slot.backend.info();
         let is_cpu = number == 0;
-        let mut refusal = match slot.backend.accepts(self.kernel, &ready.sizes) {
-            Ok(()) => slot.revive().err(),
-            Err(why) => Some(why),
-        };
+        let mut refusal = slot.revive().and_then(|()| slot.backend.accepts(self.kernel, &ready.sizes)).err();
         let in_question = match self.placement {
             Placement::Cpu => is_cpu,
             Placement::Gpu(Some(k)) => number == k + 1,
