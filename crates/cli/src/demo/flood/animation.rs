@@ -7,9 +7,10 @@ use color_quant::NeuQuant;
 use gif::{DisposalMethod, Encoder, Frame, Repeat};
 use std::{fs::File, io::BufWriter, path::Path};
 
-/// Colours of the palette; one more index means "as before".
-const COLOURS: usize = 255;
-const UNCHANGED: u8 = COLOURS as u8;
+/// Colours found in the samples. Two more indices: the colour that must not be lost, and "as before".
+const COLOURS: usize = 254;
+const PINNED: u8 = COLOURS as u8;
+const UNCHANGED: u8 = PINNED + 1;
 
 /// A GIF that is being written.
 pub struct Animation {
@@ -20,14 +21,15 @@ pub struct Animation {
 }
 
 impl Animation {
-    /// A file for frames of the size of `samples`, whose colours make the palette.
+    /// A file for frames of the size of `samples`, whose colours make the palette; `pinned` is kept as it is,
+    /// however rare it is.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn create(path: &Path, samples: &[Canvas]) -> Result<Self> {
+    pub fn create(path: &Path, samples: &[Canvas], pinned: Rgb) -> Result<Self> {
         let name = || format!("cannot write {}", path.display());
         let size = [samples[0].width, samples[0].height].map(|n| n as u16);
-        let palette = Palette::new(samples);
+        let palette = Palette::new(samples, pinned);
         let file = BufWriter::new(File::create(path).with_context(name)?);
         let mut encoder = Encoder::new(file, size[0], size[1], &palette.table).with_context(name)?;
         encoder.set_repeat(Repeat::Infinite).with_context(name)?;
@@ -72,6 +74,7 @@ impl Animation {
 /// The colours of all frames.
 struct Palette {
     network: NeuQuant,
+    pinned: Rgb,
     /// Red, green, blue of each index; the last is unused.
     table: Vec<u8>,
     /// Index by the top six bits of each channel, plus one; 0 is not looked up yet.
@@ -79,16 +82,20 @@ struct Palette {
 }
 
 impl Palette {
-    fn new(samples: &[Canvas]) -> Self {
+    fn new(samples: &[Canvas], pinned: Rgb) -> Self {
         let rgba = |p: &Rgb| [p[0], p[1], p[2], 255];
         let pixels: Vec<u8> = samples.iter().flat_map(|canvas| canvas.pixels.iter().step_by(3)).flat_map(rgba).collect();
         let network = NeuQuant::new(10, COLOURS, &pixels);
         let mut table = network.color_map_rgb();
-        table.resize(3 * (COLOURS + 1), 0);
-        Palette { network, table, known: vec![0; 1 << 18] }
+        table.extend(pinned);
+        table.resize(3 * 256, 0);
+        Palette { network, pinned, table, known: vec![0; 1 << 18] }
     }
 
     fn nearest(&mut self, pixel: Rgb) -> u8 {
+        if pixel == self.pinned {
+            return PINNED;
+        }
         let [r, g, b] = pixel.map(|c| usize::from(c >> 2));
         let known = &mut self.known[r << 12 | g << 6 | b];
         if *known == 0 {

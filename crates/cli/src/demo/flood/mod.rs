@@ -20,7 +20,7 @@ mod terrain;
 use animation::Animation;
 use compare::{Comparison, compare};
 use owners::Owners;
-use picture::{Frame, Relief};
+use picture::{DAM_RED, Frame, Relief};
 use scenario::{DAM, DURATION, PLACE, RAIN, Scenario};
 
 /// Frames of the animation after the first.
@@ -166,7 +166,7 @@ fn write_pictures(context: &Context, scenario: &Scenario, run: &Run, progress: &
     let small = Relief::new(&scenario.terrain, 604);
     let draw = |k: usize| frame(&small, scenario, run, k, 1);
     let samples = [0, FRAMES / 3, FRAMES].map(draw);
-    let mut animation = Animation::create(&files[1], &samples)?;
+    let mut animation = Animation::create(&files[1], &samples, DAM_RED)?;
     for k in 0..=FRAMES {
         // The first and the last picture stay for a while.
         animation.add(&draw(k), if k == 0 || k == FRAMES { 150 } else { 12 })?;

@@ -29,7 +29,8 @@ const WATER: [(f32, [f32; 3]); 5] = [
 pub const PAPER: Rgb = [250, 249, 246];
 /// Text.
 pub const INK: Rgb = [42, 46, 52];
-const DAM: Rgb = [196, 32, 36];
+/// The dam's line.
+pub const DAM_RED: Rgb = [196, 32, 36];
 
 /// The shaded ground at the resolution of a picture, computed once for all frames.
 pub struct Relief<'a> {
@@ -147,7 +148,7 @@ impl Frame {
     pub fn draw(&self, relief: &Relief, depth: &[f32]) -> Canvas {
         let scale = self.scale;
         let mut map = relief.draw(depth);
-        map.line(relief.pixel(self.dam[0]), relief.pixel(self.dam[1]), scale + 1, DAM);
+        map.line(relief.pixel(self.dam[0]), relief.pixel(self.dam[1]), scale + 1, DAM_RED);
         let mut page = Canvas::new(map.width, map.height + 34 * scale, PAPER);
         page.pixels[..map.pixels.len()].copy_from_slice(&map.pixels);
         let top = map.height + 7 * scale;
