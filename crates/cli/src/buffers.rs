@@ -3,9 +3,16 @@
 use crate::{
     args::BufferArgs,
     failure::bad_input,
-    npy::{self, Array},
+    npy::{self, Array, Dtype},
 };
 use anyhow::{Context, Result};
+use evener::{
+    kernel::{
+        layout::{FileScalar, Scalar, WgslType, check_bytes},
+        reflect::Parameter,
+    },
+    prelude::{Kernel, ScalarKind},
+};
 use std::{
     collections::HashSet,
     fs::{self, File, OpenOptions},
@@ -22,6 +29,101 @@ pub struct Buffer {
     pub array: Array,
     /// Where the data goes after the run; `None` for a buffer that is only read.
     pub to: Option<PathBuf>,
+}
+
+impl Buffer {
+    /// The scalar that the call is told the bytes consist of, after a check of type and shape against the
+    /// binding of this name. A name that the kernel does not have is left to the call, which suggests one.
+    ///
+    /// # Errors
+    /// Both layouts, and what would be right.
+    pub fn kind(&self, kernel: &Kernel) -> Result<ScalarKind> {
+        let parameter = kernel.reflection().parameters.iter().find(|p| p.binding.name == self.name);
+        let Some(parameter) = parameter else {
+            return Ok(self.array.dtype.scalar().and_then(scalar).map_or(ScalarKind::U32, kind));
+        };
+        match file_scalar(&self.array.dtype) {
+            Some((file, inner)) if !is_mixed(parameter) => {
+                let shape: Option<Vec<usize>> = self.array.shape.iter().map(|n| usize::try_from(*n).ok()).collect();
+                let mut shape = shape.ok_or_else(|| bad_input(format!("`{}`: its shape is too large", self.name)))?;
+                shape.extend(inner);
+                check_bytes(parameter, file, &shape)?;
+            }
+            // Bytes of whatever type, for a buffer of structs.
+            _ if is_mixed(parameter) => {
+                let words = self.array.bytes.len() / 4;
+                if !self.array.bytes.len().is_multiple_of(4) {
+                    let (name, bytes) = (&self.name, self.array.bytes.len());
+                    return Err(bad_input(format!("`{name}`: {bytes} bytes are no whole number of structs")));
+                }
+                check_bytes(parameter, FileScalar::Scalar(Scalar::U32), &[words])?;
+            }
+            _ => {
+                let (name, ty, dtype) = (&self.name, &parameter.ty, &self.array.dtype);
+                let right = leaf(parameter).scalar().map_or("u32", Scalar::name);
+                return Err(bad_input(format!("`{name}` is {ty} in WGSL and the file has {dtype}: save it as {right}")));
+            }
+        }
+        Ok(raw_kind(parameter))
+    }
+}
+
+/// The element type of a file as the library checks it, with a last axis where one element is several.
+fn file_scalar(dtype: &Dtype) -> Option<(FileScalar, Option<usize>)> {
+    let one = dtype.scalar()?;
+    if dtype.is_record() {
+        return None;
+    }
+    let parts = dtype.bytes() / one.bytes();
+    match (scalar(one)?, parts) {
+        (Scalar::F32, 2) => Some((FileScalar::C64, None)),
+        (s, 1) => Some((FileScalar::Scalar(s), None)),
+        (s, n) => Some((FileScalar::Scalar(s), Some(n as usize))),
+    }
+}
+
+fn scalar(s: npy::Scalar) -> Option<Scalar> {
+    Some(match s {
+        npy::Scalar::F16 => Scalar::F16,
+        npy::Scalar::F32 => Scalar::F32,
+        npy::Scalar::F64 => Scalar::F64,
+        npy::Scalar::I32 => Scalar::I32,
+        npy::Scalar::U32 => Scalar::U32,
+        npy::Scalar::I64 => Scalar::I64,
+        npy::Scalar::U64 => Scalar::U64,
+        _ => return None,
+    })
+}
+
+fn kind(s: Scalar) -> ScalarKind {
+    match s {
+        Scalar::F16 => ScalarKind::F16,
+        Scalar::F32 => ScalarKind::F32,
+        Scalar::F64 => ScalarKind::F64,
+        Scalar::I32 => ScalarKind::I32,
+        Scalar::U32 => ScalarKind::U32,
+        Scalar::I64 => ScalarKind::I64,
+        Scalar::U64 => ScalarKind::U64,
+    }
+}
+
+/// What the binding's elements are, arrays taken off.
+fn leaf(parameter: &Parameter) -> &WgslType {
+    let mut ty = parameter.ty.runtime_array().map_or(&parameter.ty, |(_, element, _)| element);
+    while let WgslType::Array { element, .. } = ty {
+        ty = element;
+    }
+    ty
+}
+
+/// Whether the binding holds structs: those take any element type whose bytes fit.
+fn is_mixed(parameter: &Parameter) -> bool {
+    matches!(parameter.ty, WgslType::Struct { .. }) || matches!(leaf(parameter), WgslType::Struct { .. })
+}
+
+/// The scalar kind that bytes must be of to be bound as they are.
+pub fn raw_kind(parameter: &Parameter) -> ScalarKind {
+    if is_mixed(parameter) { ScalarKind::U32 } else { leaf(parameter).scalar().map_or(ScalarKind::U32, kind) }
 }
 
 /// Reads or creates every buffer.

@@ -10,7 +10,7 @@ use crate::{
     trace,
 };
 use anyhow::Result;
-use evener::{Call, Kernel, Report};
+use evener::prelude::{Call, Kernel, Report};
 use serde::Serialize;
 use std::path::PathBuf;
 

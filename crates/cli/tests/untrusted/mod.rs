@@ -7,6 +7,7 @@ use evener_lanes::{
     analysis::CallShape,
     ir::{Kernel, Space},
 };
+use evener::cost::profile::Profile;
 use std::collections::BTreeMap;
 
 /// Largest buffer made for a kernel, in bytes.
@@ -39,8 +40,8 @@ pub fn npy_file(bytes: &[u8]) {
 /// A machine profile.
 pub fn profile(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok(profile) = evener::Profile::parse(text) {
-        assert_eq!(evener::Profile::parse(&profile.to_text()).as_ref(), Ok(&profile));
+    if let Ok(profile) = Profile::parse(text) {
+        assert_eq!(Profile::parse(&profile.to_text()).as_ref(), Ok(&profile));
     }
 }
 

@@ -6,14 +6,12 @@
 use super::runtime;
 use crate::{
     args::PlaceArgs,
+    buffers::raw_kind,
     failure::{BadInput, bad_input},
     output::{self, Progress},
 };
 use anyhow::Result;
-use evener::{
-    Runtime,
-    kernel::{Kernel, KernelOptions},
-};
+use evener::prelude::{Kernel, KernelOptions, Runtime, ScalarKind};
 use serde::Serialize;
 use std::{
     collections::HashMap,
@@ -193,7 +191,7 @@ fn dispatch(
 ) -> Result<(), Fault> {
     let source = program.wgsl.get(d.wgsl).ok_or_else(|| malformed("a source that is not there"))?;
     let options = KernelOptions { entry: d.entry.clone(), overrides: d.constants.clone() };
-    let kernel = runtime.kernel_with(source, &options)?;
+    let kernel = runtime.kernel_with(source.as_str(), &options)?;
     let groups = match (&d.workgroups, &d.indirect) {
         (Some(groups), _) => *groups,
         (None, Some(at)) => {
@@ -216,13 +214,13 @@ fn call(
     groups: [u32; 3],
     buffers: &mut [Vec<u8>],
 ) -> Result<(), Fault> {
-    let mut bound: Vec<(&data::Binding, bool, super::super::buffers::Kind, Vec<u8>)> = Vec::new();
+    let mut bound: Vec<(&data::Binding, bool, ScalarKind, Vec<u8>)> = Vec::new();
     for parameter in &kernel.reflection().parameters {
         let p = &parameter.binding;
         let binding = d.bindings.iter().find(|b| b.group == p.group && b.binding == p.binding);
         let binding = binding.ok_or_else(|| malformed("a binding that the dispatch does not set"))?;
         let bytes = slice(buffers, binding.buffer, binding.offset, binding.size)?.to_vec();
-        bound.push((binding, p.access.write || p.access.atomic, super::super::buffers::raw_kind(parameter), bytes));
+        bound.push((binding, p.access.write || p.access.atomic, raw_kind(parameter), bytes));
     }
     let mut call = kernel.call().groups(groups).on(args.place.on);
     for (binding, written, kind, bytes) in &mut bound {
