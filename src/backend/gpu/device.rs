@@ -147,10 +147,10 @@ impl Backend for GpuDevice {
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
         let module = chunk.kernel.gpu().map_err(|reason| Error::new(ErrorKind::Unsupported, reason))?;
         let lengths: Vec<u64> = chunk.arguments.iter().map(|a| a.len).collect();
-        let dispatch = module.dispatch(chunk.grid, &chunk.range, &lengths, self.info.limits.groups_per_axis);
+        let dispatch = module.dispatch(chunk.grid, &chunk.range, &lengths, self.info.limits.groups_per_axis)?;
         self.start_job(&Job {
             kernel: chunk.kernel.id,
-            module,
+            shader: module.into(),
             bindings: chunk.kernel.bindings(),
             dispatch,
             arguments: chunk.arguments,
