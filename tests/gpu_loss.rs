@@ -1,5 +1,6 @@
 //! A lost device is a value, the host keeps its bytes, and the device comes back.
 #![cfg(feature = "gpu")]
+#![allow(clippy::single_range_in_vec_init, reason = "transfers are lists of ranges")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! What a device cannot do is an error that says so.
 #![cfg(feature = "gpu")]
+#![allow(clippy::single_range_in_vec_init, reason = "transfers are lists of ranges")]
 
 mod support;
 
@@ -70,4 +71,24 @@ fn a_module_that_the_driver_refuses_is_an_error_each_time() {
         assert!(error.to_string().contains("2048"), "{error}");
     }
     check_saxpy(&gpu, 1000);
+}
+
+#[test]
+#[cfg(feature = "interop-wgpu")]
+fn a_device_of_ones_own_runs_chunks_and_is_not_recreated() {
+    use evener::backend::gpu::{GpuDevice, wgpu};
+    if software_gpu().is_none() {
+        return;
+    }
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let adapter = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::VULKAN)).remove(0);
+    let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).expect("a device");
+    let own = GpuDevice::from_wgpu(device, queue, "gpu:own").expect("a thread");
+    check_saxpy(&own, 1003);
+    own.inject_loss();
+    let mut buffers = vec![vec![0; 4], vec![0; 4], vec![0; 4]];
+    let transfers = [whole(4, false), whole(4, true), Transfer::default()];
+    let error = Case::saxpy().run(&own, &mut buffers, &transfers, [1, 1, 1], &[1, 1]).expect_err("destroyed");
+    assert_eq!(error.kind(), ErrorKind::DeviceLost);
+    assert_eq!(own.recreate().expect_err("only the owner can").kind(), ErrorKind::DeviceLost);
 }

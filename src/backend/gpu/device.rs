@@ -70,7 +70,10 @@ impl GpuDevice {
             return Ok(());
         }
         let adapter = self.adapter.as_ref().ok_or_else(no_adapter)?;
-        *live = Some(Live::create(adapter, self.options, &self.info.id)?);
+        let lost = live.replace(Live::create(adapter, self.options, &self.info.id)?);
+        // Dropping the old device may wait for its driver: not under the lock.
+        drop(live);
+        drop(lost);
         Ok(())
     }
 

@@ -34,6 +34,8 @@ pub use adapter::{Found, LeftOut, devices};
 pub use device::GpuDevice;
 #[doc(hidden)]
 pub use run::{Job, Shader};
+#[cfg(feature = "interop-wgpu")]
+pub use wgpu;
 
 /// Writes a validated module's entry point as SPIR-V, or says why not.
 #[doc(hidden)]

@@ -149,7 +149,7 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
         Ok((GpuRun { live, arguments, transfers, parts, ticket, submitted, up_bytes, upload_ns }, index))
     })?;
     // Only a submission that was accepted is waited for.
-    live.waiter.watch(index, run.ticket.clone(), &live.faults);
+    live.waiter.watch(index, run.ticket.clone());
     Ok(run)
 }
 

@@ -132,7 +132,7 @@ impl<'a> Filling<'a> {
             ticket.map(&self.lease.buffer, wgpu::MapMode::Write, PIECE_BYTES);
             Ok(index)
         })?;
-        live.waiter.watch(index, ticket.clone(), &live.faults);
+        live.waiter.watch(index, ticket.clone());
         Ok((self.lease, ticket))
     }
 }

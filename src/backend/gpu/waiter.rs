@@ -112,6 +112,7 @@ struct Order {
 /// Handle of the waiter thread; dropping it ends the thread once what was submitted is done.
 #[derive(Debug)]
 pub(super) struct Waiter {
+    faults: Arc<Faults>,
     orders: Option<Sender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -123,19 +124,20 @@ impl Waiter {
     /// The system gives no thread.
     pub(super) fn start(device: wgpu::Device, faults: Arc<Faults>, name: &str) -> Result<Self> {
         let (orders, inbox) = channel();
+        let for_thread = faults.clone();
         let thread = std::thread::Builder::new()
             .name(format!("evener {name}"))
-            .spawn(move || serve(&device, &faults, &inbox))
+            .spawn(move || serve(&device, &for_thread, &inbox))
             .map_err(|e| Error::new(ErrorKind::Device, "the system gives no thread for a GPU").with_source(e))?;
-        Ok(Waiter { orders: Some(orders), thread: Some(thread) })
+        Ok(Waiter { faults, orders: Some(orders), thread: Some(thread) })
     }
 
     /// Hands a submission with its ticket to the thread.
-    pub(super) fn watch(&self, index: wgpu::SubmissionIndex, ticket: Arc<Ticket>, faults: &Faults) {
+    pub(super) fn watch(&self, index: wgpu::SubmissionIndex, ticket: Arc<Ticket>) {
         let order = Order { index, ticket: ticket.clone() };
         if self.orders.as_ref().is_none_or(|o| o.send(order).is_err()) {
-            faults.lose("its waiter thread ended".into());
-            ticket.settle(faults);
+            self.faults.lose("its waiter thread ended".into());
+            ticket.settle(&self.faults);
         }
     }
 }
@@ -143,7 +145,8 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         self.orders = None;
-        if let Some(thread) = self.thread.take() {
+        // A wait for a lost device may never return: that thread is left alone.
+        if let Some(thread) = self.thread.take().filter(|_| self.faults.lost().is_none()) {
             // It cannot panic: polls are caught. Joined so that no driver call runs while the process ends.
             let _ = thread.join();
         }
