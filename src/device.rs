@@ -46,7 +46,8 @@ impl Slot {
         }
         let mut health = lock(&self.health);
         let now = Instant::now();
-        let retry_at = *health.retry_at.get_or_insert_with(|| now + backoff(health.losses));
+        let wait = backoff(health.losses);
+        let retry_at = *health.retry_at.get_or_insert(now + wait);
         if now < retry_at {
             return Err(format!("the device was lost; it is tried again in {:.1} s", (retry_at - now).as_secs_f64()));
         }

@@ -155,7 +155,10 @@ fn same_length(a: &str, len_a: usize, b: &str, len_b: usize) -> Result<()> {
     if len_a == len_b {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::ArgumentSize, format!("`{a}` has {len_a} elements and `{b}` has {len_b}; they must agree")))
+    Err(Error::new(
+        ErrorKind::ArgumentSize,
+        format!("`{a}` has {len_a} elements and `{b}` has {len_b}; they must agree"),
+    ))
 }
 
 /// Columns and rows as WGSL counts them.

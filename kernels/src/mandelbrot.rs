@@ -24,7 +24,8 @@ pub(crate) fn run(rt: &Runtime, view: &View, count: &mut [u32]) -> Result<Report
     let [width, height] = grid(view.width as usize, view.height as usize)?;
     let pixels = width as usize * height as usize;
     if count.len() != pixels {
-        let why = format!("`count` has {} elements; the view of {width} by {height} pixels needs {pixels}", count.len());
+        let why =
+            format!("`count` has {} elements; the view of {width} by {height} pixels needs {pixels}", count.len());
         return Err(Error::new(ErrorKind::ArgumentSize, why));
     }
     let kernel = rt.kernel(evener_shaders::MANDELBROT)?;

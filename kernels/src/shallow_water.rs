@@ -282,7 +282,8 @@ impl ShallowWater {
         let [width, height] = grid(self.columns + 2, self.rows + 2)?;
         let Settings { gravity, manning, dry, .. } = self.settings;
         let call = self.kernel.call().set("params.width", width).set("params.height", height);
-        let call = call.set("params.dt", dt).set("params.dt_dx", dt / self.cell[0]).set("params.dt_dy", dt / self.cell[1]);
+        let call =
+            call.set("params.dt", dt).set("params.dt_dx", dt / self.cell[0]).set("params.dt_dy", dt / self.cell[1]);
         let call = call.set("params.gravity", gravity).set("params.friction", gravity * manning * manning);
         let call = call.set("params.dry", dry).set("params.rain", rain).arg("bed", &self.bed);
         let call = call.arg("depth", &self.now.depth).arg("u", &self.now.u).arg("v", &self.now.v);
@@ -294,7 +295,12 @@ impl ShallowWater {
     fn check(&self, name: &str, values: &[f32], least: f32) -> Result<()> {
         let cells = self.columns * self.rows;
         if values.len() != cells {
-            let why = format!("`{name}` has {} elements; the grid of {} by {} cells needs {cells}", values.len(), self.columns, self.rows);
+            let why = format!(
+                "`{name}` has {} elements; the grid of {} by {} cells needs {cells}",
+                values.len(),
+                self.columns,
+                self.rows
+            );
             return Err(Error::new(ErrorKind::ArgumentSize, why));
         }
         match values.iter().position(|x| !(x.is_finite() && *x >= least && *x < WALL)) {

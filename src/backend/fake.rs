@@ -111,7 +111,14 @@ impl Backend for FakeGpu {
         let memory = chunk.arguments.iter().zip(chunk.transfers).map(|(a, t)| upload(a, &t.upload)).collect();
         let up_bytes = chunk.transfers.iter().flat_map(|t| &t.upload).map(|r| r.end - r.start).sum();
         let upload_ns = start.elapsed().as_nanos() as f64;
-        Ok(Box::new(FakeRun { device: self, chunk: *chunk, memory, lost: step == Script::LostInRun, up_bytes, upload_ns }))
+        Ok(Box::new(FakeRun {
+            device: self,
+            chunk: *chunk,
+            memory,
+            lost: step == Script::LostInRun,
+            up_bytes,
+            upload_ns,
+        }))
     }
 
     fn is_lost(&self) -> bool {

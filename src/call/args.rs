@@ -301,7 +301,8 @@ impl<'a> Arguments<'a> {
         let parameter = &self.parameters()[k];
         if parameter.binding.space != Space::Uniform {
             let own = &parameter.binding.name;
-            let why = format!("`{own}` is a storage buffer ({}): bind a slice with .arg, it cannot be set", parameter.ty);
+            let why =
+                format!("`{own}` is a storage buffer ({}): bind a slice with .arg, it cannot be set", parameter.ty);
             return Err(Error::new(ErrorKind::ArgumentType, why));
         }
         if let Bound::Nothing = self.bound[k] {
@@ -315,7 +316,8 @@ impl<'a> Arguments<'a> {
 
     /// The arguments in the order of the bindings, and the bytes of the uniforms, which the arguments point into.
     pub(super) fn resolve(&self) -> Result<Resolved> {
-        let missing = |name: &str, what: String| Error::new(ErrorKind::MissingArgument, format!("`{name}` is missing: {what}"));
+        let missing =
+            |name: &str, what: String| Error::new(ErrorKind::MissingArgument, format!("`{name}` is missing: {what}"));
         let mut uniforms = Vec::with_capacity(self.bound.len());
         let mut arguments = Vec::with_capacity(self.bound.len());
         for (bound, parameter) in self.bound.iter().zip(self.parameters()) {
@@ -364,7 +366,10 @@ impl<'a> Arguments<'a> {
                 };
                 if !apart && (written(i) || written(j)) {
                     let names = [i, j].map(|k| self.parameters()[k].binding.name.as_str());
-                    let why = format!("`{}` and `{}` overlap in memory and one is written: pass slices apart", names[0], names[1]);
+                    let why = format!(
+                        "`{}` and `{}` overlap in memory and one is written: pass slices apart",
+                        names[0], names[1]
+                    );
                     return Err(Error::new(ErrorKind::Aliasing, why));
                 }
             }
@@ -396,7 +401,8 @@ impl<'a> Arguments<'a> {
                         // Integers are most often extents, in the order of the axes.
                         let extent = if items[1] == 1 { items[0] } else { *axes.next().unwrap_or(&1) };
                         let [x, y, z] = items;
-                        let texts = [format!("{extent}"), format!("{x},{y}"), format!("{x},{y},{z}"), format!("{x},{y},{z},1")];
+                        let texts =
+                            [format!("{extent}"), format!("{x},{y}"), format!("{x},{y},{z}"), format!("{x},{y},{z},1")];
                         let rest = path.strip_prefix(binding.name.as_str()).unwrap_or_default();
                         if let Some(text) = texts.iter().find(|t| buffer.set_text(rest, t).is_ok()) {
                             notes.push(format!("{path} = {text}"));

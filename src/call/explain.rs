@@ -220,7 +220,12 @@ impl Call<'_> {
         Ok(SizeExplanation {
             groups: ready.grid.groups,
             invocations: groups.saturating_mul(self.kernel.program.kernel().group_invocations().into()),
-            predicted: decided.considered.iter().filter(|(_, c)| c.is_finite()).map(|(id, c)| (id.clone(), c.ns())).collect(),
+            predicted: decided
+                .considered
+                .iter()
+                .filter(|(_, c)| c.is_finite())
+                .map(|(id, c)| (id.clone(), c.ns()))
+                .collect(),
             refused: candidates.iter().filter_map(|c| Some((c.id.clone(), c.refusal.clone()?))).collect(),
             chose,
             reason: decided.reason,
@@ -242,7 +247,11 @@ impl fmt::Display for Explanation {
         let [x, y, z] = self.workgroup_size;
         writeln!(f, "kernel {} (work-group {x} x {y} x {z})", self.entry)?;
         for b in &self.bindings {
-            writeln!(f, "  @group({}) @binding({}) {} {}: {}, {}", b.group, b.binding, b.space, b.name, b.ty, b.access)?;
+            writeln!(
+                f,
+                "  @group({}) @binding({}) {} {}: {}, {}",
+                b.group, b.binding, b.space, b.name, b.ty, b.access
+            )?;
             for site in &b.sites {
                 writeln!(f, "      {site}")?;
             }
@@ -290,8 +299,11 @@ impl fmt::Display for FeatureTable {
             ("bytes gathered", self.gather_bytes),
             ("bytes work-group", self.workgroup_bytes),
         ];
-        let parts: Vec<String> =
-            classes.iter().filter(|(_, amount)| *amount > 0.0).map(|(name, amount)| format!("{amount:.1} {name}")).collect();
+        let parts: Vec<String> = classes
+            .iter()
+            .filter(|(_, amount)| *amount > 0.0)
+            .map(|(name, amount)| format!("{amount:.1} {name}"))
+            .collect();
         f.write_str(&parts.join(", "))?;
         if self.data_dependent { f.write_str("; trip counts depend on data") } else { Ok(()) }
     }

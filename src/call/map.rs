@@ -85,7 +85,10 @@ impl<'a> Map<'a> {
         let items = count(output);
         for (name, array) in &self.arrays {
             if array.count != items {
-                let why = format!("`{name}` has {} elements and `{output}` has {items}: map takes equal lengths", array.count);
+                let why = format!(
+                    "`{name}` has {} elements and `{output}` has {items}: map takes equal lengths",
+                    array.count
+                );
                 return Err(Error::new(ErrorKind::ArgumentSize, why));
             }
         }
@@ -112,7 +115,8 @@ impl<'a> Map<'a> {
         };
         let parameters = list(&|name, array| format!("{name}: {}", array.wgsl()));
         let values = list(&|name, _| format!("{name}[evener_id.x]"));
-        let (output, ty) = self.arrays.iter().find(|(_, a)| a.writable).map_or(("", String::new()), |(n, a)| (*n, a.wgsl()));
+        let (output, ty) =
+            self.arrays.iter().find(|(_, a)| a.writable).map_or(("", String::new()), |(n, a)| (*n, a.wgsl()));
         let _ = write!(
             wgsl,
             "fn evener_value({parameters}) -> {ty} {{\n    return {};\n}}\n\

@@ -173,11 +173,7 @@ impl<'a> Call<'a> {
     }
 
     /// Resolves the arguments and evaluates the analysis for them.
-    fn ready(
-        &self,
-        grid: Grid,
-        resolve: impl FnOnce(&Arguments<'a>) -> Result<Resolved>,
-    ) -> Result<Ready> {
+    fn ready(&self, grid: Grid, resolve: impl FnOnce(&Arguments<'a>) -> Result<Resolved>) -> Result<Ready> {
         let (arguments, uniforms) = resolve(&self.arguments)?;
         let mut ready = Ready {
             grid,

@@ -109,7 +109,8 @@ impl Bench<'_> {
         let kernel = compile(include_str!("micro/float.wgsl"))?;
         let mut data = vec![0f32; GROUP];
         self.run(&kernel, 1, &mut data, None)?; // the pipeline is made here
-        let runs = (0..4 * self.effort.repeats).map(|_| self.run(&kernel, 1, &mut data, None)).collect::<Result<Vec<_>>>()?;
+        let runs =
+            (0..4 * self.effort.repeats).map(|_| self.run(&kernel, 1, &mut data, None)).collect::<Result<Vec<_>>>()?;
         let launch = median(runs.iter().map(Timed::kernel_ns).collect()).0;
         let link = median(runs.iter().map(|t| 0.5 * (t.run.upload_ns + t.run.download_ns)).collect()).0;
         Ok((launch, link))
@@ -228,7 +229,8 @@ impl Bench<'_> {
         let range = GroupRange::all(grid);
         let sizes: Vec<u64> = arguments.iter().map(|a| a.len).collect();
         let rounds_bytes = rounds.to_ne_bytes();
-        let uniforms: Vec<&[u8]> = kernel.bindings().iter().map(|b| if b.binding == 0 { &rounds_bytes[..] } else { &[] }).collect();
+        let uniforms: Vec<&[u8]> =
+            kernel.bindings().iter().map(|b| if b.binding == 0 { &rounds_bytes[..] } else { &[] }).collect();
         let footprint = kernel.analysis.footprint(&CallShape { grid, sizes: &sizes, uniforms: &uniforms }, &range);
         let moved = transfers::of_footprint(&footprint, kernel.bindings(), &sizes);
         let chunk = Chunk { kernel, grid, range, arguments: &arguments, transfers: &moved };

@@ -203,7 +203,12 @@ impl fmt::Display for Profile {
             writeln!(f, "  launch {:.1} us, link latency {:.1} us", rates.launch_ns / 1e3, rates.link_ns / 1e3)?;
             for (name, rate) in rates.all() {
                 let value = rate.per_s / 1e9;
-                writeln!(f, "  {name:<15} {value:>10.3} G/s  ({} runs, spread {:.0} %)", rate.count, rate.spread * 100.0)?;
+                writeln!(
+                    f,
+                    "  {name:<15} {value:>10.3} G/s  ({} runs, spread {:.0} %)",
+                    rate.count,
+                    rate.spread * 100.0
+                )?;
             }
         }
         Ok(())

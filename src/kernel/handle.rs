@@ -75,8 +75,4 @@ impl Kernel {
     pub fn compiled(&self) -> &Arc<Compiled> {
         &self.compiled
     }
-
-    pub(crate) fn runtime(&self) -> &Runtime {
-        &self.runtime
-    }
 }

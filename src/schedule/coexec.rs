@@ -103,8 +103,13 @@ fn recover(job: &Job<'_>, failed: Vec<(Assignment, Error)>, mut outcome: Outcome
         }
         let id = &job.devices[assignment.device].info().id;
         let since = Instant::now();
-        let chunk =
-            Chunk { kernel: job.kernel, grid: job.grid, range: assignment.range, arguments: job.arguments, transfers: &[] };
+        let chunk = Chunk {
+            kernel: job.kernel,
+            grid: job.grid,
+            range: assignment.range,
+            arguments: job.arguments,
+            transfers: &[],
+        };
         let run = job.devices[0].start(&chunk)?.finish()?;
         let groups = assignment.range.count();
         outcome.recoveries.push(format!(

@@ -43,7 +43,8 @@ impl FromStr for Placement {
             "gpu" => Ok(Placement::Gpu(None)),
             _ => {
                 if let Some(k) = text.strip_prefix("gpu:") {
-                    let k = k.parse().map_err(|_| bad("the part after `gpu:` is a device number, as in `gpu:0`".into()))?;
+                    let k =
+                        k.parse().map_err(|_| bad("the part after `gpu:` is a device number, as in `gpu:0`".into()))?;
                     Ok(Placement::Gpu(Some(k)))
                 } else if let Some(share) = text.strip_prefix("split=") {
                     match share.parse::<f64>() {

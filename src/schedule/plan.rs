@@ -95,8 +95,13 @@ pub struct Plan {
 pub fn plan(question: &Question<'_>) -> Result<Plan> {
     let singles: Vec<Cost> = question.candidates.iter().map(Candidate::alone).collect();
     let best_split = best_split(question);
-    let mut considered: Vec<(String, Cost)> =
-        question.candidates.iter().zip(&singles).filter(|(c, _)| c.known).map(|(c, cost)| (c.id.clone(), *cost)).collect();
+    let mut considered: Vec<(String, Cost)> = question
+        .candidates
+        .iter()
+        .zip(&singles)
+        .filter(|(c, _)| c.known)
+        .map(|(c, cost)| (c.id.clone(), *cost))
+        .collect();
     if let Some((_, cost)) = best_split.as_ref().filter(|_| question.candidates.iter().all(|c| c.known)) {
         considered.push(("split".into(), *cost));
     }
@@ -187,7 +192,12 @@ fn auto(question: &Question<'_>, singles: &[Cost], best_split: Option<(Vec<Assig
             (assignments, format!("the split is predicted {gain:.2} times as fast as {id} alone"))
         }
         (_, split) => {
-            let next = singles.iter().enumerate().filter(|(d, _)| *d != best).map(|(_, c)| c.ns()).fold(f64::INFINITY, f64::min);
+            let next = singles
+                .iter()
+                .enumerate()
+                .filter(|(d, _)| *d != best)
+                .map(|(_, c)| c.ns())
+                .fold(f64::INFINITY, f64::min);
             let mut reason = match next / singles[best].ns().max(1.0) {
                 ratio if ratio.is_finite() => format!("{id} is predicted {ratio:.1} times as fast as the next device"),
                 _ => format!("only {id} can run it"),
@@ -234,7 +244,8 @@ fn balance(question: &Question<'_>, gpus: &[usize], rest: f64) -> Vec<(usize, f6
     let lines: Vec<(f64, f64)> = gpus
         .iter()
         .map(|d| {
-            let (half, full) = (question.candidates[*d].predict(0.5).total().ns(), question.candidates[*d].predict(1.0).total().ns());
+            let (half, full) =
+                (question.candidates[*d].predict(0.5).total().ns(), question.candidates[*d].predict(1.0).total().ns());
             let slope = (2.0 * (full - half)).max(1.0);
             ((full - slope).max(0.0), slope)
         })
@@ -271,10 +282,8 @@ pub fn cut(grid: Grid, axis: usize, cpu_share: f64, gpus: &[(usize, f64)]) -> Ve
 /// host bytes that are still being read); then all run.
 pub fn predicted_end(question: &Question<'_>, assignments: &[Assignment]) -> Cost {
     let total = GroupRange::all(question.grid).count() as f64;
-    let predictions: Vec<Prediction> = assignments
-        .iter()
-        .map(|a| question.candidates[a.device].predict(a.range.count() as f64 / total))
-        .collect();
+    let predictions: Vec<Prediction> =
+        assignments.iter().map(|a| question.candidates[a.device].predict(a.range.count() as f64 / total)).collect();
     let mut uploaded = Cost::ZERO;
     let mut end = Cost::ZERO;
     for (a, p) in assignments.iter().zip(&predictions) {

@@ -34,7 +34,8 @@ fn upload(touched: &BindingFootprint, size: u64) -> Vec<Range<u64>> {
 
 /// Whether every byte of `inner` is certainly in `outer`.
 fn covers(outer: &Strided, inner: &Strided) -> bool {
-    outer == inner || outer.levels.is_empty() && outer.start <= inner.start && hull(inner).end <= outer.start + outer.run
+    outer == inner
+        || outer.levels.is_empty() && outer.start <= inner.start && hull(inner).end <= outer.start + outer.run
 }
 
 /// The smallest range around a set.

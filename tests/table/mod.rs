@@ -4,7 +4,12 @@
 pub mod cases;
 
 use cases::{Buffer, Case};
-use evener::{Report, backend::gpu::SpirvWriter, call::{Call, args::HostArg}, prelude::*};
+use evener::{
+    Report,
+    backend::gpu::SpirvWriter,
+    call::{Call, args::HostArg},
+    prelude::*,
+};
 
 /// A runtime with a software GPU, whose shaders are written by `writer` if given; or `None` with a printed line where there is no Vulkan. In CI that is a failure.
 pub fn software_runtime(writer: Option<SpirvWriter>) -> Option<Runtime> {

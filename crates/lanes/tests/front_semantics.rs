@@ -43,9 +43,9 @@ fn run(program: &Program) -> Result<bool, String> {
         let groups = program.groups(op, &buffers);
         let mut slots = Vec::new();
         for binding in &kernel.bindings {
-            let bound = op["bindings"].as_array().and_then(|list| {
-                list.iter().find(|b| b["group"] == binding.group && b["binding"] == binding.binding)
-            });
+            let bound = op["bindings"]
+                .as_array()
+                .and_then(|list| list.iter().find(|b| b["group"] == binding.group && b["binding"] == binding.binding));
             let bound = bound.ok_or_else(|| format!("no buffer for {}", binding.name))?;
             let index = bound["buffer"].as_u64().unwrap_or(0) as usize;
             let start = bound["offset"].as_u64().unwrap_or(0) as usize;

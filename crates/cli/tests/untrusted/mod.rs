@@ -51,9 +51,7 @@ fn grid() -> Grid {
 
 /// Buffers of 37 elements each, zeroed; `None` where they are large.
 fn buffers(kernel: &Kernel) -> Option<Vec<Vec<u8>>> {
-    let size = |b: &evener_lanes::ir::Binding| {
-        u64::from(b.fixed_bytes) + 37 * u64::from(b.runtime_stride.unwrap_or(0))
-    };
+    let size = |b: &evener_lanes::ir::Binding| u64::from(b.fixed_bytes) + 37 * u64::from(b.runtime_stride.unwrap_or(0));
     let sizes: Vec<u64> = kernel.bindings.iter().map(size).collect();
     let small = sizes.iter().all(|s| *s <= MAX_BUFFER);
     small.then(|| sizes.iter().map(|s| vec![0; *s as usize]).collect())
