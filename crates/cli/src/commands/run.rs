@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<()> {
     let kernel = kernel(&runtime, &args.kernel)?;
     let mut buffers = buffers::load(&args.buffers)?;
     if args.check_footprint {
-        check_footprint(args, &kernel, &buffers)?;
+        prepare(&kernel, &args.buffers, &args.extent, &mut buffers)?.check_footprint().map_err(in_options)?;
     }
     let reports = repeat(args, &kernel, &mut buffers)?;
     let times: Vec<f64> = reports.iter().map(|r| r.actual_ns).collect();
