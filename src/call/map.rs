@@ -98,7 +98,7 @@ impl<'a> Map<'a> {
     fn source(&self) -> String {
         let mut wgsl = String::new();
         for (k, (name, value)) in self.uniforms.iter().enumerate() {
-            let _ = writeln!(wgsl, "@group(0) @binding({k}) var<uniform> {name}: {};", value.wgsl);
+            let _ = writeln!(wgsl, "@group(0) @binding({k}) var<uniform> {name}: {};", value.wgsl());
         }
         for (k, (name, array)) in self.arrays.iter().enumerate() {
             let access = if array.writable { "read_write" } else { "read" };

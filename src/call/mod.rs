@@ -21,7 +21,7 @@ use crate::{
         transfers,
     },
 };
-use args::{Arguments, IntoArg, Name};
+use args::{Arguments, IntoArg, Name, Resolved};
 use evener_lanes::{
     Grid, GroupRange,
     analysis::{CallShape, Features, Footprint, Split},
@@ -84,21 +84,10 @@ impl<'a> Call<'a> {
         self.check(result)
     }
 
-    /// Binds a slice or vector: `&x` for a buffer that the kernel only reads, `&mut x` for one that it writes.
+    /// Binds a slice or vector: `&x` for a buffer that the kernel only reads, `&mut x` for one that it writes. For bytes of
+    /// elements whose kind is known only at run time: [`HostArg::from_bytes`](args::HostArg::from_bytes).
     pub fn arg(mut self, name: impl Into<Name<'a>>, value: impl IntoArg<'a>) -> Self {
         let result = self.arguments.bind(name.into(), value.into_arg());
-        self.check(result)
-    }
-
-    /// Binds bytes of elements of a kind known only at run time, read only.
-    pub fn bytes(mut self, name: impl Into<Name<'a>>, kind: args::ScalarKind, bytes: &'a [u8]) -> Self {
-        let result = self.arguments.bind(name.into(), args::HostArg::from_bytes(kind, bytes));
-        self.check(result)
-    }
-
-    /// Binds bytes of elements of a kind known only at run time, to be written.
-    pub fn bytes_mut(mut self, name: impl Into<Name<'a>>, kind: args::ScalarKind, bytes: &'a mut [u8]) -> Self {
-        let result = self.arguments.bind(name.into(), args::HostArg::from_bytes_mut(kind, bytes));
         self.check(result)
     }
 
@@ -181,8 +170,16 @@ impl<'a> Call<'a> {
 
     /// Checks everything that depends on the caller's input.
     fn prepare(&self) -> Result<Ready> {
-        let grid = self.size.grid(self.kernel)?;
-        let (arguments, uniforms) = self.arguments.resolve(self.kernel)?;
+        self.ready(self.size.grid(self.kernel)?, Arguments::resolve)
+    }
+
+    /// Resolves the arguments and evaluates the analysis for them.
+    fn ready(
+        &self,
+        grid: Grid,
+        resolve: impl FnOnce(&Arguments<'a>) -> Result<Resolved>,
+    ) -> Result<Ready> {
+        let (arguments, uniforms) = resolve(&self.arguments)?;
         let mut ready = Ready {
             grid,
             sizes: arguments.iter().map(|a| a.len).collect(),

@@ -48,10 +48,12 @@ impl Compiled {
     /// Invalid WGSL (with line and caret), unknown entry or override, unsupported features.
     pub fn new(sources: &[&str], entry: Option<&str>, overrides: &BTreeMap<String, f64>) -> Result<Arc<Self>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let module = wgsl::parse(sources)?;
-        let entry = wgsl::find_entry(&module, entry)?;
-        let module = module.specialize(overrides)?;
-        let lane = module.lower(&entry)?;
+        let sources = wgsl::Sources::new(sources);
+        let module = sources.parse()?;
+        let entry = wgsl::find_entry(module.naga(), entry)?;
+        let module = module.specialize(overrides).map_err(|e| sources.error(e))?;
+        wgsl::check_limits(&module, &entry)?;
+        let lane = module.lower(&entry).map_err(|e| sources.error(e))?;
         let reflection = Reflection::new(&module, &entry, &lane)?;
         let analysis = Analysis::new(&lane);
         let program = Program::new(lane)?;

@@ -4,7 +4,7 @@
 pub mod cases;
 
 use cases::{Buffer, Case};
-use evener::{Report, backend::gpu::SpirvWriter, call::Call, prelude::*};
+use evener::{Report, backend::gpu::SpirvWriter, call::{Call, args::HostArg}, prelude::*};
 
 /// A runtime with a software GPU, whose shaders are written by `writer` if given; or `None` with a printed line where there is no Vulkan. In CI that is a failure.
 pub fn software_runtime(writer: Option<SpirvWriter>) -> Option<Runtime> {
@@ -32,10 +32,12 @@ pub fn run_case(rt: &Runtime, case: &Case, n: usize, set_up: impl FnOnce(Call<'_
         call = call.set_text(*name, value);
     }
     for (buffer, words) in case.buffers.iter().zip(&mut data) {
-        call = match buffer.expected {
-            Some(_) => call.bytes_mut(buffer.name, buffer.kind, bytemuck::cast_slice_mut(words)),
-            None => call.bytes(buffer.name, buffer.kind, bytemuck::cast_slice(words)),
+        let shape = [words.len()];
+        let arg = match buffer.expected {
+            Some(_) => HostArg::from_bytes_mut(buffer.kind, &shape, bytemuck::cast_slice_mut(words)),
+            None => HostArg::from_bytes(buffer.kind, &shape, bytemuck::cast_slice(words)),
         };
+        call = call.arg(buffer.name, arg);
     }
     let report = set_up(call).run().unwrap_or_else(|e| panic!("{} at {n}: {e}", case.name));
     for (buffer, words) in case.buffers.iter().zip(&data) {

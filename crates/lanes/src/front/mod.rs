@@ -1,8 +1,38 @@
 //! WGSL source to lane IR: parse and validate (naga), resolve overrides, inline, SSA.
+//!
+//! - `parse`: limits on hostile input, then naga's front end and validator.
+//! - `overrides`: pipeline-overridable constants by name.
+//! - `shape`: types as lists of scalar leaves and as bytes.
+//! - `lower`: one entry point to a [`Kernel`]; `flow` makes jumps structured, `expr`, `operators`, `math`, `matrix`
+//!   and `pack` expand expressions, `memory` reads and writes variables.
 
-use crate::{error::Error, ir::Kernel};
+mod assigned;
+mod call;
+mod expr;
+mod flow;
+mod jumps;
+mod lower;
+mod math;
+mod matrix;
+mod memory;
+mod operators;
+mod overrides;
+mod pack;
+mod parse;
+mod shape;
+mod split;
+
+use crate::{
+    error::{Error, ErrorKind},
+    ir::Kernel,
+};
 use naga::valid::ModuleInfo;
 use std::{collections::BTreeMap, sync::Arc};
+
+pub use lower::{
+    MAX_GROUP_INVOCATIONS, MAX_INSTRUCTIONS, MAX_LEAVES, MAX_NESTING, MAX_PRIVATE_BYTES, MAX_WORKGROUP_BYTES,
+};
+pub use parse::{MAX_SOURCE_BYTES, MAX_SOURCE_DEPTH};
 
 /// A parsed and validated WGSL module.
 #[derive(Clone, Debug)]
@@ -10,34 +40,63 @@ pub struct Module {
     source: Arc<str>,
     naga: Arc<naga::Module>,
     info: Arc<ModuleInfo>,
+    /// Whether every override has its value.
+    resolved: bool,
 }
 
 impl Module {
     /// Parses and validates WGSL.
     ///
     /// # Errors
-    /// `InvalidWgsl`, with the source line and a caret in the message.
+    /// `InvalidWgsl`, with the source line and a caret in the message; `TooLarge` over [`MAX_SOURCE_BYTES`] or
+    /// [`MAX_SOURCE_DEPTH`].
     pub fn parse(source: &str) -> Result<Self, Error> {
-        let _ = source;
-        unimplemented!()
+        let (naga, info) = parse::parse(source)?;
+        Ok(Self::from_naga(source, naga, info))
     }
 
-    /// The same module with every `override` replaced by its value: `overrides` by name, else the default.
+    /// A module made elsewhere: naga's `module` and the result of its validation. `source` is the text that its spans
+    /// point into, or empty.
+    pub fn from_naga(source: &str, module: naga::Module, info: ModuleInfo) -> Self {
+        let resolved = module.overrides.is_empty();
+        Module { source: source.into(), naga: Arc::new(module), info: Arc::new(info), resolved }
+    }
+
+    /// The same module with every `override` replaced by its value: `overrides` by name (or by the number of its `@id`,
+    /// as text), else the default.
     ///
     /// # Errors
     /// `InvalidOverride`: no such override (with the nearest name), none given and no default, or a value its type refuses.
     pub fn specialize(&self, overrides: &BTreeMap<String, f64>) -> Result<Self, Error> {
-        let _ = overrides;
-        unimplemented!()
+        let (naga, info) = overrides::resolve(&self.naga, &self.info, &self.source, overrides)?;
+        Ok(Module { source: self.source.clone(), naga: Arc::new(naga), info: Arc::new(info), resolved: true })
     }
 
-    /// Lowers one compute entry point (all overrides resolved) to lane IR, verified.
+    /// Lowers one compute entry point to lane IR, verified. Overrides not yet resolved take their defaults.
     ///
     /// # Errors
-    /// `UnknownEntry`, `Unsupported` (names the feature and the line), `TooLarge`.
+    /// `UnknownEntry`, `Unsupported` (names the feature and the line), `TooLarge`; `InvalidOverride` where an override
+    /// has neither value nor default.
     pub fn lower(&self, entry: &str) -> Result<Kernel, Error> {
-        let _ = entry;
-        unimplemented!()
+        if !self.resolved {
+            return self.specialize(&BTreeMap::new())?.lower(entry);
+        }
+        let index = self.entry_index(entry)?;
+        parse::on_deep_stack(|| lower::lower(&self.naga, &self.info, &self.source, index))?
+    }
+
+    fn entry_index(&self, entry: &str) -> Result<usize, Error> {
+        let found =
+            self.naga.entry_points.iter().position(|e| e.name == entry && e.stage == naga::ShaderStage::Compute);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = self.entries().collect();
+            let hint = match overrides::nearest(entry, names.iter().copied()) {
+                Some(name) => format!("; did you mean `{name}`?"),
+                None if names.is_empty() => "; the module has no compute entry point".to_string(),
+                None => format!("; the module has `{}`", names.join("`, `")),
+            };
+            Error::new(ErrorKind::UnknownEntry, format!("no compute entry point `{entry}`{hint}"))
+        })
     }
 
     /// The WGSL text.

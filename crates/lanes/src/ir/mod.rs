@@ -18,6 +18,8 @@
 //! [`text`] prints one.
 
 pub mod builder;
+pub mod fold;
+mod simplify;
 pub mod text;
 pub mod verify;
 
@@ -496,5 +498,91 @@ impl Kernel {
             })
         }
         !self.workgroup.is_empty() || has_barrier(&self.body)
+    }
+}
+
+impl Inst {
+    /// Calls `f` with each value that the instruction itself reads, to be replaced: phis and params included,
+    /// nested regions not.
+    pub fn operands_mut(&mut self, mut f: impl FnMut(&mut Value)) {
+        match self {
+            Inst::Op { op, .. } => op.operands_mut(f),
+            Inst::Store { place, value, .. } => {
+                place.steps.iter_mut().for_each(|s| f(&mut s.index));
+                f(value);
+            }
+            Inst::Atomic { place, value, compare, .. } => {
+                place.steps.iter_mut().for_each(|s| f(&mut s.index));
+                f(value);
+                compare.iter_mut().for_each(f);
+            }
+            Inst::Barrier { .. } => {}
+            Inst::If { cond, phis, .. } => {
+                f(cond);
+                phis.iter_mut().for_each(|p| {
+                    f(&mut p.then);
+                    f(&mut p.other);
+                });
+            }
+            Inst::Loop { params, again, .. } => {
+                params.iter_mut().for_each(|p| {
+                    f(&mut p.init);
+                    f(&mut p.next);
+                });
+                f(again);
+            }
+        }
+    }
+
+    /// Calls `f` with each value that the instruction itself defines, nested regions not included.
+    pub fn results_mut(&mut self, mut f: impl FnMut(&mut Value)) {
+        match self {
+            Inst::Op { dst, .. } => f(dst),
+            Inst::Atomic { dst, .. } => dst.iter_mut().for_each(f),
+            Inst::Store { .. } | Inst::Barrier { .. } => {}
+            Inst::If { phis, .. } => phis.iter_mut().for_each(|p| f(&mut p.dst)),
+            Inst::Loop { params, .. } => params.iter_mut().for_each(|p| {
+                f(&mut p.dst);
+                f(&mut p.result);
+            }),
+        }
+    }
+
+    /// The nested regions.
+    pub fn regions(&self) -> impl Iterator<Item = &Region> {
+        let (a, b) = match self {
+            Inst::If { then, other, .. } => (Some(then), Some(other)),
+            Inst::Loop { body, .. } => (Some(body), None),
+            _ => (None, None),
+        };
+        a.into_iter().chain(b)
+    }
+
+    /// The nested regions, to be changed.
+    pub fn regions_mut(&mut self) -> impl Iterator<Item = &mut Region> {
+        let (a, b) = match self {
+            Inst::If { then, other, .. } => (Some(then), Some(other)),
+            Inst::Loop { body, .. } => (Some(body), None),
+            _ => (None, None),
+        };
+        a.into_iter().chain(b)
+    }
+
+    /// The place it reads or writes, if any.
+    pub fn place_mut(&mut self) -> Option<&mut Place> {
+        match self {
+            Inst::Op { op: Op::Load(place), .. } | Inst::Store { place, .. } | Inst::Atomic { place, .. } => {
+                Some(place)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Replaces each operand in a region and its nested regions.
+pub fn substitute(region: &mut Region, f: &mut dyn FnMut(Value) -> Value) {
+    for inst in &mut region.insts {
+        inst.operands_mut(|v| *v = f(*v));
+        inst.regions_mut().for_each(|r| substitute(r, f));
     }
 }

@@ -1,1 +1,5 @@
 //! Passes over the lane IR.
+
+pub mod dce;
+
+pub use dce::remove_dead;

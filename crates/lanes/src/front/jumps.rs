@@ -1,0 +1,24 @@
+//! How a block can leave: syntactic questions that decide where the rest of a block goes.
+
+use naga::{Block, Statement};
+
+/// Whether control never reaches the end of the block. `false` may be wrong for loops and switches, never `true`.
+pub(super) fn never_falls(block: &Block) -> bool {
+    block.iter().any(|statement| match statement {
+        Statement::Return { .. } | Statement::Break | Statement::Continue | Statement::Kill => true,
+        Statement::Block(inner) => never_falls(inner),
+        Statement::If { accept, reject, .. } => never_falls(accept) && never_falls(reject),
+        _ => false,
+    })
+}
+
+/// Whether a statement may `continue` the loop around it.
+pub(super) fn may_continue(statement: &Statement) -> bool {
+    match statement {
+        Statement::Continue => true,
+        Statement::Block(block) => block.iter().any(may_continue),
+        Statement::If { accept, reject, .. } => accept.iter().chain(reject.iter()).any(may_continue),
+        Statement::Switch { cases, .. } => cases.iter().any(|case| case.body.iter().any(may_continue)),
+        _ => false,
+    }
+}

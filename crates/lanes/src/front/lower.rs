@@ -1,0 +1,526 @@
+//! One entry point to a [`Kernel`]: globals and arguments, the environment of SSA variables, the limits.
+
+use super::{
+    shape::{Layout, Shape, Shapes},
+    split::Splits,
+};
+use crate::{
+    error::{Error, ErrorKind},
+    ir::{
+        Base, Binding, Builtin, Kernel, Space, Step, Ty, Value, Variable,
+        builder::{BindingKind, Builder},
+        verify,
+    },
+    passes,
+};
+use naga::{
+    AddressSpace, BuiltIn, Expression, Function, GlobalVariable, Handle, Span, StorageAccess,
+    valid::{FunctionInfo, GlobalUse, ModuleInfo},
+};
+use std::{collections::BTreeMap, collections::HashMap, rc::Rc};
+
+/// Scalars in one value (a copied array or struct).
+pub const MAX_LEAVES: u64 = 4096;
+/// IR instructions of a kernel, after inlining.
+pub const MAX_INSTRUCTIONS: usize = 200_000;
+/// Regions inside one another.
+pub const MAX_NESTING: usize = 256;
+/// Functions that call one another.
+pub(super) const MAX_CALLS: usize = 64;
+/// Statements and expressions looked at while inlining; stops what expands without emitting anything.
+const MAX_WORK: usize = 4_000_000;
+/// Invocations of a work-group.
+pub const MAX_GROUP_INVOCATIONS: u64 = 65_536;
+/// Bytes of work-group memory of a kernel.
+pub const MAX_WORKGROUP_BYTES: u64 = 1 << 20;
+/// Bytes of private memory of an invocation.
+pub const MAX_PRIVATE_BYTES: u64 = 1 << 18;
+/// Leaves up to which a variable becomes SSA values.
+const MAX_SPLIT: u64 = 64;
+
+/// A pointer: where, and to what.
+#[derive(Clone)]
+pub(super) struct Pointer {
+    pub root: Root,
+    pub shape: Rc<Shape>,
+}
+
+/// Where a pointer leads.
+#[derive(Clone)]
+pub(super) enum Root {
+    /// The SSA variables from this one on.
+    Variables(usize),
+    /// Memory.
+    Memory { base: Base, offset: u32, steps: Vec<Step> },
+}
+
+/// What an expression became.
+#[derive(Clone)]
+pub(super) enum Lowered {
+    Value(Rc<[Value]>),
+    Pointer(Rc<Pointer>),
+}
+
+/// A function being inlined.
+pub(super) struct Frame<'a> {
+    pub function: &'a Function,
+    pub info: &'a FunctionInfo,
+    pub arguments: Vec<Lowered>,
+    pub locals: Vec<Rc<Pointer>>,
+    /// SSA variables of the result.
+    pub returned: std::ops::Range<usize>,
+    pub cache: HashMap<Handle<Expression>, Lowered>,
+    /// What was cached, oldest first, so that leaving a region forgets what it cached.
+    pub cached: Vec<Handle<Expression>>,
+}
+
+/// What a jump leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ScopeKind {
+    /// `return`.
+    Function,
+    /// `break`.
+    Loop,
+    /// `break`.
+    Switch,
+    /// `continue`: the part of a loop's body before `continuing`.
+    Body,
+}
+
+/// A construct that jumps leave.
+pub(super) struct Scope {
+    pub kind: ScopeKind,
+    /// The Bool variable that is true in lanes which jumped beyond this construct.
+    pub escape: usize,
+}
+
+/// The current values of the SSA variables, with a log to undo assignments.
+#[derive(Default)]
+pub(super) struct Environment {
+    values: Vec<Value>,
+    log: Vec<(usize, Value)>,
+}
+
+/// A state of the environment to come back to.
+pub(super) struct Mark {
+    variables: usize,
+    log: usize,
+}
+
+impl Environment {
+    pub fn add(&mut self, value: Value) -> usize {
+        self.values.push(value);
+        self.values.len() - 1
+    }
+
+    pub fn get(&self, variable: usize) -> Value {
+        self.values[variable]
+    }
+
+    pub fn set(&mut self, variable: usize, value: Value) {
+        let old = std::mem::replace(&mut self.values[variable], value);
+        self.log.push((variable, old));
+    }
+
+    pub fn mark(&self) -> Mark {
+        Mark { variables: self.values.len(), log: self.log.len() }
+    }
+
+    /// Undoes what happened since the mark; gives the values that the variables had got.
+    pub fn rollback(&mut self, mark: Mark) -> BTreeMap<usize, Value> {
+        let mut set = BTreeMap::new();
+        for (variable, old) in self.log.drain(mark.log..).rev() {
+            if variable < mark.variables {
+                let new = std::mem::replace(&mut self.values[variable], old);
+                set.entry(variable).or_insert(new);
+            }
+        }
+        self.values.truncate(mark.variables);
+        set
+    }
+}
+
+/// The Bool variable that is true in lanes which reach the current statement.
+pub(super) const LIVE: usize = 0;
+
+/// The state of lowering one entry point.
+pub(super) struct Lower<'a> {
+    pub module: &'a naga::Module,
+    pub info: &'a ModuleInfo,
+    pub source: &'a str,
+    pub b: Builder,
+    pub shapes: Shapes<'a>,
+    pub splits: Splits,
+    pub globals: HashMap<Handle<GlobalVariable>, Rc<Pointer>>,
+    pub env: Environment,
+    pub scopes: Vec<Scope>,
+    pub frames: Vec<Frame<'a>>,
+    pub private: Vec<Variable>,
+    /// Private memory that holds a constant table, filled before the body.
+    pub tables: HashMap<Rc<[Value]>, u32>,
+    /// Loops around the current statement.
+    pub loops: u32,
+    private_bytes: u64,
+    work: usize,
+}
+
+/// Lowers the entry point at `index` of the module.
+pub(super) fn lower(module: &naga::Module, info: &ModuleInfo, source: &str, index: usize) -> Result<Kernel, Error> {
+    let entry = &module.entry_points[index];
+    let invocations: u64 = entry.workgroup_size.iter().fold(1, |n, &s| n.saturating_mul(s.into()));
+    if invocations > MAX_GROUP_INVOCATIONS {
+        let [x, y, z] = entry.workgroup_size;
+        let message = format!(
+            "the work-group of `{}` has {x} x {y} x {z} = {invocations} invocations; the limit is {MAX_GROUP_INVOCATIONS}",
+            entry.name
+        );
+        return Err(Error::new(ErrorKind::TooLarge, message));
+    }
+    let mut shapes = Shapes::new(module);
+    let uses = info.get_entry_point(index);
+    let (bindings, kinds, handles) = bindings(module, uses, &mut shapes, source)?;
+    let mut lower = Lower {
+        module,
+        info,
+        source,
+        b: Builder::new(kinds),
+        shapes,
+        splits: Splits::new(module, info, index),
+        globals: HashMap::new(),
+        env: Environment::default(),
+        scopes: Vec::new(),
+        frames: Vec::new(),
+        private: Vec::new(),
+        tables: HashMap::new(),
+        loops: 0,
+        private_bytes: 0,
+        work: 0,
+    };
+    let live = lower.b.bool(true);
+    lower.env.add(live);
+    for (i, handle) in handles.into_iter().enumerate() {
+        lower.add_memory(handle, Base::Binding(i as u32), Layout::Host)?;
+    }
+    let workgroup = lower.workgroup_variables(uses)?;
+    lower.entry(index)?;
+    let (body, values) = lower.b.finish();
+    let mut kernel = Kernel {
+        name: entry.name.clone(),
+        workgroup_size: entry.workgroup_size,
+        bindings,
+        workgroup,
+        private: lower.private,
+        values,
+        body,
+    };
+    passes::remove_dead(&mut kernel);
+    if cfg!(debug_assertions)
+        && let Err(what) = verify::verify(&kernel)
+    {
+        return Err(Error::new(ErrorKind::Unsupported, format!("internal error, the lane IR is broken: {what}")));
+    }
+    Ok(kernel)
+}
+
+/// The name of a global for messages and listings.
+fn global_name(global: &GlobalVariable) -> String {
+    match (&global.name, &global.binding) {
+        (Some(name), _) => name.clone(),
+        (None, Some(b)) => format!("group{}_binding{}", b.group, b.binding),
+        (None, None) => "unnamed".to_string(),
+    }
+}
+
+type Bindings = (Vec<Binding>, Vec<BindingKind>, Vec<Handle<GlobalVariable>>);
+
+/// The buffers that the entry point uses, sorted by (group, binding).
+fn bindings(
+    module: &naga::Module,
+    uses: &FunctionInfo,
+    shapes: &mut Shapes<'_>,
+    source: &str,
+) -> Result<Bindings, Error> {
+    let mut found = Vec::new();
+    for (handle, global) in module.global_variables.iter() {
+        if uses[handle].is_empty() {
+            continue;
+        }
+        let span = module.global_variables.get_span(handle);
+        let name = global_name(global);
+        let (space, stores) = match global.space {
+            AddressSpace::Uniform => (Space::Uniform, false),
+            AddressSpace::Storage { access } => (Space::Storage, access.contains(StorageAccess::STORE)),
+            AddressSpace::Private | AddressSpace::WorkGroup | AddressSpace::Function => continue,
+            AddressSpace::Handle => {
+                let what = match module.types[global.ty].inner {
+                    naga::TypeInner::Image { .. } => "a texture",
+                    naga::TypeInner::Sampler { .. } => "a sampler",
+                    _ => "an opaque resource",
+                };
+                let message = format!("`{name}` is {what}; kernels run on buffers only");
+                return Err(Error::new(ErrorKind::Unsupported, message).at(span, source));
+            }
+            other => {
+                let message = format!("`{name}` is in the address space {other:?}, which is not supported");
+                return Err(Error::new(ErrorKind::Unsupported, message).at(span, source));
+            }
+        };
+        let Some(at) = &global.binding else { continue };
+        let shape = shapes
+            .of(global.ty, Layout::Host)
+            .map_err(|e| Error::new(e.kind(), format!("`{name}`: {}", e.message())).at(span, source))?;
+        let (fixed_bytes, runtime_stride) = sizes(&shape);
+        let binding = Binding {
+            name,
+            group: at.group,
+            binding: at.binding,
+            space,
+            access: Default::default(),
+            fixed_bytes,
+            runtime_stride,
+        };
+        found.push((binding, BindingKind { read_only: !stores, uniform: space == Space::Uniform }, handle));
+    }
+    found.sort_by_key(|(b, ..)| (b.group, b.binding));
+    let mut lists: Bindings = Default::default();
+    for (binding, kind, handle) in found {
+        lists.0.push(binding);
+        lists.1.push(kind);
+        lists.2.push(handle);
+    }
+    Ok(lists)
+}
+
+/// Bytes before the runtime-sized array (or of all), and its stride.
+fn sizes(shape: &Shape) -> (u32, Option<u32>) {
+    match shape {
+        Shape::Array { len: None, stride, .. } => (0, Some(*stride)),
+        Shape::Struct { members, .. } => match members.last() {
+            Some((offset, last)) if let Shape::Array { len: None, stride, .. } = &**last => (*offset, Some(*stride)),
+            _ => (shape.size(), None),
+        },
+        _ => (shape.size(), None),
+    }
+}
+
+impl<'a> Lower<'a> {
+    /// The function being lowered.
+    pub(super) fn frame(&self) -> &Frame<'a> {
+        &self.frames[self.frames.len() - 1]
+    }
+
+    pub(super) fn frame_mut(&mut self) -> &mut Frame<'a> {
+        let last = self.frames.len() - 1;
+        &mut self.frames[last]
+    }
+
+    /// An error at the current place in the source.
+    pub(super) fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error::new(kind, message).at(self.b.span, self.source)
+    }
+
+    pub(super) fn unsupported<T>(&self, what: &str) -> Result<T, Error> {
+        Err(self.error(ErrorKind::Unsupported, format!("{what} is not supported on the CPU")))
+    }
+
+    /// A contradiction with what naga's validator promises; an error, since the module may come from elsewhere.
+    pub(super) fn invalid<T>(&self, what: &str) -> Result<T, Error> {
+        Err(self.error(ErrorKind::InvalidWgsl, format!("the module is inconsistent: {what}")))
+    }
+
+    /// The error with the current place if it has none.
+    pub(super) fn located(&self, error: Error) -> Error {
+        if error.location().is_none() { error.at(self.b.span, self.source) } else { error }
+    }
+
+    /// Counts a step of work against the limits.
+    pub(super) fn step(&mut self) -> Result<(), Error> {
+        self.work += 1;
+        if self.b.count() > MAX_INSTRUCTIONS || self.work > MAX_WORK {
+            let message = format!("the kernel exceeds {MAX_INSTRUCTIONS} instructions after inlining");
+            return Err(self.error(ErrorKind::TooLarge, message));
+        }
+        Ok(())
+    }
+
+    /// The shape of an expression's value.
+    pub(super) fn shape_of(&mut self, expr: Handle<Expression>) -> Result<Rc<Shape>, Error> {
+        let info = self.frame().info;
+        let shape = match info[expr].ty {
+            naga::proc::TypeResolution::Handle(h) => self.shapes.of(h, Layout::Host),
+            naga::proc::TypeResolution::Value(ref inner) => self.shapes.of_inner(inner, Layout::Host),
+        };
+        let shape = shape.map_err(|e| self.located(e))?;
+        self.check_leaves(&shape)?;
+        Ok(shape)
+    }
+
+    pub(super) fn check_leaves(&self, shape: &Shape) -> Result<(), Error> {
+        let leaves = shape.leaves();
+        if leaves > MAX_LEAVES {
+            let message = format!("a value of {leaves} scalars is handled as a whole; the limit is {MAX_LEAVES}");
+            return Err(self.error(ErrorKind::TooLarge, message));
+        }
+        Ok(())
+    }
+
+    /// The zero value of a type.
+    pub(super) fn zeros(&mut self, shape: &Shape) -> Result<Rc<[Value]>, Error> {
+        self.check_leaves(shape)?;
+        Ok(shape.leaf_types().into_iter().map(|ty| self.b.constant(ty, 0)).collect())
+    }
+
+    fn add_memory(&mut self, handle: Handle<GlobalVariable>, base: Base, layout: Layout) -> Result<(), Error> {
+        let span = self.module.global_variables.get_span(handle);
+        let global = &self.module.global_variables[handle];
+        let shape = self.shapes.of(global.ty, layout).map_err(|e| {
+            Error::new(e.kind(), format!("`{}`: {}", global_name(global), e.message())).at(span, self.source)
+        })?;
+        let root = Root::Memory { base, offset: 0, steps: Vec::new() };
+        self.globals.insert(handle, Rc::new(Pointer { root, shape }));
+        Ok(())
+    }
+
+    fn workgroup_variables(&mut self, uses: &FunctionInfo) -> Result<Vec<Variable>, Error> {
+        let mut variables = Vec::new();
+        let mut total = 0;
+        for (handle, global) in self.module.global_variables.iter() {
+            if global.space != AddressSpace::WorkGroup || uses[handle].is_empty() {
+                continue;
+            }
+            self.add_memory(handle, Base::Workgroup(variables.len() as u32), Layout::Own)?;
+            let bytes = self.globals[&handle].shape.size().next_multiple_of(4);
+            total += u64::from(bytes);
+            if total > MAX_WORKGROUP_BYTES {
+                let message = format!("work-group memory exceeds {MAX_WORKGROUP_BYTES} bytes");
+                let span = self.module.global_variables.get_span(handle);
+                return Err(Error::new(ErrorKind::TooLarge, message).at(span, self.source));
+            }
+            variables.push(Variable { name: global_name(global), bytes });
+        }
+        Ok(variables)
+    }
+
+    /// A new variable in private memory.
+    pub(super) fn private_memory(&mut self, name: &str, shape: Rc<Shape>) -> Result<Pointer, Error> {
+        let bytes = shape.size().next_multiple_of(4).max(4);
+        self.private_bytes += u64::from(bytes);
+        if self.private_bytes > MAX_PRIVATE_BYTES {
+            let message = format!("variables indexed at run time take more than {MAX_PRIVATE_BYTES} bytes");
+            return Err(self.error(ErrorKind::TooLarge, message));
+        }
+        let base = Base::Private(self.private.len() as u32);
+        self.private.push(Variable { name: name.to_string(), bytes });
+        Ok(Pointer { root: Root::Memory { base, offset: 0, steps: Vec::new() }, shape })
+    }
+
+    /// A new variable of the function or private address space with its initial value, zero for `None`.
+    pub(super) fn variable(
+        &mut self,
+        name: &str,
+        ty: Handle<naga::Type>,
+        is_indexed: bool,
+        init: Option<Rc<[Value]>>,
+    ) -> Result<Rc<Pointer>, Error> {
+        let shape = self.shapes.of(ty, Layout::Own).map_err(|e| self.located(e))?;
+        if is_indexed || shape.leaves() > MAX_SPLIT {
+            let pointer = Rc::new(self.private_memory(name, shape)?);
+            match init {
+                Some(values) => self.store(&pointer, &values)?,
+                // Private memory starts as zero; only a variable that comes to life again must be cleared.
+                None if self.loops > 0 => self.clear(&pointer)?,
+                None => {}
+            }
+            return Ok(pointer);
+        }
+        let values = match init {
+            Some(values) => values,
+            None => self.zeros(&shape)?,
+        };
+        let mut variables = values.iter().map(|v| self.env.add(*v));
+        let first = variables.next().unwrap_or(0);
+        variables.for_each(drop);
+        Ok(Rc::new(Pointer { root: Root::Variables(first), shape }))
+    }
+
+    fn entry(&mut self, index: usize) -> Result<(), Error> {
+        let function = &self.module.entry_points[index].function;
+        let info = self.info.get_entry_point(index);
+        self.frames.push(Frame {
+            function,
+            info,
+            arguments: Vec::new(),
+            locals: Vec::new(),
+            returned: 0..0,
+            cache: HashMap::new(),
+            cached: Vec::new(),
+        });
+        self.private_globals(info)?;
+        for argument in &function.arguments {
+            let values = self.entry_argument(argument)?;
+            self.frame_mut().arguments.push(Lowered::Value(values.into()));
+        }
+        self.locals(None)?;
+        self.body()
+    }
+
+    fn private_globals(&mut self, uses: &FunctionInfo) -> Result<(), Error> {
+        for (handle, global) in self.module.global_variables.iter() {
+            if global.space != AddressSpace::Private || (uses[handle] & !GlobalUse::QUERY).is_empty() {
+                continue;
+            }
+            self.b.span = self.module.global_variables.get_span(handle);
+            let init = match global.init {
+                Some(init) => self.constant_expression(init)?,
+                None => None,
+            };
+            let is_indexed = self.splits.is_global_indexed(handle);
+            let pointer = self.variable(&global_name(global), global.ty, is_indexed, init)?;
+            self.globals.insert(handle, pointer);
+        }
+        Ok(())
+    }
+
+    fn entry_argument(&mut self, argument: &naga::FunctionArgument) -> Result<Vec<Value>, Error> {
+        if let Some(binding) = &argument.binding {
+            return self.input(binding, argument.ty);
+        }
+        let naga::TypeInner::Struct { ref members, .. } = self.module.types[argument.ty].inner else {
+            return self.invalid("an argument of an entry point without a binding");
+        };
+        let mut values = Vec::new();
+        for member in members {
+            match &member.binding {
+                Some(binding) => values.extend(self.input(binding, member.ty)?),
+                None => return self.invalid("an input member without a binding"),
+            }
+        }
+        Ok(values)
+    }
+
+    fn input(&mut self, binding: &naga::Binding, ty: Handle<naga::Type>) -> Result<Vec<Value>, Error> {
+        let naga::Binding::BuiltIn(builtin) = *binding else {
+            return self.unsupported("a user-defined input of a compute entry point");
+        };
+        self.b.span = Span::UNDEFINED;
+        let _ = ty;
+        let mut axes = |make: fn(u8) -> Builtin| (0..3).map(|a| self.b.builtin(make(a))).collect();
+        Ok(match builtin {
+            BuiltIn::GlobalInvocationId => axes(Builtin::GlobalId),
+            BuiltIn::LocalInvocationId => axes(Builtin::LocalId),
+            BuiltIn::WorkGroupId => axes(Builtin::GroupId),
+            BuiltIn::NumWorkGroups => axes(Builtin::NumGroups),
+            BuiltIn::LocalInvocationIndex => vec![self.b.builtin(Builtin::LocalIndex)],
+            other => return self.unsupported(&format!("the built-in input {other:?}")),
+        })
+    }
+
+    /// Bool of a condition.
+    pub(super) fn condition(&mut self, expr: Handle<Expression>) -> Result<Value, Error> {
+        let values = self.value(expr)?;
+        match values[..] {
+            [c] if self.b.ty(c) == Ty::Bool => Ok(c),
+            _ => self.invalid("a condition that is no bool"),
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! WGSL's built-in functions, expanded into IR operations by their definitions in the language's specification.
+
+use super::{lower::Lower, shape::Shape};
+use crate::{
+    error::Error,
+    ir::{BinaryOp, Op, Ty, UnaryOp, Value},
+};
+use naga::{Expression, Handle, MathFunction};
+use std::rc::Rc;
+
+/// Arguments of a built-in function: the components of each.
+pub(super) type Arguments<'a> = &'a [Rc<[Value]>];
+
+impl Lower<'_> {
+    pub(super) fn math(
+        &mut self,
+        handle: Handle<Expression>,
+        fun: MathFunction,
+        arguments: &[Handle<Expression>],
+    ) -> Result<Rc<[Value]>, Error> {
+        let shape = self.shape_of(arguments[0])?;
+        let values = arguments.iter().map(|a| self.value(*a)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(op) = unary_op(fun) {
+            return Ok(values[0].iter().map(|v| self.b.unary(op, *v)).collect());
+        }
+        if let Some(result) = self.geometry(fun, &values, &shape) {
+            return Ok(result);
+        }
+        if let Some(result) = self.packing(fun, &values) {
+            return Ok(result);
+        }
+        match fun {
+            MathFunction::Modf | MathFunction::Frexp => return self.decompose(handle, fun, &values[0]),
+            _ => {}
+        }
+        let mut result = Vec::with_capacity(values[0].len());
+        for i in 0..values.iter().map(|v| v.len()).max().unwrap_or(0) {
+            let pick = |list: &Rc<[Value]>| list.get(i).or(list.first()).copied();
+            let Some(scalars) = values.iter().map(pick).collect::<Option<Vec<Value>>>() else {
+                return self.invalid("a built-in function of nothing");
+            };
+            match self.component(fun, &scalars) {
+                Some(value) => result.push(value),
+                None => return self.unsupported(&format!("the built-in function {fun:?}")),
+            }
+        }
+        Ok(result.into())
+    }
+
+    /// A function that works component by component.
+    fn component(&mut self, fun: MathFunction, a: &[Value]) -> Option<Value> {
+        use MathFunction as F;
+        let ty = self.b.ty(a[0]);
+        let arg = |i: usize| a.get(i).copied();
+        Some(match fun {
+            F::Min => self.b.binary(BinaryOp::Min, a[0], arg(1)?),
+            F::Max => self.b.binary(BinaryOp::Max, a[0], arg(1)?),
+            F::Clamp => self.clamp(a[0], arg(1)?, arg(2)?),
+            F::Saturate => {
+                let (zero, one) = (self.number(ty, 0), self.number(ty, 1));
+                self.clamp(a[0], zero, one)
+            }
+            F::Atan2 => self.b.binary(BinaryOp::Atan2, a[0], arg(1)?),
+            F::Pow => self.b.binary(BinaryOp::Pow, a[0], arg(1)?),
+            F::Radians => {
+                let factor = self.float(ty, std::f64::consts::PI / 180.0);
+                self.mul(a[0], factor)
+            }
+            F::Degrees => {
+                let factor = self.float(ty, 180.0 / std::f64::consts::PI);
+                self.mul(a[0], factor)
+            }
+            F::Fract => {
+                let whole = self.b.unary(UnaryOp::Floor, a[0]);
+                self.sub(a[0], whole)
+            }
+            F::Ldexp => self.ldexp(a[0], arg(1)?),
+            F::Sign => self.sign(a[0]),
+            F::Fma => self.b.op(ty, Op::Fma(a[0], arg(1)?, arg(2)?)),
+            F::Mix => {
+                let one = self.number(ty, 1);
+                let rest = self.sub(one, arg(2)?);
+                let (x, y) = (self.mul(a[0], rest), self.mul(arg(1)?, arg(2)?));
+                self.add(x, y)
+            }
+            F::Step => {
+                let (zero, one) = (self.number(ty, 0), self.number(ty, 1));
+                let reached = self.b.binary(BinaryOp::Le, a[0], arg(1)?);
+                self.b.select(reached, one, zero)
+            }
+            F::SmoothStep => self.smoothstep(a[0], arg(1)?, arg(2)?),
+            F::ExtractBits => self.extract_bits(a[0], arg(1)?, arg(2)?),
+            F::InsertBits => self.insert_bits(a[0], arg(1)?, arg(2)?, arg(3)?),
+            _ => return None,
+        })
+    }
+
+    /// `min(max(x, low), high)`.
+    pub(super) fn clamp(&mut self, x: Value, low: Value, high: Value) -> Value {
+        let raised = self.b.binary(BinaryOp::Max, x, low);
+        self.b.binary(BinaryOp::Min, raised, high)
+    }
+
+    fn sign(&mut self, x: Value) -> Value {
+        let ty = self.b.ty(x);
+        let (zero, one, minus) = (self.number(ty, 0), self.number(ty, 1), self.number(ty, -1));
+        let (below, above) = (self.b.binary(BinaryOp::Lt, x, zero), self.b.binary(BinaryOp::Gt, x, zero));
+        let negative = self.b.select(below, minus, zero);
+        self.b.select(above, one, negative)
+    }
+
+    fn smoothstep(&mut self, low: Value, high: Value, x: Value) -> Value {
+        let ty = self.b.ty(x);
+        let (zero, one) = (self.number(ty, 0), self.number(ty, 1));
+        let (two, three) = (self.number(ty, 2), self.number(ty, 3));
+        let (above, width) = (self.sub(x, low), self.sub(high, low));
+        let ratio = self.b.binary(BinaryOp::Div, above, width);
+        let t = self.clamp(ratio, zero, one);
+        let (square, double) = (self.mul(t, t), self.mul(two, t));
+        let rest = self.sub(three, double);
+        self.mul(square, rest)
+    }
+
+    /// `x * 2^e`, in two exact factors so that no step overflows early.
+    fn ldexp(&mut self, x: Value, e: Value) -> Value {
+        let ty = self.b.ty(x);
+        let (bias, integer, mantissa) = if ty == Ty::F64 { (1023, Ty::I64, 52) } else { (127, Ty::I32, 23) };
+        let (low, high) =
+            (self.b.constant(Ty::I32, (-2i64 * (bias - 1)) as u64), self.number(Ty::I32, 2 * bias as i32));
+        let (e, one) = (self.clamp(e, low, high), self.b.u32(1));
+        let half = self.b.binary(BinaryOp::Shr, e, one);
+        let rest = self.sub(e, half);
+        let shift = self.b.u32(mantissa);
+        let bias = self.number(integer, bias as i32);
+        let mut factor = |part: Value| {
+            let part = self.b.convert(integer, part);
+            let biased = self.add(part, bias);
+            let bits = self.b.binary(BinaryOp::Shl, biased, shift);
+            self.b.bitcast(ty, bits)
+        };
+        let (p, q) = (factor(half), factor(rest));
+        let scaled = self.mul(x, p);
+        self.mul(scaled, q)
+    }
+
+    /// `modf` and `frexp`: a struct of the fractions, then the whole parts or exponents.
+    fn decompose(
+        &mut self,
+        handle: Handle<Expression>,
+        fun: MathFunction,
+        values: &[Value],
+    ) -> Result<Rc<[Value]>, Error> {
+        let mut parts = (Vec::new(), Vec::new());
+        for &v in values {
+            let (fraction, other) = match fun {
+                MathFunction::Modf => {
+                    let whole = self.b.unary(UnaryOp::Trunc, v);
+                    (self.sub(v, whole), whole)
+                }
+                _ => self.frexp(v),
+            };
+            parts.0.push(fraction);
+            parts.1.push(other);
+        }
+        parts.0.append(&mut parts.1);
+        let shape = self.shape_of(handle)?;
+        if shape.leaves() != parts.0.len() as u64 {
+            return self.invalid("a result struct of another size");
+        }
+        Ok(parts.0.into())
+    }
+
+    /// Fraction in [0.5, 1) and exponent; zero, infinities and NaN keep the value with exponent 0.
+    fn frexp(&mut self, x: Value) -> (Value, Value) {
+        let ty = self.b.ty(x);
+        let wide = ty == Ty::F64;
+        let (integer, mantissa, exponent_mask, half) =
+            if wide { (Ty::U64, 52, 0x7ff, 1022) } else { (Ty::U32, 23, 0xff, 126) };
+        // Subnormals are scaled into the normal range first.
+        let (zero, scale) = (self.number(ty, 0), self.float(ty, 2f64.powi(mantissa + 2)));
+        let (shift, mask) = (self.b.u32(mantissa as u32), self.b.constant(integer, exponent_mask));
+        let none = self.b.constant(integer, 0);
+        let exponent_of = |s: &mut Self, v: Value| {
+            let bits = s.b.bitcast(integer, v);
+            let high = s.b.binary(BinaryOp::Shr, bits, shift);
+            (bits, s.b.binary(BinaryOp::And, high, mask))
+        };
+        let (_, raw) = exponent_of(self, x);
+        let is_small = self.b.binary(BinaryOp::Eq, raw, none);
+        let scaled = self.mul(x, scale);
+        let normal = self.b.select(is_small, scaled, x);
+        let (bits, biased) = exponent_of(self, normal);
+        let keep = self.b.constant(integer, !(exponent_mask << mantissa));
+        let half_bits = self.b.constant(integer, half << mantissa);
+        let kept = self.b.binary(BinaryOp::And, bits, keep);
+        let fraction_bits = self.b.binary(BinaryOp::Or, kept, half_bits);
+        let fraction = self.b.bitcast(ty, fraction_bits);
+        let (bias, nothing) = (self.number(Ty::I32, half as i32), self.number(Ty::I32, 0));
+        let extra = self.number(Ty::I32, mantissa + 2);
+        let extra = self.b.select(is_small, extra, nothing);
+        let exponent = self.b.convert(Ty::I32, biased);
+        let exponent = self.sub(exponent, bias);
+        let exponent = self.sub(exponent, extra);
+        let is_zero = self.b.binary(BinaryOp::Eq, x, zero);
+        let is_special = self.b.binary(BinaryOp::Eq, raw, mask);
+        let stays = self.b.binary(BinaryOp::Or, is_zero, is_special);
+        (self.b.select(stays, x, fraction), self.b.select(stays, nothing, exponent))
+    }
+
+    /// Offset and count, limited so that they lie within the width.
+    fn bit_range(&mut self, ty: Ty, offset: Value, count: Value) -> (Value, Value, Value) {
+        let width = self.b.u32(ty.bytes() * 8);
+        let offset = self.b.binary(BinaryOp::Min, offset, width);
+        let rest = self.sub(width, offset);
+        (offset, self.b.binary(BinaryOp::Min, count, rest), width)
+    }
+
+    fn extract_bits(&mut self, e: Value, offset: Value, count: Value) -> Value {
+        let ty = self.b.ty(e);
+        let (offset, count, width) = self.bit_range(ty, offset, count);
+        let end = self.add(offset, count);
+        let (up, down) = (self.sub(width, end), self.sub(width, count));
+        let raised = self.b.binary(BinaryOp::Shl, e, up);
+        let lowered = self.b.binary(BinaryOp::Shr, raised, down);
+        let (none, zero) = (self.b.u32(0), self.number(ty, 0));
+        let is_empty = self.b.binary(BinaryOp::Eq, count, none);
+        self.b.select(is_empty, zero, lowered)
+    }
+
+    fn insert_bits(&mut self, e: Value, new: Value, offset: Value, count: Value) -> Value {
+        let ty = self.b.ty(e);
+        let (offset, count, width) = self.bit_range(ty, offset, count);
+        let (one, all) = (self.number(ty, 1), self.number(ty, -1));
+        let power = self.b.binary(BinaryOp::Shl, one, count);
+        let low = self.sub(power, one);
+        let is_full = self.b.binary(BinaryOp::Eq, count, width);
+        let low = self.b.select(is_full, all, low);
+        let mask = self.b.binary(BinaryOp::Shl, low, offset);
+        let outside = self.b.unary(UnaryOp::Not, mask);
+        let moved = self.b.binary(BinaryOp::Shl, new, offset);
+        let (kept, set) = (self.b.binary(BinaryOp::And, e, outside), self.b.binary(BinaryOp::And, moved, mask));
+        self.b.binary(BinaryOp::Or, kept, set)
+    }
+
+    /// Functions of whole vectors and matrices.
+    fn geometry(&mut self, fun: MathFunction, v: Arguments<'_>, shape: &Shape) -> Option<Rc<[Value]>> {
+        use MathFunction as F;
+        let a = &v[0];
+        let rows = shape.part(0).map_or(1, |column| column.shape.leaves() as usize);
+        Some(match fun {
+            F::Dot => [self.dot(a, v.get(1)?)].into(),
+            F::Outer => self.outer(a, v.get(1)?),
+            F::Cross => self.cross(a, v.get(1)?)?,
+            F::Length => [self.length(a)].into(),
+            F::Distance => {
+                let b = v.get(1)?;
+                let difference: Vec<Value> = a.iter().zip(b.iter()).map(|(x, y)| self.sub(*x, *y)).collect();
+                [self.length(&difference)].into()
+            }
+            F::Normalize => {
+                let length = self.length(a);
+                a.iter().map(|x| self.b.binary(BinaryOp::Div, *x, length)).collect()
+            }
+            F::FaceForward => self.face_forward(a, v.get(1)?, v.get(2)?),
+            F::Reflect => self.reflect(a, v.get(1)?),
+            F::Refract => self.refract(a, v.get(1)?, *v.get(2)?.first()?),
+            F::Transpose => self.transpose(a, rows),
+            F::Determinant => [self.determinant(a, rows)].into(),
+            F::Inverse => self.inverse(a, rows),
+            _ => return None,
+        })
+    }
+
+    fn length(&mut self, v: &[Value]) -> Value {
+        if let [x] = v {
+            return self.b.unary(UnaryOp::Abs, *x);
+        }
+        let square = self.dot(v, v);
+        self.b.unary(UnaryOp::Sqrt, square)
+    }
+
+    fn cross(&mut self, a: &[Value], b: &[Value]) -> Option<Rc<[Value]>> {
+        let (&[x, y, z], &[u, v, w]) = (a, b) else { return None };
+        let mut minor = |p: Value, q: Value, r: Value, s: Value| {
+            let (first, second) = (self.mul(p, q), self.mul(r, s));
+            self.sub(first, second)
+        };
+        Some([minor(y, w, z, v), minor(z, u, x, w), minor(x, v, y, u)].into())
+    }
+
+    fn face_forward(&mut self, e1: &[Value], e2: &[Value], e3: &[Value]) -> Rc<[Value]> {
+        let along = self.dot(e2, e3);
+        let zero = self.number(self.b.ty(along), 0);
+        let faces = self.b.binary(BinaryOp::Lt, along, zero);
+        let flip = |s: &mut Self, x: Value| {
+            let other = s.b.unary(UnaryOp::Neg, x);
+            s.b.select(faces, x, other)
+        };
+        e1.iter().map(|x| flip(self, *x)).collect()
+    }
+
+    /// `e1 - 2 * dot(e2, e1) * e2`.
+    fn reflect(&mut self, e1: &[Value], e2: &[Value]) -> Rc<[Value]> {
+        let along = self.dot(e2, e1);
+        let two = self.number(self.b.ty(along), 2);
+        let twice = self.mul(two, along);
+        let mut reflected = Vec::with_capacity(e1.len());
+        for (x, n) in e1.iter().zip(e2) {
+            let back = self.mul(twice, *n);
+            reflected.push(self.sub(*x, back));
+        }
+        reflected.into()
+    }
+
+    fn refract(&mut self, e1: &[Value], e2: &[Value], eta: Value) -> Rc<[Value]> {
+        let along = self.dot(e2, e1);
+        let ty = self.b.ty(along);
+        let (zero, one) = (self.number(ty, 0), self.number(ty, 1));
+        let (square, eta_square) = (self.mul(along, along), self.mul(eta, eta));
+        let rest = self.sub(one, square);
+        let bent = self.mul(eta_square, rest);
+        let k = self.sub(one, bent);
+        let is_total = self.b.binary(BinaryOp::Lt, k, zero);
+        let (root, scaled) = (self.b.unary(UnaryOp::Sqrt, k), self.mul(eta, along));
+        let normal = self.add(scaled, root);
+        let mut refracted = Vec::with_capacity(e1.len());
+        for (x, n) in e1.iter().zip(e2) {
+            let (p, q) = (self.mul(eta, *x), self.mul(normal, *n));
+            let direction = self.sub(p, q);
+            refracted.push(self.b.select(is_total, zero, direction));
+        }
+        refracted.into()
+    }
+}
+
+/// Functions that are one IR operation on each component.
+fn unary_op(fun: MathFunction) -> Option<UnaryOp> {
+    use MathFunction as F;
+    Some(match fun {
+        F::Abs => UnaryOp::Abs,
+        F::Cos => UnaryOp::Cos,
+        F::Cosh => UnaryOp::Cosh,
+        F::Sin => UnaryOp::Sin,
+        F::Sinh => UnaryOp::Sinh,
+        F::Tan => UnaryOp::Tan,
+        F::Tanh => UnaryOp::Tanh,
+        F::Acos => UnaryOp::Acos,
+        F::Asin => UnaryOp::Asin,
+        F::Atan => UnaryOp::Atan,
+        F::Asinh => UnaryOp::Asinh,
+        F::Acosh => UnaryOp::Acosh,
+        F::Atanh => UnaryOp::Atanh,
+        F::Ceil => UnaryOp::Ceil,
+        F::Floor => UnaryOp::Floor,
+        F::Round => UnaryOp::Round,
+        F::Trunc => UnaryOp::Trunc,
+        F::Exp => UnaryOp::Exp,
+        F::Exp2 => UnaryOp::Exp2,
+        F::Log => UnaryOp::Log,
+        F::Log2 => UnaryOp::Log2,
+        F::Sqrt => UnaryOp::Sqrt,
+        F::InverseSqrt => UnaryOp::InverseSqrt,
+        F::QuantizeToF16 => UnaryOp::QuantizeF16,
+        F::CountTrailingZeros => UnaryOp::CountTrailingZeros,
+        F::CountLeadingZeros => UnaryOp::CountLeadingZeros,
+        F::CountOneBits => UnaryOp::CountOneBits,
+        F::ReverseBits => UnaryOp::ReverseBits,
+        F::FirstTrailingBit => UnaryOp::FirstTrailingBit,
+        F::FirstLeadingBit => UnaryOp::FirstLeadingBit,
+        _ => return None,
+    })
+}
