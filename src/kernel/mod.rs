@@ -21,6 +21,7 @@ mod handle;
 pub mod layout;
 pub mod reflect;
 pub mod rewrite;
+pub mod uniform;
 pub mod wgsl;
 
 /// A kernel with its overrides resolved, ready for every back end.

@@ -74,7 +74,7 @@ impl<'s> Sources<'s> {
         let module = match naga::front::wgsl::parse_str(&self.joined) {
             Ok(module) => module,
             Err(e) => {
-                let label = e.labels().next().map(|(span, text)| (span, text.to_owned()));
+                let label = e.labels().find(|(span, _)| span.is_defined()).map(|(span, text)| (span, text.to_owned()));
                 return Some(self.show_span(e.message(), label));
             }
         };
@@ -87,7 +87,7 @@ impl<'s> Sources<'s> {
             message.push_str(&format!(": {c}"));
             cause = c.source();
         }
-        let label = error.spans().next().cloned();
+        let label = error.spans().find(|(span, _)| span.is_defined()).cloned();
         Some(self.show_span(&message, label))
     }
 
@@ -231,4 +231,56 @@ pub(super) fn check_limits(module: &Module, entry: &str) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEVERAL: &str = "@compute @workgroup_size(1) fn scale() {} @compute @workgroup_size(1) fn shift() {}
+        @fragment fn shade() {}";
+
+    fn entry(source: &str, name: Option<&str>) -> Result<String, String> {
+        find_entry(&naga::front::wgsl::parse_str(source).unwrap(), name).map_err(|e| {
+            assert_eq!(e.kind(), ErrorKind::UnknownEntry);
+            e.to_string()
+        })
+    }
+
+    #[test]
+    fn entry_points_are_found_or_named() {
+        assert_eq!(entry(SEVERAL, Some("shift")).unwrap(), "shift");
+        assert_eq!(entry("@compute @workgroup_size(1) fn only() {}", None).unwrap(), "only");
+        assert!(entry(SEVERAL, None).unwrap_err().contains("`scale`, `shift`"));
+        assert!(entry(SEVERAL, Some("shft")).unwrap_err().contains("did you mean `shift`"));
+        assert!(entry(SEVERAL, Some("shade")).unwrap_err().contains("fragment"));
+        assert!(entry("fn f() {}", None).unwrap_err().contains("no compute entry point"));
+        assert!(entry("fn f() {}", Some("f")).unwrap_err().contains("no compute entry point"));
+    }
+
+    #[test]
+    fn errors_are_told_in_the_source_they_are_in() {
+        let texts = ["fn good() -> f32 { return 1.0; }\n", "// two\nfn bad() -> f32 {\n\treturn wrong;\n}\n"];
+        let sources = Sources::new(&texts);
+        let text = sources.explain().unwrap();
+        assert!(text.contains("source 2 of 2, line 3, column 9"), "{text}");
+        assert!(text.contains("3 | \treturn wrong;\n  | \t       ^^^^^"), "{text}");
+        let texts = ["fn f() -> u32 { return 1.0; }", "fn g() {}"];
+        let text = Sources::new(&texts).explain().unwrap();
+        assert!(text.contains("source 1 of 2, line 1"), "{text}");
+    }
+
+    #[test]
+    fn directives_move_to_the_front_and_lines_stay() {
+        let second = "// note\n/* a /* nested */ one */ enable f16;\ndiagnostic(off,\n derivative_uniformity);\nfn g() -> f16 { return q; }";
+        let texts = ["fn f() {}", second];
+        let sources = Sources::new(&texts);
+        assert!(
+            sources.joined.starts_with("enable f16;diagnostic(off,\n derivative_uniformity);\n"),
+            "{}",
+            sources.joined
+        );
+        let text = sources.explain().unwrap();
+        assert!(text.contains("source 2 of 2, line 5, column 24"), "{text}");
+    }
 }

@@ -27,7 +27,7 @@ pub fn check_elements(parameter: &Parameter, host: &HostType, count: usize) -> R
             if whole { None } else { element_mismatch(host, element, *stride) }
         }
         WgslType::Struct { .. } if ty.runtime_array().is_some() => tail_mismatch(host, ty),
-        _ => matches_type(host, ty, u32::MAX).err(),
+        _ => matches_type(host, ty, ty.size()).err(),
     };
     if let Some(reason) = mismatch {
         return Err(Error::new(
@@ -82,14 +82,21 @@ fn element_mismatch(host: &HostType, element: &WgslType, stride: u32) -> Option<
     if let Err(reason) = matches_type(host, element, stride) {
         return Some(reason);
     }
-    (host.size != stride as usize).then(|| {
-        let missing = (stride as usize).saturating_sub(host.size);
-        format!(
-            "an element takes {stride} bytes in WGSL and {} in Rust: end the struct with padding of {missing} bytes, such as `_pad: [u32; {}]`",
-            host.size,
-            missing.div_ceil(4),
-        )
-    })
+    if host.size == stride as usize {
+        return None;
+    }
+    if let WgslType::Vector { scalar, .. } = element {
+        let unused = stride - element.size();
+        return Some(format!(
+            "an element of array<{element}> takes {stride} bytes, the last {unused} unused: pass `[{scalar}; 4]`, or declare array<{scalar}> and index it with 3 * i + k"
+        ));
+    }
+    let missing = (stride as usize).saturating_sub(host.size);
+    Some(format!(
+        "an element takes {stride} bytes in WGSL and {} in Rust: end the struct with padding of {missing} bytes, such as `_pad: [u32; {}]`",
+        host.size,
+        missing.div_ceil(4),
+    ))
 }
 
 /// A struct with a runtime-sized array at its end has no Rust type: it takes scalars, where all its are alike.
@@ -126,23 +133,11 @@ pub(crate) fn matches_type(host: &HostType, ty: &WgslType, room: u32) -> Result<
             _ => right(format!("pass `{s}`")),
         },
         WgslType::Vector { size, scalar } => match host.components() {
-            Some((h, n))
-                if h == *scalar
-                    && n == *size as usize
-                    && (*size != 3 || room < 16 || room == u32::MAX || host.size == room as usize) =>
-            {
-                Ok(())
-            }
+            Some((h, n)) if h == *scalar && n == *size as usize => Ok(()),
+            // The fourth takes the padding, where nothing else is put there.
             Some((h, 4)) if h == *scalar && *size == 3 && room >= 4 * scalar.bytes() => Ok(()),
-            Some((h, 3)) if h == *scalar && *size == 3 => right(format!(
-                "an element of array<vec3<{scalar}>> takes {} bytes, the last {} unused: pass `[{scalar}; 4]`, or declare array<{scalar}> and index it with 3 * i + k",
-                4 * scalar.bytes(),
-                scalar.bytes(),
-            )),
-            _ => right(format!(
-                "pass `[{scalar}; {}]`",
-                if *size == 3 && room >= 4 * scalar.bytes() && room != u32::MAX { 4 } else { *size }
-            )),
+            _ if *size == 3 && room >= 4 * scalar.bytes() => right(format!("pass `[{scalar}; 4]`, the last unused")),
+            _ => right(format!("pass `[{scalar}; {size}]`")),
         },
         WgslType::Matrix { columns, rows, scalar } => {
             let padded = if *rows == 3 { 4 } else { *rows } as usize;
@@ -193,12 +188,7 @@ fn matches_struct(fields: &[HostMember], host_size: usize, members: &[WgslMember
             ));
         }
         let end = members.get(i + 1).map_or(size, |next| next.offset);
-        // A vec3 in a struct may be followed at once: then only `[T; 3]` fits.
-        let room = if matches!(member.ty, WgslType::Vector { size: 3, .. }) && field.ty.size == 12 {
-            u32::MAX
-        } else {
-            end - member.offset
-        };
+        let room = end - member.offset;
         matches_type(field.ty, &member.ty, room).map_err(|reason| format!("`{name}`: {reason}"))?;
     }
     for field in fields.iter().filter(|f| !f.name.starts_with('_')) {
