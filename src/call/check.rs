@@ -17,7 +17,7 @@ impl Call<'_> {
     /// # Errors
     /// As [`Call::run`] for the caller's input; `KernelFault` for an access outside the footprint, which names the
     /// binding and the byte and is a bug of evener.
-    pub fn check_footprint(mut self) -> Result<()> {
+    pub fn check_footprint(self) -> Result<()> {
         let ready = self.prepare()?;
         let uniforms = ready.uniform_slices();
         let shape = ready.shape(&uniforms);

@@ -109,10 +109,10 @@ pub(super) fn prepare<'a>(
         call = call.set_text(name, value);
     }
     for buffer in buffers {
-        let kind = buffer.kind(kernel)?;
+        let (kind, shape) = buffer.elements(kernel)?;
         call = match buffer.to {
-            Some(_) => call.bytes_mut(&buffer.name, kind, &mut buffer.array.bytes),
-            None => call.bytes(&buffer.name, kind, &buffer.array.bytes),
+            Some(_) => call.bytes_mut(&buffer.name, kind, &shape, &mut buffer.array.bytes),
+            None => call.bytes(&buffer.name, kind, &shape, &buffer.array.bytes),
         };
     }
     if let Some(items) = extent.items {
