@@ -10,7 +10,10 @@ use crate::{
     trace,
 };
 use anyhow::Result;
-use evener::prelude::{Call, Kernel, Report};
+use evener::{
+    call::args::HostArg,
+    prelude::{Call, Kernel, Report},
+};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -110,10 +113,12 @@ pub(super) fn prepare<'a>(
     }
     for buffer in buffers {
         let (kind, shape) = buffer.elements(kernel)?;
-        call = match buffer.to {
-            Some(_) => call.bytes_mut(&buffer.name, kind, &shape, &mut buffer.array.bytes),
-            None => call.bytes(&buffer.name, kind, &shape, &buffer.array.bytes),
+        let bytes = &mut buffer.array.bytes;
+        let argument = match buffer.to {
+            Some(_) => HostArg::from_bytes_mut(kind, &shape, bytes),
+            None => HostArg::from_bytes(kind, &shape, bytes),
         };
+        call = call.arg(&buffer.name, argument);
     }
     if let Some(items) = extent.items {
         call = call.items(items.0);

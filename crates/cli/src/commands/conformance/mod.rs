@@ -11,7 +11,10 @@ use crate::{
     output::{self, Progress},
 };
 use anyhow::Result;
-use evener::prelude::{Kernel, KernelOptions, Runtime};
+use evener::{
+    call::args::HostArg,
+    prelude::{Kernel, KernelOptions, Runtime},
+};
 use serde::Serialize;
 use std::{
     collections::HashMap,
@@ -226,7 +229,11 @@ fn call(
     let mut call = kernel.call().groups(groups).on(args.place.on);
     for (binding, written, (kind, shape), bytes) in &mut bound {
         let name = (binding.group, binding.binding);
-        call = if *written { call.bytes_mut(name, *kind, shape, bytes) } else { call.bytes(name, *kind, shape, bytes) };
+        let argument = match *written {
+            true => HostArg::from_bytes_mut(*kind, shape, bytes),
+            false => HostArg::from_bytes(*kind, shape, bytes),
+        };
+        call = call.arg(name, argument);
     }
     call.run()?;
     for (binding, written, _, bytes) in &bound {
