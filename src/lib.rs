@@ -25,11 +25,11 @@ pub mod cost;
 mod device;
 pub mod error;
 pub mod kernel;
+#[cfg(feature = "gpu")]
+mod memory;
 pub mod report;
 pub mod runtime;
 pub mod schedule;
-#[cfg(feature = "gpu")]
-mod memory;
 
 pub use error::{Error, ErrorKind, Result};
 pub use report::Report;

@@ -74,7 +74,7 @@ fn one(source: &str, name: &str, tally: &mut Tally) {
     let count = |map: &mut BTreeMap<String, (usize, String)>, reason: String| {
         map.entry(reason).or_insert_with(|| (0, name.to_owned())).0 += 1;
     };
-    match std::panic::catch_unwind(|| rewrite_support::rewrite_all(source)) {
+    match std::panic::catch_unwind(|| rewrite_support::rewrite_as_lowered(source)) {
         Ok(Ok(modules)) => {
             tally.rewritten += 1;
             for failure in modules.iter().flat_map(rewrite_support::write_everywhere) {

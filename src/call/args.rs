@@ -5,9 +5,9 @@ use crate::{
     error::{Error, ErrorKind, Result, did_you_mean},
     kernel::{
         Compiled,
-        layout::{Element, FileScalar, HostShape, HostType, Scalar, bytes_of, check_bytes, check_elements},
+        layout::{Element, FileScalar, HostShape, HostType, Scalar, check_bytes, check_elements},
         reflect::Parameter,
-        uniform::UniformBuffer,
+        uniform::{UniformBuffer, UniformValue},
     },
 };
 use evener_lanes::{Grid, ir::Space};
@@ -131,12 +131,21 @@ impl<'a> HostArg<'a> {
     fn check(&self, parameter: &Parameter) -> Result<()> {
         match &self.elements {
             Elements::Typed(host) => check_elements(parameter, host, self.count as usize),
-            Elements::File(kind, shape) => check_bytes(parameter, *kind, shape, self.argument.len),
+            Elements::File(kind, shape) => {
+                check_bytes(parameter, *kind, shape)?;
+                let bytes = shape.iter().product::<usize>() as u64 * u64::from(kind.bytes());
+                if bytes == self.argument.len {
+                    return Ok(());
+                }
+                let (name, len) = (&parameter.binding.name, self.argument.len);
+                let why = format!("`{name}`: the shape {shape:?} of {kind} is {bytes} bytes and {len} are given");
+                Err(Error::new(ErrorKind::ArgumentSize, why))
+            }
         }
     }
 }
 
-fn wgsl_name(host: &HostType) -> String {
+pub(super) fn wgsl_name(host: &HostType) -> String {
     match host.shape {
         HostShape::Array { element, length } => match element.shape {
             HostShape::Array { length: rows, .. } => format!("mat{length}x{rows}<{}>", wgsl_name(element_of(element))),
@@ -198,38 +207,6 @@ impl<'a, T: Element, const N: usize> IntoArg<'a> for &'a [T; N] {
 impl<'a, T: Element, const N: usize> IntoArg<'a> for &'a mut [T; N] {
     fn into_arg(self) -> HostArg<'a> {
         self.as_mut_slice().into_arg()
-    }
-}
-
-/// What a uniform can be set to: scalars, `[T; N]` as vectors, matrices, structs that derive [`Element`].
-pub trait UniformValue {
-    /// Its bytes and type.
-    fn uniform_bytes(&self) -> UniformBytes;
-}
-
-/// The value of a uniform with its type.
-#[derive(Clone, Debug)]
-pub struct UniformBytes {
-    host: HostType,
-    bytes: Vec<u8>,
-}
-
-impl UniformBytes {
-    /// The type as WGSL spells it, for scalars, vectors and matrices.
-    pub(crate) fn wgsl(&self) -> String {
-        wgsl_name(&self.host)
-    }
-}
-
-impl<T: Element> UniformValue for T {
-    fn uniform_bytes(&self) -> UniformBytes {
-        UniformBytes { host: T::TYPE, bytes: bytes_of(std::slice::from_ref(self)).to_vec() }
-    }
-}
-
-impl UniformValue for UniformBytes {
-    fn uniform_bytes(&self) -> UniformBytes {
-        self.clone()
     }
 }
 
@@ -311,9 +288,8 @@ impl<'a> Arguments<'a> {
         Ok(())
     }
 
-    pub(super) fn set(&mut self, name: Name<'_>, value: &impl UniformValue) -> Result<()> {
-        let value = value.uniform_bytes();
-        self.uniform(name, |buffer, rest| buffer.set(rest, &value.host, &value.bytes))
+    pub(super) fn set(&mut self, name: Name<'_>, value: &UniformValue) -> Result<()> {
+        self.uniform(name, |buffer, rest| buffer.set(rest, value))
     }
 
     pub(super) fn set_text(&mut self, name: Name<'_>, text: &str) -> Result<()> {
@@ -419,8 +395,11 @@ impl<'a> Arguments<'a> {
                     for path in buffer.missing() {
                         // Integers are most often extents, in the order of the axes.
                         let extent = if items[1] == 1 { items[0] } else { *axes.next().unwrap_or(&1) };
-                        if buffer.assume(&path, extent) {
-                            notes.push(format!("{path} = {extent}"));
+                        let [x, y, z] = items;
+                        let texts = [format!("{extent}"), format!("{x},{y}"), format!("{x},{y},{z}"), format!("{x},{y},{z},1")];
+                        let rest = path.strip_prefix(binding.name.as_str()).unwrap_or_default();
+                        if let Some(text) = texts.iter().find(|t| buffer.set_text(rest, t).is_ok()) {
+                            notes.push(format!("{path} = {text}"));
                         }
                     }
                     uniforms.push(buffer.bytes().to_vec());

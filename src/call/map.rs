@@ -3,9 +3,10 @@
 //! Arguments given as `&` are read, the one given as `&mut` is read and then replaced. Names in the expression are those of
 //! the arguments; all of WGSL's functions may be used.
 
-use super::args::{HostArg, IntoArg, UniformValue};
+use super::args::{HostArg, IntoArg, wgsl_name};
 use crate::{
     error::{Error, ErrorKind, Result},
+    kernel::uniform::UniformValue,
     report::Report,
     runtime::Runtime,
     schedule::placement::Placement,
@@ -17,7 +18,7 @@ use std::fmt::Write as _;
 pub struct Map<'a> {
     runtime: Runtime,
     expression: &'a str,
-    uniforms: Vec<(&'a str, super::args::UniformBytes)>,
+    uniforms: Vec<(&'a str, UniformValue)>,
     arrays: Vec<(&'a str, HostArg<'a>)>,
     placement: Option<Placement>,
 }
@@ -28,8 +29,8 @@ impl<'a> Map<'a> {
     }
 
     /// Sets a scalar or small vector that is the same for all elements.
-    pub fn set(mut self, name: &'a str, value: impl UniformValue) -> Self {
-        self.uniforms.push((name, value.uniform_bytes()));
+    pub fn set(mut self, name: &'a str, value: impl Into<UniformValue>) -> Self {
+        self.uniforms.push((name, value.into()));
         self
     }
 
@@ -98,7 +99,7 @@ impl<'a> Map<'a> {
     fn source(&self) -> String {
         let mut wgsl = String::new();
         for (k, (name, value)) in self.uniforms.iter().enumerate() {
-            let _ = writeln!(wgsl, "@group(0) @binding({k}) var<uniform> {name}: {};", value.wgsl());
+            let _ = writeln!(wgsl, "@group(0) @binding({k}) var<uniform> {name}: {};", wgsl_name(value.host_type()));
         }
         for (k, (name, array)) in self.arrays.iter().enumerate() {
             let access = if array.writable { "read_write" } else { "read" };

@@ -11,7 +11,7 @@ use crate::{
     cost::{Cost, roofline::Work},
     device::{Slot, typical},
     error::{Error, Result},
-    kernel::Compiled,
+    kernel::{Compiled, uniform::UniformValue},
     report::{Phase, Report},
     runtime::Runtime,
     schedule::{
@@ -73,8 +73,8 @@ impl<'a> Call<'a> {
     }
 
     /// Sets a uniform, or one member of a uniform struct (`"params.n"`).
-    pub fn set(mut self, name: impl Into<Name<'a>>, value: impl args::UniformValue) -> Self {
-        let result = self.arguments.set(name.into(), &value);
+    pub fn set(mut self, name: impl Into<Name<'a>>, value: impl Into<UniformValue>) -> Self {
+        let result = self.arguments.set(name.into(), &value.into());
         self.check(result)
     }
 

@@ -64,11 +64,27 @@ impl Compiled {
 
     /// The module that GPUs run, rewritten and validated at first use. The error is a reason for the user.
     pub fn gpu(&self) -> Result<&GpuModule, &str> {
-        self.gpu.get_or_init(|| rewrite::rewrite(self)).as_ref().map_err(String::as_str)
+        self.gpu
+            .get_or_init(|| on_deep_stack(|| rewrite::rewrite(self)).and_then(|r| r))
+            .as_ref()
+            .map_err(String::as_str)
     }
 
     /// The lane kernel's bindings: the order of arguments.
     pub fn bindings(&self) -> &[evener_lanes::ir::Binding] {
         &self.program.kernel().bindings
     }
+}
+
+/// Runs `f` on a thread with a deep stack: naga recurses as deep as the source nests. A panic becomes an error.
+fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T, String> {
+    const STACK_BYTES: usize = 256 << 20;
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("evener-wgsl".into()).stack_size(STACK_BYTES);
+        let thread = builder.spawn_scoped(scope, f).map_err(|e| format!("no thread to compile on: {e}"))?;
+        thread.join().map_err(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            format!("the compiler failed: {}", text.unwrap_or("panic"))
+        })
+    })
 }

@@ -10,7 +10,7 @@ pub const MAX_GROUP_INVOCATIONS: u32 = 1024;
 /// evener's own cap on the size of a work-group on each axis.
 pub const MAX_GROUP_SIZE: [u32; 3] = [1024, 1024, 64];
 /// evener's own cap on work-group memory in bytes; the CPU takes this much, a GPU may take less.
-pub const MAX_GROUP_BYTES: u32 = 1 << 20;
+pub const MAX_GROUP_BYTES: u32 = evener_lanes::front::MAX_WORKGROUP_BYTES as u32;
 
 /// Sources joined to one text.
 ///
@@ -60,12 +60,18 @@ impl<'s> Sources<'s> {
 
     /// An error of the compiler, told in terms of the source it is in.
     pub fn error(&self, error: evener_lanes::Error) -> Error {
-        let Some(at) = error.location().cloned().filter(|_| self.texts.len() > 1) else { return error.into() };
-        let range = at.offset as usize..(at.offset + at.length) as usize;
-        let text = match error.kind() {
-            evener_lanes::ErrorKind::InvalidWgsl => self.explain().unwrap_or_else(|| error.message().into()),
-            _ => self.show(error.message(), &range, ""),
+        if self.texts.len() < 2 {
+            return error.into();
+        }
+        let text = match (error.kind(), error.location()) {
+            (evener_lanes::ErrorKind::InvalidWgsl, _) => super::on_deep_stack(|| self.explain()).ok().flatten(),
+            (_, Some(at)) => {
+                let range = at.offset as usize..(at.offset + at.length) as usize;
+                Some(self.show(error.message(), &range, ""))
+            }
+            _ => None,
         };
+        let text = text.unwrap_or_else(|| error.message().to_owned());
         Error::new(Error::from(error).kind(), text)
     }
 

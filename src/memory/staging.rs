@@ -194,6 +194,7 @@ pub(crate) unsafe fn scatter(sets: &[Strided], landed: &[Landed<'_>], host: *mut
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "transfers are lists of ranges")]
 mod tests {
     use super::*;
 

@@ -74,6 +74,22 @@ pub fn rewrite_all(source: &str) -> Result<Vec<GpuModule>, String> {
     entries.map(|e| rewrite_module(&module, &info, &e.name, &bindings(&module, &info, &e.name))).collect()
 }
 
+/// The same with the bindings that the lane compiler finds in use, where it takes the entry point.
+#[allow(dead_code, reason = "each test crate uses its own part")]
+pub fn rewrite_as_lowered(source: &str) -> Result<Vec<GpuModule>, String> {
+    let Ok(lanes) = evener_lanes::Module::parse(source).and_then(|m| m.specialize(&Default::default())) else {
+        return rewrite_all(source);
+    };
+    let one = |entry: &str| {
+        let used = match lanes.lower(entry) {
+            Ok(kernel) => kernel.bindings,
+            Err(_) => bindings(lanes.naga(), lanes.info(), entry),
+        };
+        rewrite_module(lanes.naga(), lanes.info(), entry, &used)
+    };
+    lanes.entries().map(one).collect()
+}
+
 /// Writes a module with every back end. The failures, each with the writer's name.
 pub fn write_everywhere(gpu: &GpuModule) -> Vec<String> {
     let (module, info, entry) = (&gpu.module, &gpu.info, gpu.entry.clone());

@@ -5,9 +5,9 @@ use evener::{
     Result,
     backend::{
         Argument, Backend, ChunkRun, Transfer,
-        gpu::{GpuDevice, Job, Options, SpirvWriter, devices},
+        gpu::{GpuDevice, Job, Options, Shader, SpirvWriter, devices},
     },
-    kernel::rewrite::{Dispatch, GpuModule},
+    kernel::rewrite::Dispatch,
 };
 use evener_lanes::{
     analysis::Strided,
@@ -54,12 +54,24 @@ fn restrict() -> BoundsCheckPolicies {
     BoundsCheckPolicies { index: restrict, buffer: restrict, image_load: restrict, binding_array: restrict }
 }
 
-/// A GPU module of a WGSL source as it is; its dispatch parameters are at (3, 0), used or not.
-pub fn module(wgsl: &str) -> GpuModule {
+/// A module as it is in the source, not rewritten: its dispatch parameters are at (3, 0), used or not.
+pub struct Plain {
+    module: naga::Module,
+    info: ModuleInfo,
+}
+
+impl Plain {
+    fn shader(&self) -> Shader<'_> {
+        let entry = &self.module.entry_points[0].name;
+        Shader { module: &self.module, info: &self.info, entry, params: (3, 0) }
+    }
+}
+
+/// Parses and validates.
+pub fn module(wgsl: &str) -> Plain {
     let module = naga::front::wgsl::parse_str(wgsl).unwrap_or_else(|e| panic!("{}", e.emit_to_string(wgsl)));
     let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).expect("valid");
-    let entry = module.entry_points[0].name.clone();
-    GpuModule { module, info, entry, params: (3, 0) }
+    Plain { module, info }
 }
 
 /// A storage binding of a runtime-sized array of 4-byte elements.
@@ -117,7 +129,7 @@ pub struct Case {
     /// Identity for the pipeline cache.
     pub kernel: u64,
     /// What runs.
-    pub module: GpuModule,
+    pub module: Plain,
     /// Its bindings.
     pub bindings: Vec<Binding>,
 }
@@ -161,8 +173,8 @@ impl Case {
         params: &[u32],
     ) -> Job<'a> {
         let dispatch = Dispatch { groups, params: bytes(params) };
-        let (kernel, module, bindings) = (self.kernel, &self.module, self.bindings.as_slice());
-        Job { kernel, module, bindings, dispatch, arguments, transfers }
+        let (kernel, shader, bindings) = (self.kernel, self.module.shader(), self.bindings.as_slice());
+        Job { kernel, shader, bindings, dispatch, arguments, transfers }
     }
 }
 

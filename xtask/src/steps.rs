@@ -19,7 +19,10 @@ pub fn all(r: &mut Runner, options: Options) {
     if options.quick {
         return;
     }
-    r.tests("tests without the gpu feature", &mut cargo("test -p evener --no-default-features --no-fail-fast -- --show-output"));
+    r.tests(
+        "tests without the gpu feature",
+        &mut cargo("test -p evener --no-default-features --no-fail-fast -- --show-output"),
+    );
     r.check("documentation", cargo("doc --workspace --no-deps --quiet").env("RUSTDOCFLAGS", "-D warnings"));
     examples(r, vulkan);
     demo(r, vulkan);

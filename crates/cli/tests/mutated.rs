@@ -75,10 +75,45 @@ fn damaged_wgsl_is_refused_or_runs() {
         shaders::SHALLOW_WATER,
     ];
     let words = [
-        "0", "1", "-1", "4294967295u", "-2147483648", "1e38", "0x7fffffff", "x", "i32", "u32", "f32", "vec3f", "mat3x3f",
-        "array<u32>", "array<f32, 4>", "atomic<u32>", "workgroupBarrier();", "loop {", "}", "{", "(((((((((((((((((",
-        "return;", "continue;", "break;", "if true {", "*", "/", "%", "<<", "&", "@workgroup_size(0)", "select", "dot",
-        "arrayLength(&x)", "discard;", "ptr<function, f32>", "var", "let", "\u{1F30A}",
+        "0",
+        "1",
+        "-1",
+        "4294967295u",
+        "-2147483648",
+        "1e38",
+        "0x7fffffff",
+        "x",
+        "i32",
+        "u32",
+        "f32",
+        "vec3f",
+        "mat3x3f",
+        "array<u32>",
+        "array<f32, 4>",
+        "atomic<u32>",
+        "workgroupBarrier();",
+        "loop {",
+        "}",
+        "{",
+        "(((((((((((((((((",
+        "return;",
+        "continue;",
+        "break;",
+        "if true {",
+        "*",
+        "/",
+        "%",
+        "<<",
+        "&",
+        "@workgroup_size(0)",
+        "select",
+        "dot",
+        "arrayLength(&x)",
+        "discard;",
+        "ptr<function, f32>",
+        "var",
+        "let",
+        "\u{1F30A}",
     ];
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for round in 0..3000 {
@@ -106,7 +141,10 @@ fn damaged_npy_files_are_refused_or_read() {
     let seeds = [
         file("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }          \n", &[1; 24]),
         file("{'descr': '>c16', 'fortran_order': True, 'shape': (2,), }\n", &[2; 32]),
-        file("{'descr': [('a', '>u2', (3,)), ('b', [('c', '|V2'), ('d', '<i8')])], 'fortran_order': False, 'shape': (), }", &[3; 16]),
+        file(
+            "{'descr': [('a', '>u2', (3,)), ('b', [('c', '|V2'), ('d', '<i8')])], 'fortran_order': False, 'shape': (), }",
+            &[3; 16],
+        ),
     ];
     let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
     let words = ["(", "[", "'", "99999999999999999999", "4294967296", "0", ",", "'<f8'", "True", "\\", "L", ">"];

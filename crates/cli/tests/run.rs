@@ -6,7 +6,8 @@ use common::{Dir, software_gpu};
 use serde_json::Value;
 use std::fs;
 
-const CALL: &str = "run saxpy.wgsl --set params.a=2.0 --set params.n=1000 --in x=x.npy --inout y=y.npy:z.npy --items 1000";
+const CALL: &str =
+    "run saxpy.wgsl --set params.a=2.0 --set params.n=1000 --in x=x.npy --inout y=y.npy:z.npy --items 1000";
 
 fn expect_saxpy(dir: &Dir, file: &str, n: usize) {
     let got = dir.read_floats(file);

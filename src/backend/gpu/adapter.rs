@@ -87,9 +87,18 @@ fn find(options: Options) -> Found {
 /// What wgpu says when it is asked for an adapter and there is none.
 fn reason_for_nothing(instance: &wgpu::Instance) -> String {
     match pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())) {
-        Err(e) => format!("no GPU: {e}"),
+        Err(e) => {
+            // Only what could be otherwise on this machine.
+            let text = e.to_string();
+            let parts: Vec<&str> = text.split([';', ',']).map(str::trim).filter(|p| is_telling(p)).collect();
+            format!("no GPU: {}", parts.join("; "))
+        }
         Ok(_) => "no GPU that can compute".into(),
     }
+}
+
+fn is_telling(part: &str) -> bool {
+    !part.is_empty() && !["not requested", "not compiled in"].iter().any(|noise| part.ends_with(noise))
 }
 
 /// What is known of an adapter before it is opened.

@@ -70,7 +70,10 @@ impl GpuDevice {
             return Ok(());
         }
         let adapter = self.adapter.as_ref().ok_or_else(no_adapter)?;
-        *live = Some(Live::create(adapter, self.options, &self.info.id)?);
+        let lost = live.replace(Live::create(adapter, self.options, &self.info.id)?);
+        // Dropping the old device may wait for its driver: not under the lock.
+        drop(live);
+        drop(lost);
         Ok(())
     }
 
@@ -147,10 +150,10 @@ impl Backend for GpuDevice {
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
         let module = chunk.kernel.gpu().map_err(|reason| Error::new(ErrorKind::Unsupported, reason))?;
         let lengths: Vec<u64> = chunk.arguments.iter().map(|a| a.len).collect();
-        let dispatch = module.dispatch(chunk.grid, &chunk.range, &lengths, self.info.limits.groups_per_axis);
+        let dispatch = module.dispatch(chunk.grid, &chunk.range, &lengths, self.info.limits.groups_per_axis)?;
         self.start_job(&Job {
             kernel: chunk.kernel.id,
-            module,
+            shader: module.into(),
             bindings: chunk.kernel.bindings(),
             dispatch,
             arguments: chunk.arguments,

@@ -56,6 +56,21 @@ impl Faults {
         self.lost.get().map(String::as_str)
     }
 
+    /// A refusal may be the first sign of a loss: the lost callback fires at a poll of an idle queue only, and wgpu names
+    /// a lost parent in the error's causes.
+    fn look_for_loss(&self, device: &wgpu::Device, error: &wgpu::Error) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| device.poll(wgpu::PollType::Poll))) {
+            self.lose(panic_text(&*panic).to_owned());
+        }
+        let mut cause = Some(error as &dyn std::error::Error);
+        while let Some(e) = cause {
+            if e.to_string().contains("device is lost") {
+                self.lose(e.to_string());
+            }
+            cause = e.source();
+        }
+    }
+
     /// The last error that no scope caught, for a message.
     pub(super) fn take_stray(&self) -> Option<String> {
         self.stray.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -88,6 +103,9 @@ impl Faults {
                 return self.check().and(Err(Error::new(ErrorKind::Device, what.to_owned())));
             }
         };
+        if let Some(error) = &error {
+            self.look_for_loss(device, error);
+        }
         self.check()?;
         match error {
             None => value,

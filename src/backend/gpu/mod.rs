@@ -33,7 +33,9 @@ mod waiter;
 pub use adapter::{Found, LeftOut, devices};
 pub use device::GpuDevice;
 #[doc(hidden)]
-pub use run::Job;
+pub use run::{Job, Shader};
+#[cfg(feature = "interop-wgpu")]
+pub use wgpu;
 
 /// Writes a validated module's entry point as SPIR-V, or says why not.
 #[doc(hidden)]

@@ -1,10 +1,11 @@
 //! Kernels compiled for one device, with explicit bind group layouts.
 
-use super::{SpirvWriter, live::Live, run::Job};
-use crate::{
-    error::{Error, ErrorKind, Result},
-    kernel::rewrite::GpuModule,
+use super::{
+    SpirvWriter,
+    live::Live,
+    run::{Job, Shader},
 };
+use crate::error::{Error, ErrorKind, Result};
 use naga::AddressSpace;
 use std::{
     borrow::Cow,
@@ -119,9 +120,9 @@ impl Pipeline {
         let shader = match live.spirv {
             None => device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: None,
-                source: wgpu::ShaderSource::Naga(Cow::Owned(job.module.module.clone())),
+                source: wgpu::ShaderSource::Naga(Cow::Owned(job.shader.module.clone())),
             }),
-            Some(writer) => passthrough(device, job.module, &slots, writer)?,
+            Some(writer) => passthrough(device, job.shader, &slots, writer)?,
         };
         let refs: Vec<Option<&wgpu::BindGroupLayout>> = layouts.iter().map(Option::as_ref).collect();
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -133,7 +134,7 @@ impl Pipeline {
             label: None,
             layout: Some(&layout),
             module: &shader,
-            entry_point: Some(&job.module.entry),
+            entry_point: Some(job.shader.entry),
             // Zeroed work-group memory is part of WGSL's meaning: left at its default.
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             cache: None,
@@ -144,11 +145,11 @@ impl Pipeline {
 
 /// The bindings that the module's entry point uses, and what goes there.
 fn slots(job: &Job<'_>) -> Result<Vec<Slot>> {
-    let GpuModule { module, info, entry, params } = job.module;
+    let Shader { module, info, entry, params } = job.shader;
     let index = module
         .entry_points
         .iter()
-        .position(|e| e.name == *entry)
+        .position(|e| e.name == entry)
         .ok_or_else(|| Error::new(ErrorKind::Device, format!("the GPU module has no entry point `{entry}`")))?;
     let uses = info.get_entry_point(index);
     let mut slots = Vec::new();
@@ -162,7 +163,7 @@ fn slots(job: &Job<'_>) -> Result<Vec<Slot>> {
         let argument = job.bindings.iter().position(|b| (b.group, b.binding) == (at.group, at.binding));
         let source = match argument {
             Some(i) => Source::Argument(i),
-            None if (at.group, at.binding) == *params => Source::Params,
+            None if (at.group, at.binding) == params => Source::Params,
             None if uses[handle].is_empty() => continue,
             None => {
                 let bytes = module.types[variable.ty].inner.size(module.to_ctx());
@@ -202,22 +203,22 @@ fn layout_entry(slot: &Slot) -> wgpu::BindGroupLayoutEntry {
 /// The module as SPIR-V of a caller's writer. Tests only.
 fn passthrough(
     device: &wgpu::Device,
-    gpu: &GpuModule,
+    shader: Shader<'_>,
     slots: &[Slot],
     writer: SpirvWriter,
 ) -> Result<wgpu::ShaderModule> {
     // wgpu's Vulkan layouts number the bindings of a group in sequence.
-    let mut module = gpu.module.clone();
+    let mut module = shader.module.clone();
     for (_, variable) in module.global_variables.iter_mut() {
         if let Some(at) = &mut variable.binding {
             let before = slots.iter().filter(|s| s.group == at.group && s.binding < at.binding).count();
             at.binding = before as u32;
         }
     }
-    let words = writer(&module, &gpu.info, &gpu.entry).map_err(|e| Error::new(ErrorKind::Device, e))?;
-    let size = module.entry_points.iter().find(|e| e.name == gpu.entry).map_or([1; 3], |e| e.workgroup_size);
+    let words = writer(&module, shader.info, shader.entry).map_err(|e| Error::new(ErrorKind::Device, e))?;
+    let size = module.entry_points.iter().find(|e| e.name == shader.entry).map_or([1; 3], |e| e.workgroup_size);
     let entry = wgpu::PassthroughShaderEntryPoint {
-        name: Cow::Borrowed(gpu.entry.as_str()),
+        name: Cow::Borrowed(shader.entry),
         workgroup_size: (size[0], size[1], size[2]),
     };
     // SAFETY: naga wrote the words from a validated module, for the layout that the pipeline gets.

@@ -30,8 +30,8 @@ const CHARGED_BYTES: u64 = 64 << 10;
 pub struct Job<'a> {
     /// Identity of the kernel.
     pub kernel: u64,
-    /// Its module.
-    pub module: &'a GpuModule,
+    /// What the device runs.
+    pub shader: Shader<'a>,
     /// Its bindings: the order of arguments.
     pub bindings: &'a [Binding],
     /// What to dispatch.
@@ -40,6 +40,25 @@ pub struct Job<'a> {
     pub arguments: &'a [Argument],
     /// One per binding.
     pub transfers: &'a [Transfer],
+}
+
+/// A module for GPUs.
+#[derive(Clone, Copy, Debug)]
+pub struct Shader<'a> {
+    /// The module, validated.
+    pub module: &'a naga::Module,
+    /// naga's analysis of it.
+    pub info: &'a naga::valid::ModuleInfo,
+    /// Name of the entry point.
+    pub entry: &'a str,
+    /// (group, binding) of the dispatch parameters.
+    pub params: (u32, u32),
+}
+
+impl<'a> From<&'a GpuModule> for Shader<'a> {
+    fn from(gpu: &'a GpuModule) -> Self {
+        Shader { module: &gpu.module, info: &gpu.info, entry: &gpu.entry, params: gpu.params }
+    }
 }
 
 impl Job<'_> {
@@ -108,7 +127,7 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
     job.check()?;
     live.faults.check()?;
     let pipeline = live.pipelines.get(live, job)?;
-    live.faults.scoped(&live.device, "starting a chunk", || {
+    let (run, index) = live.faults.scoped(&live.device, "starting a chunk", || {
         let began = Instant::now();
         let bound = bind(live, job, &pipeline);
         let (up_bytes, staged) = upload(live, job.arguments, job.transfers, &bound.storage)?;
@@ -125,11 +144,13 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
         let index = live.queue.submit([commands]);
         let ticket = Arc::new(Ticket::default());
         readback.map(&ticket);
-        live.waiter.watch(index, ticket.clone(), &live.faults);
         let parts = Some(Parts { bound, staged, readback, marks });
         let (arguments, transfers, live) = (job.arguments, job.transfers, live.clone());
-        Ok(GpuRun { live, arguments, transfers, parts, ticket, submitted, up_bytes, upload_ns })
-    })
+        Ok((GpuRun { live, arguments, transfers, parts, ticket, submitted, up_bytes, upload_ns }, index))
+    })?;
+    // Only a submission that was accepted is waited for.
+    live.waiter.watch(index, run.ticket.clone());
+    Ok(run)
 }
 
 fn download_bytes(transfers: &[Transfer]) -> u64 {

@@ -119,18 +119,21 @@ impl<'a> Filling<'a> {
     }
 
     /// Submits the copies and asks for the buffer to be mapped again.
-    fn submit(mut self, live: &Live) -> (Lease, Arc<Ticket>) {
+    fn submit(mut self, live: &Live) -> Result<(Lease, Arc<Ticket>)> {
         self.view = None;
-        self.lease.buffer.unmap();
-        let mut encoder = live.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        for (at, buffer, to) in &self.copies {
-            encoder.copy_buffer_to_buffer(&self.lease.buffer, *at, buffer, to.start, to.end - to.start);
-        }
-        let index = live.queue.submit([encoder.finish()]);
         let ticket = Arc::new(Ticket::default());
-        ticket.map(&self.lease.buffer, wgpu::MapMode::Write, PIECE_BYTES);
-        live.waiter.watch(index, ticket.clone(), &live.faults);
-        (self.lease, ticket)
+        let index = live.faults.scoped(&live.device, "uploading", || {
+            self.lease.buffer.unmap();
+            let mut encoder = live.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            for (at, buffer, to) in &self.copies {
+                encoder.copy_buffer_to_buffer(&self.lease.buffer, *at, buffer, to.start, to.end - to.start);
+            }
+            let index = live.queue.submit([encoder.finish()]);
+            ticket.map(&self.lease.buffer, wgpu::MapMode::Write, PIECE_BYTES);
+            Ok(index)
+        })?;
+        live.waiter.watch(index, ticket.clone());
+        Ok((self.lease, ticket))
     }
 }
 
@@ -147,12 +150,12 @@ fn staged(live: &Live, parts: &[Part<'_>], total: u64) -> Result<Staged> {
                 left -= before - (rest.end - rest.start);
                 if filling.used == PIECE_BYTES && left > 0 {
                     let next = next_buffer(live, &mut under_way)?;
-                    under_way.push_back(std::mem::replace(&mut filling, next).submit(live));
+                    under_way.push_back(std::mem::replace(&mut filling, next).submit(live)?);
                 }
             }
         }
     }
-    under_way.push_back(filling.submit(live));
+    under_way.push_back(filling.submit(live)?);
     Ok(under_way)
 }
 

@@ -241,7 +241,7 @@ impl Rebuild<'_, '_> {
             TypeInner::Scalar(Scalar { kind: ScalarKind::Sint, width: 4 }) => true,
             _ => return None,
         };
-        if depth > 16 {
+        if depth > 8 {
             return None;
         }
         let most = if signed { i32::MAX as u64 } else { u64::from(u32::MAX) };

@@ -1,13 +1,13 @@
 //! What reads untrusted bytes, as functions that must return whatever they are given: the fuzz targets and
 //! the deterministic test `mutated.rs` share them.
 
+use evener::cost::profile::Profile;
 use evener_cli::npy;
 use evener_lanes::{
     Analysis, Buffer, Grid, GroupRange, Module, Program,
     analysis::CallShape,
     ir::{Kernel, Space},
 };
-use evener::cost::profile::Profile;
 use std::collections::BTreeMap;
 
 /// Largest buffer made for a kernel, in bytes.
@@ -51,9 +51,7 @@ fn grid() -> Grid {
 
 /// Buffers of 37 elements each, zeroed; `None` where they are large.
 fn buffers(kernel: &Kernel) -> Option<Vec<Vec<u8>>> {
-    let size = |b: &evener_lanes::ir::Binding| {
-        u64::from(b.fixed_bytes) + 37 * u64::from(b.runtime_stride.unwrap_or(0))
-    };
+    let size = |b: &evener_lanes::ir::Binding| u64::from(b.fixed_bytes) + 37 * u64::from(b.runtime_stride.unwrap_or(0));
     let sizes: Vec<u64> = kernel.bindings.iter().map(size).collect();
     let small = sizes.iter().all(|s| *s <= MAX_BUFFER);
     small.then(|| sizes.iter().map(|s| vec![0; *s as usize]).collect())
