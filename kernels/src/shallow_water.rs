@@ -77,7 +77,7 @@ pub struct Step {
 /// assert!((water.volume() - before).abs() < 1e-5 * before);
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ShallowWater {
     kernel: Kernel,
     settings: Settings,

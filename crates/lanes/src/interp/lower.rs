@@ -220,6 +220,9 @@ impl Lower<'_> {
         let mut nodes = Vec::new();
         let mut start = self.ins.len();
         for inst in &region.insts {
+            if let Inst::Loop { params, .. } = inst {
+                params.iter().for_each(|p| self.arm(p.init, p.dst));
+            }
             let straight = self.ins.len();
             let Some(node) = self.inst(inst, depth) else { continue };
             if straight > start {
@@ -301,7 +304,6 @@ impl Lower<'_> {
     }
 
     fn repeat(&mut self, params: &[Param], body: &Region, again: Value, depth: usize) -> Node {
-        params.iter().for_each(|p| self.arm(p.init, p.dst));
         let mut again_slot = self.slot(again);
         let body = self.region(body, depth + 1, |l| again_slot = l.updates(params, again));
         if self.is_uniform(again) {

@@ -83,11 +83,14 @@ impl Build {
         self.push(Inst::Store { place, value, span: Span::UNDEFINED });
     }
 
-    /// Runs `f` in a region of its own.
-    pub fn region<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> (Region, R) {
+    /// Opens a region.
+    pub fn begin(&mut self) {
         self.open.push(Region::default());
-        let r = f(self);
-        (self.open.pop().unwrap(), r)
+    }
+
+    /// Closes the region opened last.
+    pub fn end(&mut self) -> Region {
+        self.open.pop().unwrap()
     }
 
     pub fn done(mut self) -> Kernel {

@@ -1,6 +1,11 @@
 //! The interpreter on kernels written in IR: what WGSL cannot say, or says only through the front end.
 
 mod build;
+mod ops;
+mod oracle;
+mod random;
+mod reference;
+mod rng;
 
 use build::Build;
 use evener_lanes::{Buffer, Grid, GroupRange, Program, ir::*};
