@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, Result};
 use evener::{
     kernel::{
-        layout::{FileScalar, Scalar, WgslType, check_bytes},
+        layout::{Scalar, WgslType},
         reflect::Parameter,
     },
     prelude::{Kernel, ScalarKind},
@@ -32,79 +32,50 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// The scalar that the call is told the bytes consist of, after a check of type and shape against the
-    /// binding of this name. A name that the kernel does not have is left to the call, which suggests one.
+    /// How the library is told of the bytes: their kind and shape, which it checks against the binding of this
+    /// name. Buffers of structs take any element type; those bytes are given as words.
     ///
     /// # Errors
-    /// Both layouts, and what would be right.
-    pub fn kind(&self, kernel: &Kernel) -> Result<ScalarKind> {
+    /// An element type that only a buffer of structs takes, for another buffer.
+    pub fn elements(&self, kernel: &Kernel) -> Result<(ScalarKind, Vec<usize>)> {
         let parameter = kernel.reflection().parameters.iter().find(|p| p.binding.name == self.name);
-        let Some(parameter) = parameter else {
-            return Ok(self.array.dtype.scalar().and_then(scalar).map_or(ScalarKind::U32, kind));
-        };
-        match file_scalar(&self.array.dtype) {
-            Some((file, inner)) if !is_mixed(parameter) => {
-                let shape: Option<Vec<usize>> = self.array.shape.iter().map(|n| usize::try_from(*n).ok()).collect();
-                let mut shape = shape.ok_or_else(|| bad_input(format!("`{}`: its shape is too large", self.name)))?;
-                shape.extend(inner);
-                check_bytes(parameter, file, &shape)?;
+        if parameter.is_some_and(holds_structs) {
+            let bytes = self.array.bytes.len();
+            if !bytes.is_multiple_of(4) {
+                return Err(bad_input(format!("`{}`: {bytes} bytes are no whole number of structs", self.name)));
             }
-            // Bytes of whatever type, for a buffer of structs.
-            _ if is_mixed(parameter) => {
-                let words = self.array.bytes.len() / 4;
-                if !self.array.bytes.len().is_multiple_of(4) {
-                    let (name, bytes) = (&self.name, self.array.bytes.len());
-                    return Err(bad_input(format!("`{name}`: {bytes} bytes are no whole number of structs")));
-                }
-                check_bytes(parameter, FileScalar::Scalar(Scalar::U32), &[words])?;
-            }
-            _ => {
-                let (name, ty, dtype) = (&self.name, &parameter.ty, &self.array.dtype);
-                let right = leaf(parameter).scalar().map_or("u32", Scalar::name);
-                return Err(bad_input(format!("`{name}` is {ty} in WGSL and the file has {dtype}: save it as {right}")));
-            }
+            return Ok((ScalarKind::U32, vec![bytes / 4]));
         }
-        Ok(raw_kind(parameter))
+        let dtype = &self.array.dtype;
+        let Some((kind, parts)) = kind_of(dtype) else {
+            let ty = parameter.map_or(String::new(), |p| format!(" is {} in WGSL and", p.ty));
+            let right = parameter.and_then(|p| leaf(p).scalar()).map_or("u32", Scalar::name);
+            return Err(bad_input(format!("`{}`{ty} has {dtype} in the file: save it as {right}", self.name)));
+        };
+        let shape: Option<Vec<usize>> = self.array.shape.iter().map(|n| usize::try_from(*n).ok()).collect();
+        let mut shape = shape.ok_or_else(|| bad_input(format!("`{}`: its shape is too large", self.name)))?;
+        shape.extend(parts);
+        Ok((kind, shape))
     }
 }
 
-/// The element type of a file as the library checks it, with a last axis where one element is several.
-fn file_scalar(dtype: &Dtype) -> Option<(FileScalar, Option<usize>)> {
+/// The kind of a file's elements, and a last axis where each is several of that kind.
+fn kind_of(dtype: &Dtype) -> Option<(ScalarKind, Option<usize>)> {
     let one = dtype.scalar()?;
-    if dtype.is_record() {
-        return None;
-    }
-    let parts = dtype.bytes() / one.bytes();
-    match (scalar(one)?, parts) {
-        (Scalar::F32, 2) => Some((FileScalar::C64, None)),
-        (s, 1) => Some((FileScalar::Scalar(s), None)),
-        (s, n) => Some((FileScalar::Scalar(s), Some(n as usize))),
-    }
-}
-
-fn scalar(s: npy::Scalar) -> Option<Scalar> {
-    Some(match s {
-        npy::Scalar::F16 => Scalar::F16,
-        npy::Scalar::F32 => Scalar::F32,
-        npy::Scalar::F64 => Scalar::F64,
-        npy::Scalar::I32 => Scalar::I32,
-        npy::Scalar::U32 => Scalar::U32,
-        npy::Scalar::I64 => Scalar::I64,
-        npy::Scalar::U64 => Scalar::U64,
+    let kind = match one {
+        _ if dtype.is_record() => return None,
+        npy::Scalar::F16 => ScalarKind::F16,
+        npy::Scalar::F32 if dtype.bytes() == 8 => return Some((ScalarKind::C64, None)),
+        npy::Scalar::F32 => ScalarKind::F32,
+        npy::Scalar::F64 => ScalarKind::F64,
+        npy::Scalar::I32 => ScalarKind::I32,
+        npy::Scalar::U32 => ScalarKind::U32,
+        npy::Scalar::I64 => ScalarKind::I64,
+        npy::Scalar::U64 => ScalarKind::U64,
         _ => return None,
-    })
-}
-
-fn kind(s: Scalar) -> ScalarKind {
-    match s {
-        Scalar::F16 => ScalarKind::F16,
-        Scalar::F32 => ScalarKind::F32,
-        Scalar::F64 => ScalarKind::F64,
-        Scalar::I32 => ScalarKind::I32,
-        Scalar::U32 => ScalarKind::U32,
-        Scalar::I64 => ScalarKind::I64,
-        Scalar::U64 => ScalarKind::U64,
-    }
+    };
+    let parts = dtype.bytes() / one.bytes();
+    Some((kind, (parts > 1).then_some(parts as usize)))
 }
 
 /// What the binding's elements are, arrays taken off.
@@ -117,13 +88,23 @@ fn leaf(parameter: &Parameter) -> &WgslType {
 }
 
 /// Whether the binding holds structs: those take any element type whose bytes fit.
-fn is_mixed(parameter: &Parameter) -> bool {
+fn holds_structs(parameter: &Parameter) -> bool {
     matches!(parameter.ty, WgslType::Struct { .. }) || matches!(leaf(parameter), WgslType::Struct { .. })
 }
 
-/// The scalar kind that bytes must be of to be bound as they are.
-pub fn raw_kind(parameter: &Parameter) -> ScalarKind {
-    if is_mixed(parameter) { ScalarKind::U32 } else { leaf(parameter).scalar().map_or(ScalarKind::U32, kind) }
+/// The kind and shape under which `bytes` bytes may be bound to a binding as they are.
+pub fn raw_elements(parameter: &Parameter, bytes: usize) -> (ScalarKind, Vec<usize>) {
+    let kind = match leaf(parameter).scalar().filter(|_| !holds_structs(parameter)) {
+        Some(Scalar::F16) => ScalarKind::F16,
+        Some(Scalar::F32) => ScalarKind::F32,
+        Some(Scalar::F64) => ScalarKind::F64,
+        Some(Scalar::I32) => ScalarKind::I32,
+        Some(Scalar::I64) => ScalarKind::I64,
+        Some(Scalar::U64) => ScalarKind::U64,
+        Some(Scalar::U32) | None => ScalarKind::U32,
+    };
+    let size = leaf(parameter).scalar().map_or(4, Scalar::bytes) as usize;
+    (kind, vec![bytes / size])
 }
 
 /// Reads or creates every buffer.

@@ -1,13 +1,13 @@
 //! What reads untrusted bytes, as functions that must return whatever they are given: the fuzz targets and
 //! the deterministic test `mutated.rs` share them.
 
+use evener::cost::profile::Profile;
 use evener_cli::npy;
 use evener_lanes::{
     Analysis, Buffer, Grid, GroupRange, Module, Program,
     analysis::CallShape,
     ir::{Kernel, Space},
 };
-use evener::cost::profile::Profile;
 use std::collections::BTreeMap;
 
 /// Largest buffer made for a kernel, in bytes.

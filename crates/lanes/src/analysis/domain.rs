@@ -345,22 +345,20 @@ impl Domain {
         self.symbols[s as usize].gap = Some(gap);
     }
 
-    /// The symbols that decide the ranges of a form's symbols: the form's own, and what those are
-    /// quotients, remainders or parts of. Sorted.
+    /// The symbols that decide the ranges of a form's symbols: the built-in ones, the form's own, and what those are
+    /// quotients or remainders of. Sorted.
     pub fn closure(&self, form: &Form) -> Vec<Sym> {
-        let mut all: Vec<Sym> = form.symbols().collect();
-        let mut next = 0;
+        let mut all: Vec<Sym> = (0..GLOBAL + 3).collect();
+        all.extend(form.symbols().filter(|&s| s >= GLOBAL + 3));
+        let mut next = GLOBAL as usize + 3;
         while next < all.len() {
             let s = all[next];
             next += 1;
-            for id in &self.identities {
-                if id.whole.has(s) && s >= GLOBAL && s < GLOBAL + 3 && id.hi < LOCAL || id.hi == s || id.lo == s {
-                    let related = id.whole.symbols().chain([id.hi, id.lo]);
-                    related.for_each(|r| {
-                        if !all.contains(&r) {
-                            all.push(r);
-                        }
-                    });
+            for id in self.identities.iter().filter(|id| id.hi == s || id.lo == s) {
+                for r in id.whole.symbols().chain([id.hi, id.lo]) {
+                    if !all.contains(&r) {
+                        all.push(r);
+                    }
                 }
             }
         }

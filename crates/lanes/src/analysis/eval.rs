@@ -312,8 +312,8 @@ impl<'a> Eval<'a> {
         self.sites.push(site);
     }
 
-    /// Splits a global id whose local part a guard has narrowed (`lid.x == 0`): the box over both
-    /// parts is the tighter one.
+    /// Splits a global id whose local part a guard has narrowed (`lid.x == 0`), as the box over both parts is
+    /// the tighter one, or whose parts also stand alone, as a box over all three has impossible corners.
     fn spread(&self, mut form: Form) -> Form {
         for a in 0..3u32 {
             let k = form.coef(GLOBAL + a);
@@ -321,7 +321,8 @@ impl<'a> Eval<'a> {
             let local = self.domain.symbol(LOCAL + a);
             let whole = local.lo == 0 && local.hi == size - 1;
             let one_group = self.domain.symbol(GROUP + a).lo == self.domain.symbol(GROUP + a).hi;
-            if k != 0 && !whole && !one_group {
+            let mixed = form.has(GROUP + a) || form.has(LOCAL + a);
+            if k != 0 && (mixed || !whole && !one_group) {
                 let parts = Form { c: 0, terms: vec![(GROUP + a, size), (LOCAL + a, 1)] };
                 form = form.add_scaled(&Form::symbol(GLOBAL + a), -k).add_scaled(&parts, k);
             }

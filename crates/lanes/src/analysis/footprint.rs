@@ -84,25 +84,19 @@ impl Site {
         let plain = |s: &Sym| {
             matches!(domain.symbol(*s).kind, Kind::Group(_) | Kind::Local(_) | Kind::Global(_) | Kind::Counter)
         };
-        // Parts of a global id are free of each other only while no guard ties them.
-        let free = (0..3u32).all(|a| {
-            let split = self.form.has(GROUP + a) || self.form.has(LOCAL + a);
-            if !split {
-                return true;
+        // The box must have no corner that no invocation is in.
+        let independent = (0..3u32).all(|a| {
+            let size = i128::from(kernel.workgroup_size[a as usize]);
+            let ((glo, ghi), (wlo, whi)) = (self.range_of(GLOBAL + a), self.range_of(GROUP + a));
+            let (llo, lhi) = self.range_of(LOCAL + a);
+            let whole_groups = llo == 0 && lhi == size - 1;
+            let parts = self.form.has(GROUP + a) || self.form.has(LOCAL + a);
+            if glo <= wlo * size + llo && ghi >= whi * size + lhi {
+                return !self.form.has(GLOBAL + a) || (whole_groups && !parts);
             }
-            let (glo, ghi) = self.range_of(GLOBAL + a);
-            let (wlo, whi) = self.range_of(GROUP + a);
-            let size = i128::from(kernel.workgroup_size[a as usize]);
-            let local = self.range_of(LOCAL + a);
-            glo <= wlo * size + local.0 && ghi >= whi * size + local.1 && !self.form.has(GLOBAL + a)
+            whole_groups && !parts
         });
-        // A global id is free only while its local part is.
-        let whole = (0..3u32).all(|a| {
-            let size = i128::from(kernel.workgroup_size[a as usize]);
-            let (lo, hi) = self.range_of(LOCAL + a);
-            !self.form.has(GLOBAL + a) || size == 1 || (lo <= 0 && hi >= size - 1)
-        });
-        self.exact && free && whole && self.form.symbols().all(|s| plain(&s))
+        self.exact && independent && self.form.symbols().all(|s| plain(&s))
     }
 }
 
@@ -111,6 +105,11 @@ fn range_over(form: &Form, ranges: &Ranges) -> Option<(i128, i128)> {
         let r = ranges.iter().find(|r| r.0 == s)?;
         Some((lo + (r.1 * k).min(r.2 * k), hi + (r.1 * k).max(r.2 * k)))
     })
+}
+
+/// The footprint of a uniform binding: all of it, if it is used.
+pub(super) fn of_uniform(bytes: u64) -> BindingFootprint {
+    BindingFootprint { reads: read_set(vec![Runs::range(0, bytes.into())]), ..BindingFootprint::default() }
 }
 
 /// The footprint of one binding: `whole` are the sites of the whole call, `chunk` those of the range.

@@ -3,6 +3,7 @@
 //!
 //! Compiled once per kernel by [`Analysis::new`]; evaluated per call with the call's real uniforms and sizes.
 
+pub mod check;
 mod describe;
 mod domain;
 mod eval;
@@ -21,7 +22,7 @@ pub mod uniformity;
 pub use eval::SiteKind;
 
 use crate::{
-    ir::Kernel,
+    ir::{Kernel, Space},
     run::{Grid, GroupRange},
 };
 use eval::Eval;
@@ -156,9 +157,12 @@ impl Analysis {
         let whole = self.walk(call, &all);
         let part = (*range != all).then(|| self.walk(call, range));
         let sites = part.as_ref().map_or(&whole.sites, |p| &p.sites);
-        let bindings = (0..self.kernel.bindings.len() as u32)
-            .map(|b| footprint::of_binding(&self.kernel, b, (&whole.sites, &whole.domain), sites, range))
-            .collect();
+        let bindings = self.kernel.bindings.iter().zip(0u32..).map(|(binding, b)| match binding.space {
+            Space::Uniform if range.is_empty() => BindingFootprint::default(),
+            Space::Uniform => footprint::of_uniform(call.sizes[b as usize]),
+            Space::Storage => footprint::of_binding(&self.kernel, b, (&whole.sites, &whole.domain), sites, range),
+        });
+        let bindings = bindings.collect();
         Footprint { bindings }
     }
 

@@ -41,7 +41,7 @@ impl Analysis {
     fn axis_obstacle(&self, sites: &[&Site], domain: &Domain, axis: u8) -> Option<String> {
         let mut pairs = 0;
         for (i, w) in sites.iter().enumerate().filter(|(_, s)| s.kind == SiteKind::Write) {
-            if !image_is_exact(self, w, axis) {
+            if !image_is_exact(w, axis) {
                 return Some(format!(
                     "the set of elements of `{}` that is written is too irregular",
                     self.name(w.binding)
@@ -69,8 +69,8 @@ impl Analysis {
         if let Some(from) = subject(self, w, domain) {
             return format!("`{name}` is written through an index {from}");
         }
-        let depends =
-            |site: &Site| site.ranges.iter().any(|r| [GROUP, GLOBAL].contains(&(r.0.wrapping_sub(axis.into()))));
+        let a = Sym::from(axis);
+        let depends = |site: &Site| site.form.symbols().any(|s| s == GROUP + a || s == GLOBAL + a || s >= GLOBAL + 3);
         if !depends(w) {
             return format!("every work-group along {} writes `{}`", AXES[axis as usize], index_text(self, w, domain));
         }
@@ -95,14 +95,14 @@ fn distinct(sites: &[Site]) -> Vec<&Site> {
 /// Whether the byte set of a chunk is the exact image of its box, for every chunk. Counts of what
 /// depends on the axis shrink with the chunk, so a level that overlaps what lies inside it must be the last one
 /// if that depends on the axis.
-fn image_is_exact(analysis: &Analysis, w: &Site, axis: u8) -> bool {
+fn image_is_exact(w: &Site, axis: u8) -> bool {
     let mut levels: Vec<(i128, i128, bool)> = w
         .form
         .terms
         .iter()
         .map(|&(s, k)| {
             let (lo, hi) = w.range_of(s);
-            (k.abs(), hi - lo, depends_on(analysis, w, s, axis))
+            (k.abs(), hi - lo, depends_on(s, axis))
         })
         .filter(|l| l.1 > 0)
         .collect();
@@ -128,13 +128,9 @@ fn image_is_exact(analysis: &Analysis, w: &Site, axis: u8) -> bool {
 }
 
 /// Whether a symbol's range depends on which groups of the axis a chunk has.
-fn depends_on(_analysis: &Analysis, site: &Site, s: Sym, axis: u8) -> bool {
-    let axis = Sym::from(axis);
-    if s < GLOBAL + 3 {
-        return s == GROUP + axis || s == GLOBAL + axis || s == LOCAL + axis;
-    }
-    // Quotients and unknowns may depend on anything.
-    site.ranges.len() > site.form.terms.len() || site.range_of(s).0 != site.range_of(s).1
+fn depends_on(s: Sym, axis: u8) -> bool {
+    // Quotients may depend on any axis.
+    s >= GLOBAL + 3 || [GROUP, LOCAL, GLOBAL].contains(&s.wrapping_sub(axis.into()))
 }
 
 /// Whether the two sites touch no common byte from different groups of the axis.

@@ -45,7 +45,7 @@ pub(super) struct Initial {
 #[serde(tag = "op", rename_all = "lowercase")]
 pub(super) enum Op {
     Dispatch(Dispatch),
-    Copy { from: Option<usize>, to: Option<usize>, source: Option<usize>, size: Option<u64> },
+    Copy {},
     Clear { buffer: usize, offset: Option<u64>, size: Option<u64> },
     Write { buffer: usize, #[serde(default)] offset: u64, data: Bytes },
 }

@@ -6,12 +6,15 @@
 use super::runtime;
 use crate::{
     args::PlaceArgs,
-    buffers::raw_kind,
+    buffers::raw_elements,
     failure::{BadInput, bad_input},
     output::{self, Progress},
 };
 use anyhow::Result;
-use evener::prelude::{Kernel, KernelOptions, Runtime, ScalarKind};
+use evener::{
+    call::args::HostArg,
+    prelude::{Kernel, KernelOptions, Runtime},
+};
 use serde::Serialize;
 use std::{
     collections::HashMap,
@@ -214,18 +217,23 @@ fn call(
     groups: [u32; 3],
     buffers: &mut [Vec<u8>],
 ) -> Result<(), Fault> {
-    let mut bound: Vec<(&data::Binding, bool, ScalarKind, Vec<u8>)> = Vec::new();
+    let mut bound = Vec::new();
     for parameter in &kernel.reflection().parameters {
         let p = &parameter.binding;
         let binding = d.bindings.iter().find(|b| b.group == p.group && b.binding == p.binding);
         let binding = binding.ok_or_else(|| malformed("a binding that the dispatch does not set"))?;
         let bytes = slice(buffers, binding.buffer, binding.offset, binding.size)?.to_vec();
-        bound.push((binding, p.access.write || p.access.atomic, raw_kind(parameter), bytes));
+        let elements = raw_elements(parameter, bytes.len());
+        bound.push((binding, p.access.write || p.access.atomic, elements, bytes));
     }
     let mut call = kernel.call().groups(groups).on(args.place.on);
-    for (binding, written, kind, bytes) in &mut bound {
+    for (binding, written, (kind, shape), bytes) in &mut bound {
         let name = (binding.group, binding.binding);
-        call = if *written { call.bytes_mut(name, *kind, bytes) } else { call.bytes(name, *kind, bytes) };
+        let argument = match *written {
+            true => HostArg::from_bytes_mut(*kind, shape, bytes),
+            false => HostArg::from_bytes(*kind, shape, bytes),
+        };
+        call = call.arg(name, argument);
     }
     call.run()?;
     for (binding, written, _, bytes) in &bound {
