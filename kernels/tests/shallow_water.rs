@@ -1,6 +1,6 @@
 //! The solver against theory and against a plain f64 reference.
 
-use evener::{ErrorKind, prelude::*};
+use evener::prelude::*;
 use evener_kernels::{Settings, ShallowWater};
 
 #[path = "../../tests/support/reference.rs"]

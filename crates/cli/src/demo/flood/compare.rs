@@ -3,7 +3,7 @@
 use super::owners::median;
 use crate::output;
 use anyhow::Result;
-use evener::{Placement, Runtime};
+use evener::prelude::*;
 use evener_kernels::ShallowWater;
 use serde::Serialize;
 use std::time::{Duration, Instant};
