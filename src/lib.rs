@@ -32,8 +32,10 @@ pub mod runtime;
 pub mod schedule;
 
 pub use error::{Error, ErrorKind, Result};
+pub use kernel::{Kernel, KernelOptions};
 pub use report::Report;
 pub use runtime::Runtime;
+pub use schedule::placement::Placement;
 
 /// What a user of the library needs.
 pub mod prelude {

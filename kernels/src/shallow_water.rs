@@ -4,7 +4,7 @@
 //! and the rain.
 
 use crate::grid;
-use evener::{Error, ErrorKind, Kernel, Placement, Report, Result, Runtime};
+use evener::{Result, prelude::*};
 
 /// Work-group of the kernel, cells.
 const GROUP: [usize; 2] = [64, 4];
@@ -77,7 +77,7 @@ pub struct Step {
 /// assert!((water.volume() - before).abs() < 1e-5 * before);
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ShallowWater {
     kernel: Kernel,
     settings: Settings,

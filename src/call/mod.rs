@@ -3,6 +3,7 @@
 pub mod args;
 pub mod explain;
 pub mod map;
+mod check;
 mod size;
 
 use crate::{

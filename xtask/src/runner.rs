@@ -38,7 +38,7 @@ impl Runner {
     }
 
     /// Runs a command that runs test binaries, and counts their tests. A test that finds the machine without
-    /// what it needs prints a line `skipped: why` and counts as skipped.
+    /// what it needs prints a line `skipped: why` (seen with `--show-output`) and counts as skipped.
     pub fn tests(&mut self, name: &str, command: &mut Command) -> bool {
         heading(name);
         let begun = Instant::now();

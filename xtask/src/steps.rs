@@ -15,11 +15,14 @@ pub fn all(r: &mut Runner, options: Options) {
     let vulkan = software_vulkan(r, options);
     r.check("format", &mut cargo("fmt --all --check"));
     r.check("lints", &mut cargo("clippy --workspace --all-targets --quiet -- -D warnings"));
-    r.tests("tests", with_devices(&mut cargo("test --workspace --no-fail-fast"), vulkan));
+    r.tests("tests", with_devices(&mut cargo("test --workspace --no-fail-fast -- --show-output"), vulkan));
     if options.quick {
         return;
     }
-    r.tests("tests without the gpu feature", &mut cargo("test -p evener --no-default-features --no-fail-fast"));
+    r.tests(
+        "tests without the gpu feature",
+        &mut cargo("test -p evener --no-default-features --no-fail-fast -- --show-output"),
+    );
     r.check("documentation", cargo("doc --workspace --no-deps --quiet").env("RUSTDOCFLAGS", "-D warnings"));
     examples(r, vulkan);
     demo(r, vulkan);

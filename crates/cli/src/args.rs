@@ -2,7 +2,7 @@
 
 use crate::npy::Dtype;
 use clap::Args;
-use evener::Placement;
+use evener::prelude::Placement;
 use std::path::PathBuf;
 
 /// A kernel file and what selects the kernel in it.

@@ -3,9 +3,16 @@
 use crate::{
     args::BufferArgs,
     failure::bad_input,
-    npy::{self, Array},
+    npy::{self, Array, Dtype},
 };
 use anyhow::{Context, Result};
+use evener::{
+    kernel::{
+        layout::{Scalar, WgslType},
+        reflect::Parameter,
+    },
+    prelude::{Kernel, ScalarKind},
+};
 use std::{
     collections::HashSet,
     fs::{self, File, OpenOptions},
@@ -22,6 +29,82 @@ pub struct Buffer {
     pub array: Array,
     /// Where the data goes after the run; `None` for a buffer that is only read.
     pub to: Option<PathBuf>,
+}
+
+impl Buffer {
+    /// How the library is told of the bytes: their kind and shape, which it checks against the binding of this
+    /// name. Buffers of structs take any element type; those bytes are given as words.
+    ///
+    /// # Errors
+    /// An element type that only a buffer of structs takes, for another buffer.
+    pub fn elements(&self, kernel: &Kernel) -> Result<(ScalarKind, Vec<usize>)> {
+        let parameter = kernel.reflection().parameters.iter().find(|p| p.binding.name == self.name);
+        if parameter.is_some_and(holds_structs) {
+            let bytes = self.array.bytes.len();
+            if !bytes.is_multiple_of(4) {
+                return Err(bad_input(format!("`{}`: {bytes} bytes are no whole number of structs", self.name)));
+            }
+            return Ok((ScalarKind::U32, vec![bytes / 4]));
+        }
+        let dtype = &self.array.dtype;
+        let Some((kind, parts)) = kind_of(dtype) else {
+            let ty = parameter.map_or(String::new(), |p| format!(" is {} in WGSL and", p.ty));
+            let right = parameter.and_then(|p| leaf(p).scalar()).map_or("u32", Scalar::name);
+            return Err(bad_input(format!("`{}`{ty} has {dtype} in the file: save it as {right}", self.name)));
+        };
+        let shape: Option<Vec<usize>> = self.array.shape.iter().map(|n| usize::try_from(*n).ok()).collect();
+        let mut shape = shape.ok_or_else(|| bad_input(format!("`{}`: its shape is too large", self.name)))?;
+        shape.extend(parts);
+        Ok((kind, shape))
+    }
+}
+
+/// The kind of a file's elements, and a last axis where each is several of that kind.
+fn kind_of(dtype: &Dtype) -> Option<(ScalarKind, Option<usize>)> {
+    let one = dtype.scalar()?;
+    let kind = match one {
+        _ if dtype.is_record() => return None,
+        npy::Scalar::F16 => ScalarKind::F16,
+        npy::Scalar::F32 if dtype.bytes() == 8 => return Some((ScalarKind::C64, None)),
+        npy::Scalar::F32 => ScalarKind::F32,
+        npy::Scalar::F64 => ScalarKind::F64,
+        npy::Scalar::I32 => ScalarKind::I32,
+        npy::Scalar::U32 => ScalarKind::U32,
+        npy::Scalar::I64 => ScalarKind::I64,
+        npy::Scalar::U64 => ScalarKind::U64,
+        _ => return None,
+    };
+    let parts = dtype.bytes() / one.bytes();
+    Some((kind, (parts > 1).then_some(parts as usize)))
+}
+
+/// What the binding's elements are, arrays taken off.
+fn leaf(parameter: &Parameter) -> &WgslType {
+    let mut ty = parameter.ty.runtime_array().map_or(&parameter.ty, |(_, element, _)| element);
+    while let WgslType::Array { element, .. } = ty {
+        ty = element;
+    }
+    ty
+}
+
+/// Whether the binding holds structs: those take any element type whose bytes fit.
+fn holds_structs(parameter: &Parameter) -> bool {
+    matches!(parameter.ty, WgslType::Struct { .. }) || matches!(leaf(parameter), WgslType::Struct { .. })
+}
+
+/// The kind and shape under which `bytes` bytes may be bound to a binding as they are.
+pub fn raw_elements(parameter: &Parameter, bytes: usize) -> (ScalarKind, Vec<usize>) {
+    let kind = match leaf(parameter).scalar().filter(|_| !holds_structs(parameter)) {
+        Some(Scalar::F16) => ScalarKind::F16,
+        Some(Scalar::F32) => ScalarKind::F32,
+        Some(Scalar::F64) => ScalarKind::F64,
+        Some(Scalar::I32) => ScalarKind::I32,
+        Some(Scalar::I64) => ScalarKind::I64,
+        Some(Scalar::U64) => ScalarKind::U64,
+        Some(Scalar::U32) | None => ScalarKind::U32,
+    };
+    let size = leaf(parameter).scalar().map_or(4, Scalar::bytes) as usize;
+    (kind, vec![bytes / size])
 }
 
 /// Reads or creates every buffer.

@@ -34,7 +34,7 @@ pub fn json(value: &impl Serialize) -> Result<()> {
 /// A table without borders.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header.iter().copied());
+    table.load_style(presets::NOTHING).set_header(header.iter().copied());
     table
 }
 

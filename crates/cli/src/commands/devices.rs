@@ -3,7 +3,7 @@
 use super::runtime;
 use crate::output;
 use anyhow::Result;
-use evener::DeviceInfo;
+use evener::backend::DeviceInfo;
 use serde::Serialize;
 
 /// Options of `devices`.

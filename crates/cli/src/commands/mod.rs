@@ -2,7 +2,7 @@
 
 use crate::{args::KernelArgs, failure::bad_input};
 use anyhow::Result;
-use evener::{Error, ErrorKind, Kernel, KernelOptions, Runtime};
+use evener::prelude::{Error, ErrorKind, Kernel, KernelOptions, Runtime};
 use std::fs;
 
 pub mod calibrate;
@@ -38,7 +38,7 @@ fn kernel(runtime: &Runtime, args: &KernelArgs) -> Result<Kernel> {
         .map_err(|e| bad_input(format!("{file}: not UTF-8 text from byte {}", e.utf8_error().valid_up_to())))?;
     let options =
         KernelOptions { entry: args.entry.clone(), overrides: args.overrides.iter().cloned().collect() };
-    Ok(runtime.kernel_with(&source, options)?)
+    Ok(runtime.kernel_with(&source, &options)?)
 }
 
 /// The library's error in the words of the command line: it says which option gives what is missing.

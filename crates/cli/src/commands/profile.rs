@@ -4,7 +4,7 @@ use super::runtime;
 use crate::output;
 use anyhow::Result;
 use clap::Subcommand;
-use evener::Profile;
+use evener::cost::profile::Profile;
 
 /// Options of `profile`.
 #[derive(clap::Args, Debug)]
@@ -33,10 +33,12 @@ pub fn run(args: &Args) -> Result<()> {
     let runtime = runtime(false)?;
     let path = runtime.profile_path();
     match (&args.action, path) {
-        (Action::Show { json: true }, _) => output::json(&runtime.profile()),
-        (Action::Show { .. }, Some(path)) if path.exists() => {
-            output::say(&format!("{}\n{}", path.display(), runtime.profile()))
+        // The file as it is: a runtime would replace what it cannot use without a word.
+        (Action::Show { json }, Some(path)) if path.exists() => {
+            let profile = Profile::load(&path)?;
+            if *json { output::json(&profile) } else { output::say(&format!("{}\n{profile}", path.display())) }
         }
+        (Action::Show { json: true }, _) => output::json(&Profile::default()),
         (Action::Show { .. }, _) => output::say("nothing is saved yet; `evener calibrate` measures this machine"),
         (Action::Clear, Some(path)) => {
             let there = path.exists();

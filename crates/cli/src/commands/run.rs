@@ -10,7 +10,10 @@ use crate::{
     trace,
 };
 use anyhow::Result;
-use evener::{Call, Kernel, Report};
+use evener::{
+    call::args::HostArg,
+    prelude::{Call, Kernel, Report},
+};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -71,7 +74,7 @@ pub fn run(args: &Args) -> Result<()> {
     let kernel = kernel(&runtime, &args.kernel)?;
     let mut buffers = buffers::load(&args.buffers)?;
     if args.check_footprint {
-        check_footprint(args, &kernel, &buffers)?;
+        prepare(&kernel, &args.buffers, &args.extent, &mut buffers)?.check_footprint().map_err(in_options)?;
     }
     let reports = repeat(args, &kernel, &mut buffers)?;
     let times: Vec<f64> = reports.iter().map(|r| r.actual_ns).collect();
@@ -109,11 +112,13 @@ pub(super) fn prepare<'a>(
         call = call.set_text(name, value);
     }
     for buffer in buffers {
-        let kind = buffer.kind(kernel)?;
-        call = match buffer.to {
-            Some(_) => call.bytes_mut(&buffer.name, kind, &mut buffer.array.bytes),
-            None => call.bytes(&buffer.name, kind, &buffer.array.bytes),
+        let (kind, shape) = buffer.elements(kernel)?;
+        let bytes = &mut buffer.array.bytes;
+        let argument = match buffer.to {
+            Some(_) => HostArg::from_bytes_mut(kind, &shape, bytes),
+            None => HostArg::from_bytes(kind, &shape, bytes),
         };
+        call = call.arg(&buffer.name, argument);
     }
     if let Some(items) = extent.items {
         call = call.items(items.0);

@@ -5,7 +5,7 @@ use crate::{
     output::{json, say},
 };
 use anyhow::{Result, bail};
-use evener::{Placement, Report, Runtime};
+use evener::prelude::*;
 use serde::Serialize;
 use std::path::PathBuf;
 

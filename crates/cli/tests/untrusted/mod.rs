@@ -1,6 +1,7 @@
 //! What reads untrusted bytes, as functions that must return whatever they are given: the fuzz targets and
 //! the deterministic test `mutated.rs` share them.
 
+use evener::cost::profile::Profile;
 use evener_cli::npy;
 use evener_lanes::{
     Analysis, Buffer, Grid, GroupRange, Module, Program,
@@ -39,8 +40,8 @@ pub fn npy_file(bytes: &[u8]) {
 /// A machine profile.
 pub fn profile(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok(profile) = evener::Profile::parse(text) {
-        assert_eq!(evener::Profile::parse(&profile.to_text()).as_ref(), Ok(&profile));
+    if let Ok(profile) = Profile::parse(text) {
+        assert_eq!(Profile::parse(&profile.to_text()).as_ref(), Ok(&profile));
     }
 }
 

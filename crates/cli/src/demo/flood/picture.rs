@@ -25,8 +25,12 @@ const WATER: [(f32, [f32; 3]); 5] = [
     (2.0, [8.0, 22.0, 84.0]),
 ];
 
-const PAPER: Rgb = [250, 249, 246];
-const INK: Rgb = [42, 46, 52];
+/// Background of strips and charts.
+pub const PAPER: Rgb = [250, 249, 246];
+/// Text.
+pub const INK: Rgb = [42, 46, 52];
+/// The dam's line.
+pub const DAM_RED: Rgb = [196, 32, 36];
 
 /// The shaded ground at the resolution of a picture, computed once for all frames.
 pub struct Relief<'a> {
@@ -112,12 +116,12 @@ impl<'a> Relief<'a> {
     }
 }
 
-/// The ground's colour under water of this depth.
+/// The ground's colour under water of this depth: thin water lets the ground through.
 fn with_water(ground: [f32; 3], depth: f32) -> [f32; 3] {
     if depth < VISIBLE_DEPTH {
         return ground;
     }
-    let cover = 0.45 + 0.5 * ((depth / VISIBLE_DEPTH).log10() / 1.5).min(1.0);
+    let cover = 0.15 + 0.78 * ((depth / VISIBLE_DEPTH).log10() / 1.2).min(1.0);
     mix(ground, ramp(&WATER, depth.log10()), cover)
 }
 
@@ -125,17 +129,45 @@ fn mix(a: [f32; 3], b: [f32; 3], share: f32) -> [f32; 3] {
     std::array::from_fn(|c| a[c] + share * (b[c] - a[c]))
 }
 
-/// The map with a strip under it: title, a second line, the depth's colours and a scale of distance.
-pub fn with_legend(map: Canvas, scale: usize, title: &str, line: &str, kilometre_pixels: f64) -> Canvas {
-    let strip = 34 * scale;
-    let mut page = Canvas::new(map.width, map.height + strip, PAPER);
-    page.pixels[..map.pixels.len()].copy_from_slice(&map.pixels);
-    let top = map.height + 6 * scale;
-    page.text(6 * scale, top, scale, title, INK);
-    page.text(6 * scale, top + 13 * scale, scale, line, INK);
-    depth_bar(&mut page, map.width - 118 * scale, top, scale);
-    distance_bar(&mut page, map.width - 118 * scale, top, scale, kilometre_pixels);
-    page
+/// A map with the water of one moment, a strip with title and legend under it.
+pub struct Frame {
+    /// First line of the strip.
+    pub title: String,
+    /// Second line.
+    pub line: String,
+    /// Ends of the dam, fractions of the map.
+    pub dam: [[f64; 2]; 2],
+    /// Pixels a kilometre.
+    pub kilometre: f64,
+    /// Pixels of a font pixel.
+    pub scale: usize,
+}
+
+impl Frame {
+    /// Draws it.
+    pub fn draw(&self, relief: &Relief, depth: &[f32]) -> Canvas {
+        let scale = self.scale;
+        let mut map = relief.draw(depth);
+        map.line(relief.pixel(self.dam[0]), relief.pixel(self.dam[1]), scale + 1, DAM_RED);
+        let mut page = Canvas::new(map.width, map.height + 34 * scale, PAPER);
+        page.pixels[..map.pixels.len()].copy_from_slice(&map.pixels);
+        let top = map.height + 7 * scale;
+        page.text(7 * scale, top, scale, &self.title, INK);
+        page.text(7 * scale, top + 13 * scale, scale, &self.line, INK);
+        depth_bar(&mut page, map.width - 122 * scale, top, scale);
+        self.distance_bar(&mut page, map.height);
+        page
+    }
+
+    /// Five kilometres, in the map's lower left corner.
+    fn distance_bar(&self, page: &mut Canvas, bottom: usize) {
+        let scale = self.scale;
+        let length = (5.0 * self.kilometre).round() as usize;
+        let (x, y) = (8 * scale, bottom - 8 * scale);
+        page.rectangle(x - 3 * scale, y - 13 * scale, length + 6 * scale, 18 * scale, PAPER);
+        page.rectangle(x, y, length, 2 * scale, INK);
+        page.text(x, y - 10 * scale, scale, "5 km", INK);
+    }
 }
 
 /// The colours of depths from 0.1 m to 100 m.
@@ -143,21 +175,12 @@ fn depth_bar(page: &mut Canvas, x: usize, y: usize, scale: usize) {
     let length = 108 * scale;
     for k in 0..length {
         let log = -1.0 + 3.0 * k as f32 / length as f32;
-        page.rectangle(x + k, y, 1, 7 * scale, rgb(ramp(&WATER, log)));
+        page.rectangle(x + k, y, 1, 8 * scale, rgb(ramp(&WATER, log)));
     }
     for (k, label) in ["0.1", "1", "10", "100 m"].into_iter().enumerate() {
         let at = x + k * length / 3;
-        page.rectangle(at.min(x + length - 1), y + 7 * scale, 1, 2 * scale, INK);
-        let left = at.saturating_sub(text_width(label, scale) / 2).min(x + length - text_width(label, scale) + 8 * scale);
-        page.text(left, y + 11 * scale, scale, label, INK);
+        page.rectangle(at.min(x + length - 1), y + 8 * scale, 1, 2 * scale, INK);
+        let width = text_width(label, scale);
+        page.text((at - width / 2).min(page.width - width - 2 * scale), y + 13 * scale, scale, label, INK);
     }
-}
-
-/// A line of five kilometres on the map itself, over its lower left corner.
-fn distance_bar(page: &mut Canvas, _x: usize, top: usize, scale: usize, kilometre_pixels: f64) {
-    let (x, y) = (8 * scale, top - 14 * scale);
-    let length = (5.0 * kilometre_pixels).round() as usize;
-    page.rectangle(x - scale, y - 11 * scale, length + 2 * scale + text_width("5 KM", 0), 16 * scale, PAPER);
-    page.rectangle(x, y, length, 2 * scale, INK);
-    page.text(x + 2 * scale, y - 9 * scale, scale, "5 km", INK);
 }
