@@ -3,5 +3,7 @@
 pub mod backend;
 pub mod error;
 pub mod kernel;
+#[cfg(feature = "gpu")]
+mod memory;
 
 pub use error::{Error, ErrorKind, Result};
