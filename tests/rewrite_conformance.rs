@@ -2,30 +2,9 @@
 
 mod rewrite_support;
 
+use rewrite_support::data::{files, read, root};
 use serde_json::Value;
-use std::{
-    collections::BTreeMap,
-    fs::{File, read_dir},
-    io::Read,
-    path::{Path, PathBuf},
-};
-
-fn files(dir: &Path, found: &mut Vec<PathBuf>) {
-    for entry in read_dir(dir).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            files(&path, found);
-        } else if path.to_string_lossy().ends_with(".json.gz") {
-            found.push(path);
-        }
-    }
-}
-
-fn read(path: &Path) -> Value {
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(File::open(path).unwrap()).read_to_string(&mut text).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
+use std::collections::BTreeMap;
 
 /// What became of the sources.
 #[derive(Debug, Default)]
@@ -39,13 +18,9 @@ struct Tally {
 
 #[test]
 fn every_conformance_program_is_rewritten() {
-    let root = std::env::var_os("EVENER_CONFORMANCE")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance"), PathBuf::from);
-    let mut found = Vec::new();
-    files(&root, &mut found);
-    found.sort();
+    let found = files();
     if found.is_empty() {
-        eprintln!("skipped: no conformance data in {}", root.display());
+        eprintln!("skipped: no conformance data in {}", root().display());
         return;
     }
     // Writers of naga panic on some programs, with or without the rewrite: the list is at the end.
@@ -54,7 +29,7 @@ fn every_conformance_program_is_rewritten() {
     for file in &found {
         let data = read(file);
         for program in data["programs"].as_array().into_iter().flatten() {
-            let name = format!("{} {}", file.strip_prefix(&root).unwrap().display(), program["name"]);
+            let name = format!("{} {}", file.strip_prefix(root()).unwrap().display(), program["name"]);
             for source in program["wgsl"].as_array().into_iter().flatten().filter_map(Value::as_str) {
                 one(source, &name, &mut tally);
             }

@@ -1,4 +1,7 @@
 //! Rewrites modules straight from WGSL and writes them with every back end of naga.
+#![allow(dead_code, reason = "each test crate uses its own part")]
+
+pub mod data;
 
 use evener::kernel::rewrite::{GpuModule, rewrite_module};
 use evener_lanes::ir::{Access, Binding, Space};
@@ -75,7 +78,6 @@ pub fn rewrite_all(source: &str) -> Result<Vec<GpuModule>, String> {
 }
 
 /// The same with the bindings that the lane compiler finds in use, where it takes the entry point.
-#[allow(dead_code, reason = "each test crate uses its own part")]
 pub fn rewrite_as_lowered(source: &str) -> Result<Vec<GpuModule>, String> {
     let Ok(lanes) = evener_lanes::Module::parse(source).and_then(|m| m.specialize(&Default::default())) else {
         return rewrite_all(source);

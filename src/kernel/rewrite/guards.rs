@@ -61,7 +61,10 @@ fn may_miss(function: &Function, mut pointer: Handle<Expression>, flags: &[bool]
     }
 }
 
-fn for_each_call(block: &Block, visit: &mut dyn FnMut(Handle<Function>, &[Handle<Expression>])) {
+/// What is done with a call: callee and arguments.
+type VisitCall<'v> = dyn FnMut(Handle<Function>, &[Handle<Expression>]) + 'v;
+
+fn for_each_call(block: &Block, visit: &mut VisitCall<'_>) {
     for statement in block.iter() {
         match statement {
             Statement::Call { function, arguments, .. } => visit(*function, arguments),
