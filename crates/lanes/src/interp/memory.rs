@@ -106,21 +106,18 @@ fn neighbours(at: &Lanes, bytes: usize) -> bool {
 /// `index` is an index of the running code.
 #[inline(always)]
 unsafe fn run(cx: &Ctx<'_>, index: &Index) -> Option<u64> {
-    let lanes = cx.at::<u32>(index.slot);
-    // SAFETY: indices of an access are in 4-byte slots; lane `b0 * W` exists.
-    let first = unsafe { lanes.wrapping_add(cx.b0 * W).read() };
-    let base = first.wrapping_sub((cx.b0 * W) as u32);
-    let mut different = [0u32; W];
-    for block in cx.b0..cx.b1 {
-        // SAFETY: as above.
-        let i = unsafe { cx.block::<u32>(index.slot, block) };
-        let base = base.wrapping_add((block * W) as u32);
-        for k in 0..W {
-            different[k] |= i[k] ^ base.wrapping_add(k as u32);
-        }
+    let lanes = (cx.b1 - cx.b0) * W;
+    let ptr = cx.at::<u32>(index.slot).wrapping_add(cx.b0 * W).cast_const();
+    // A flat loop: nested over blocks, the compiler vectorises across blocks with gathers.
+    // SAFETY: indices of an access are in 4-byte slots, which hold the lanes of blocks `b0..b1`.
+    let indices = unsafe { std::slice::from_raw_parts(ptr, lanes) };
+    let first = *indices.first()?;
+    let mut different = 0;
+    for (lane, i) in indices.iter().enumerate() {
+        different |= i ^ first.wrapping_add(lane as u32);
     }
-    let wraps = u64::from(first) + ((cx.b1 - cx.b0) * W) as u64 > 1 << 32;
-    (different == [0; W] && !wraps).then_some(first.into())
+    let wraps = u64::from(first) + lanes as u64 > 1 << 32;
+    (different == 0 && !wraps).then_some(first.into())
 }
 
 /// The first index of a block if the indices are consecutive and all below `len`.
