@@ -137,28 +137,13 @@ fn cases(check: &Json, bytes: &[u8]) -> Result<(), String> {
     let ty = check["type"].as_str().unwrap_or_default();
     let stride = check["stride"].as_u64().unwrap_or(0) as usize;
     for (i, case) in check["cases"].as_array().into_iter().flatten().enumerate() {
-        let mut wanted = Vec::new();
-        flatten(&case["ok"], &mut wanted);
-        let offsets = offsets(ty);
-        // One verdict for all components.
-        let one = wanted.len() == 1;
-        for (k, at) in offsets.iter().enumerate() {
-            let ok = if one { wanted[0] } else { wanted[k] };
-            let bits = word(bytes, i * stride + at);
-            if !accepts(ok, bits, ty) {
-                let value = f32::from_bits(bits);
-                return Err(format!("case {i} {}[{k}]: {bits:#x} ({value:?}), not {ok}", case["in"]));
-            }
+        let found: Vec<u32> = offsets(ty).into_iter().map(|at| word(bytes, i * stride + at)).collect();
+        if !accepts(&case["ok"], &found, ty.contains("f32")) {
+            let floats: Vec<f32> = found.iter().map(|w| f32::from_bits(*w)).collect();
+            return Err(format!("case {i} {}: {found:x?} {floats:?}, not {}", case["in"], case["ok"]));
         }
     }
     Ok(())
-}
-
-fn flatten<'a>(ok: &'a Json, into: &mut Vec<&'a Json>) {
-    match ok {
-        Json::Array(list) => list.iter().for_each(|o| flatten(o, into)),
-        _ => into.push(ok),
-    }
 }
 
 /// Byte offsets of the components of a type of 32-bit scalars.
@@ -181,24 +166,26 @@ fn offsets(ty: &str) -> Vec<usize> {
     }
 }
 
-fn accepts(ok: &Json, bits: u32, ty: &str) -> bool {
+/// Whether the components are what a verdict allows; a list is one verdict for each part.
+fn accepts(ok: &Json, found: &[u32], is_float: bool) -> bool {
     if ok == "any" {
         return true;
     }
+    if let Some(parts) = ok.as_array() {
+        let mut chunks = found.chunks((found.len() / parts.len().max(1)).max(1));
+        return parts.iter().all(|part| chunks.next().is_some_and(|found| accepts(part, found, is_float)));
+    }
     if let Some(list) = ok["any_of"].as_array() {
-        return list.iter().any(|o| accepts(o, bits, ty));
+        return list.iter().any(|o| accepts(o, found, is_float));
     }
-    let is_float = ty.contains("f32");
-    if let Some([low, high]) = ok["i"].as_array().map(Vec::as_slice) {
+    found.iter().all(|&bits| {
         let x = f64::from(f32::from_bits(bits));
-        return number(low) <= x && x <= number(high);
-    }
-    let v = &ok["v"];
-    if is_float {
-        f64::from(f32::from_bits(bits)) == number(v)
-    } else {
-        bits == as_word(v) || v.as_bool() == Some(bits != 0)
-    }
+        match ok["i"].as_array().map(Vec::as_slice) {
+            Some([low, high]) => number(low) <= x && x <= number(high),
+            _ if is_float => x == number(&ok["v"]),
+            _ => bits == as_word(&ok["v"]) || ok["v"].as_bool() == Some(bits != 0),
+        }
+    })
 }
 
 fn number(json: &Json) -> f64 {

@@ -1,0 +1,171 @@
+//! A GPU as a back end: created at first use, lost, and created again.
+
+use super::{
+    Options,
+    faults::lost_error,
+    limits,
+    live::Live,
+    run::{self, GpuRun, Job},
+};
+use crate::{
+    backend::{Backend, Chunk, DeviceInfo, Started},
+    error::{Error, ErrorKind, Result},
+    kernel::Compiled,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A physical card, or a software rasteriser where these were asked for.
+///
+/// Chunks may be started from several threads at once.
+#[derive(Debug)]
+pub struct GpuDevice {
+    info: DeviceInfo,
+    limits: wgpu::Limits,
+    options: Options,
+    /// `None` for a device of the user's own, which only the user can create again.
+    adapter: Option<wgpu::Adapter>,
+    live: Mutex<Option<Arc<Live>>>,
+}
+
+impl GpuDevice {
+    /// A device of the adapter, not created yet.
+    pub(super) fn listed(adapter: wgpu::Adapter, id: String, merged: Vec<String>, options: Options) -> Self {
+        let limits = adapter.limits();
+        let info = limits::describe(&adapter.get_info(), adapter.features(), &limits, id, merged);
+        GpuDevice { info, limits, options, adapter: Some(adapter), live: Mutex::new(None) }
+    }
+
+    /// A device over a wgpu device of the caller's own, with that device's features and limits.
+    ///
+    /// Replaces its uncaptured-error handler and its lost callback.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    #[cfg(feature = "interop-wgpu")]
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue, id: impl Into<String>) -> Result<Arc<Self>> {
+        let (id, limits, options) = (id.into(), device.limits(), Options::default());
+        let info = limits::describe(&device.adapter_info(), device.features(), &limits, id, Vec::new());
+        let live = Live::new(device, queue, options, &info.id)?;
+        Ok(Arc::new(GpuDevice { info, limits, options, adapter: None, live: Mutex::new(Some(live)) }))
+    }
+
+    /// A second device on the same adapter, with its own queue, memory and failures.
+    ///
+    /// # Errors
+    /// The device is one of the caller's own and has no adapter.
+    #[doc(hidden)]
+    pub fn sibling(&self, id: &str) -> Result<Arc<Self>> {
+        let adapter = self.adapter.clone().ok_or_else(no_adapter)?;
+        Ok(Arc::new(GpuDevice::listed(adapter, id.to_owned(), self.info.merged.clone(), self.options)))
+    }
+
+    /// Creates the device anew on its adapter after a loss; kernels are compiled again at their next use. Does
+    /// nothing to a device that is not lost.
+    ///
+    /// # Errors
+    /// The driver gives no device, or the device is one of the caller's own.
+    pub fn recreate(&self) -> Result<()> {
+        let mut live = self.lock();
+        if live.as_ref().is_some_and(|l| l.faults.lost().is_none()) {
+            return Ok(());
+        }
+        let adapter = self.adapter.as_ref().ok_or_else(no_adapter)?;
+        let lost = live.replace(Live::create(adapter, self.options, &self.info.id)?);
+        // Dropping the old device may wait for its driver: not under the lock.
+        drop(live);
+        drop(lost);
+        Ok(())
+    }
+
+    /// Destroys the wgpu device under everything that runs on it, as a driver's loss would.
+    #[doc(hidden)]
+    pub fn inject_loss(&self) {
+        let live = self.lock().clone();
+        if let Some(live) = live {
+            live.device.destroy();
+        }
+    }
+
+    /// Starts a chunk of a kernel given as a module for GPUs.
+    ///
+    /// # Errors
+    /// As [`Backend::start`].
+    #[doc(hidden)]
+    pub fn start_job<'a>(&self, job: &Job<'a>) -> Result<Box<dyn Started + 'a>> {
+        Ok(Box::new(self.start_run(job)?))
+    }
+
+    fn start_run<'a>(&self, job: &Job<'a>) -> Result<GpuRun<'a>> {
+        let live = self.live()?;
+        match run::start(&live, job) {
+            Err(e) if e.kind() == ErrorKind::OutOfMemory => {
+                // What the pools keep may be what is missing: once more without it.
+                live.pools.drain();
+                let _ = live.device.poll(wgpu::PollType::Poll);
+                run::start(&live, job)
+            }
+            other => other,
+        }
+    }
+
+    /// The created device.
+    fn live(&self) -> Result<Arc<Live>> {
+        let mut live = self.lock();
+        if let Some(live) = &*live {
+            return live.faults.check().map(|()| live.clone());
+        }
+        let adapter = self.adapter.as_ref().ok_or_else(no_adapter)?;
+        let created = Live::create(adapter, self.options, &self.info.id)?;
+        *live = Some(created.clone());
+        Ok(created)
+    }
+
+    fn lost(&self) -> Option<String> {
+        self.lock().as_ref().and_then(|l| l.faults.lost().map(str::to_owned))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Live>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn no_adapter() -> Error {
+    lost_error("it was given by the caller, who alone can create it again")
+}
+
+impl Backend for GpuDevice {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn accepts(&self, kernel: &Compiled, sizes: &[u64]) -> Result<(), String> {
+        if let Some(reason) = self.lost() {
+            return Err(format!("the device was lost: {reason}"));
+        }
+        limits::fits(&self.info, &self.limits, kernel, sizes)?;
+        let live = self.lock().clone();
+        live.and_then(|l| l.pipelines.refusal(kernel.id)).map_or(Ok(()), Err)
+    }
+
+    fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
+        let module = chunk.kernel.gpu().map_err(|reason| Error::new(ErrorKind::Unsupported, reason))?;
+        let lengths: Vec<u64> = chunk.arguments.iter().map(|a| a.len).collect();
+        let dispatch = module.dispatch(chunk.grid, &chunk.range, &lengths, self.info.limits.groups_per_axis)?;
+        self.start_job(&Job {
+            kernel: chunk.kernel.id,
+            shader: module.into(),
+            bindings: chunk.kernel.bindings(),
+            dispatch,
+            arguments: chunk.arguments,
+            transfers: chunk.transfers,
+        })
+    }
+
+    fn is_lost(&self) -> bool {
+        self.lost().is_some()
+    }
+
+    fn recreate(&self) -> Result<()> {
+        GpuDevice::recreate(self)
+    }
+}

@@ -1,0 +1,53 @@
+//! wgpu devices: Vulkan, Metal and DX12.
+//!
+//! [`devices`] lists the physical cards of the machine, each once, without creating a device. A [`GpuDevice`]
+//! is a [`Backend`](crate::backend::Backend); its wgpu device is created at the first chunk and can be
+//! created again after a loss.
+//!
+//! - `adapter`: enumeration, one card listed by two APIs, software adapters
+//! - `device`: the [`Backend`](crate::backend::Backend), creation on first use, loss and recreation
+//! - `live`: a created wgpu device with what is kept on it
+//! - `limits`: what a device accepts, and why not
+//! - `faults`: wgpu's errors, panics and losses as values
+//! - `pipeline`: compiled kernels and bind group layouts
+//! - `lease`: pooled buffers
+//! - `waiter`: the one thread per device that blocks on the driver
+//! - `run`, `upload`, `readback`: a chunk from upload to results
+//! - `timing`: device timestamps
+//!
+//! No wgpu type is in the public interface except behind `interop-wgpu`.
+
+mod adapter;
+mod device;
+mod faults;
+mod lease;
+mod limits;
+mod live;
+mod pipeline;
+mod readback;
+mod run;
+mod timing;
+mod upload;
+mod waiter;
+
+pub use adapter::{Found, LeftOut, devices};
+pub use device::GpuDevice;
+#[doc(hidden)]
+pub use run::{Job, Shader};
+#[cfg(feature = "interop-wgpu")]
+pub use wgpu;
+
+/// Writes a validated module's entry point as SPIR-V, or says why not.
+#[doc(hidden)]
+pub type SpirvWriter = fn(&naga::Module, &naga::valid::ModuleInfo, &str) -> Result<Vec<u32>, String>;
+
+/// Which devices are listed and how they are set up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether software rasterisers (lavapipe, WARP) are listed too.
+    pub software: bool,
+    /// For tests: load this writer's SPIR-V instead of what wgpu would make of the module. With a writer
+    /// that clamps indices, a driver that drops accesses out of bounds shows what one that does not would do.
+    #[doc(hidden)]
+    pub spirv: Option<SpirvWriter>,
+}

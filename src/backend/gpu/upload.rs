@@ -1,0 +1,171 @@
+//! Host bytes to the device.
+//!
+//! Small uploads go through `write_buffer`, which joins the chunk's own submission (16 MiB: 5.2 ms on the
+//! 2-core Xeon against 7.4 through mapped staging). Large or scattered ones go through pooled mapped buffers in
+//! pieces: running out of memory in `write_buffer` loses the device, in `create_buffer` it is an error.
+
+use super::{
+    lease::{Lease, Purpose},
+    live::Live,
+    waiter::Ticket,
+};
+use crate::{
+    backend::{Argument, Transfer},
+    error::{Error, ErrorKind, Result},
+    memory::staging::{padded, pieces},
+};
+use std::{collections::VecDeque, ops::Range, sync::Arc};
+
+/// Above this many bytes in one chunk mapped staging is used.
+const DIRECT_BYTES: u64 = 64 << 20;
+
+/// Above this many ranges too: each `write_buffer` allocates.
+const DIRECT_RANGES: usize = 16;
+
+/// Size of one staging buffer.
+const PIECE_BYTES: u64 = 32 << 20;
+
+/// Staging buffers under way at once: one is filled while two are copied.
+const IN_FLIGHT: usize = 3;
+
+/// Staging buffers to be mapped again before they are kept.
+pub(super) type Staged = VecDeque<(Lease, Arc<Ticket>)>;
+
+/// One range of an argument and the buffer it goes to.
+struct Part<'a> {
+    argument: &'a Argument,
+    buffer: &'a wgpu::Buffer,
+    range: Range<u64>,
+}
+
+/// Copies the upload ranges of all bindings. When it returns, the host bytes are no longer read.
+///
+/// Returns the bytes moved and the staging buffers used.
+///
+/// # Errors
+/// Memory, a lost device.
+pub(super) fn upload(
+    live: &Live,
+    arguments: &[Argument],
+    transfers: &[Transfer],
+    buffers: &[Option<Lease>],
+) -> Result<(u64, Staged)> {
+    let parts: Vec<Part<'_>> = (arguments.iter().zip(transfers).zip(buffers))
+        .filter_map(|((argument, transfer), lease)| Some((argument, transfer, lease.as_ref()?)))
+        .flat_map(|(argument, transfer, lease)| {
+            let ranges = transfer.upload.iter().filter(|r| !r.is_empty()).cloned();
+            ranges.map(move |range| Part { argument, buffer: &lease.buffer, range })
+        })
+        .collect();
+    let total: u64 = parts.iter().map(|p| p.range.end - p.range.start).sum();
+    if total <= DIRECT_BYTES && parts.len() <= DIRECT_RANGES {
+        parts.iter().for_each(|part| direct(live, part));
+        return Ok((total, Staged::new()));
+    }
+    Ok((total, staged(live, &parts, total)?))
+}
+
+/// The host bytes of a range of an argument.
+fn host(argument: &Argument, range: Range<u64>) -> &[u8] {
+    debug_assert!(range.start <= range.end && range.end <= argument.len);
+    // SAFETY: the range lies in the argument (checked at start), which is valid for the call, and by the contract of
+    // `Transfer::upload` nobody writes these bytes until the start returned.
+    unsafe { std::slice::from_raw_parts(argument.ptr.add(range.start as usize), (range.end - range.start) as usize) }
+}
+
+fn direct(live: &Live, part: &Part<'_>) {
+    let Range { start, end } = part.range;
+    // Only the end of the argument can be odd; its last word is padded with zeros.
+    let body = start + (end - start) / 4 * 4;
+    if start < body {
+        live.queue.write_buffer(part.buffer, start, host(part.argument, start..body));
+    }
+    if body < end {
+        let mut word = [0u8; 4];
+        word[..(end - body) as usize].copy_from_slice(host(part.argument, body..end));
+        live.queue.write_buffer(part.buffer, body, &word);
+    }
+}
+
+/// A staging buffer being filled.
+struct Filling<'a> {
+    lease: Lease,
+    view: Option<wgpu::BufferViewMut>,
+    used: u64,
+    copies: Vec<(u64, &'a wgpu::Buffer, Range<u64>)>,
+}
+
+impl<'a> Filling<'a> {
+    /// `lease` is mapped.
+    fn new(lease: Lease) -> Result<Self> {
+        let view = lease.buffer.get_mapped_range_mut(0..PIECE_BYTES);
+        let view = view.map_err(|e| Error::new(ErrorKind::Device, "a staging buffer is not mapped").with_source(e))?;
+        Ok(Filling { lease, view: Some(view), used: 0, copies: Vec::new() })
+    }
+
+    /// Adds as much of the range as fits and returns the rest.
+    fn add(&mut self, part: &Part<'a>, range: Range<u64>) -> Range<u64> {
+        let end = range.end.min(range.start + (PIECE_BYTES - self.used));
+        let bytes = host(part.argument, range.start..end);
+        let size = padded(bytes.len() as u64);
+        if let Some(view) = &mut self.view {
+            let at = self.used as usize;
+            view.slice(at..at + bytes.len()).copy_from_slice(bytes);
+            view.slice(at + bytes.len()..at + size as usize).fill(0);
+        }
+        self.copies.push((self.used, part.buffer, range.start..range.start + size));
+        self.used += size;
+        end..range.end
+    }
+
+    /// Submits the copies and asks for the buffer to be mapped again.
+    fn submit(mut self, live: &Live) -> Result<(Lease, Arc<Ticket>)> {
+        self.view = None;
+        let ticket = Arc::new(Ticket::default());
+        let index = live.faults.scoped(&live.device, "uploading", || {
+            self.lease.buffer.unmap();
+            let mut encoder = live.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            for (at, buffer, to) in &self.copies {
+                encoder.copy_buffer_to_buffer(&self.lease.buffer, *at, buffer, to.start, to.end - to.start);
+            }
+            let index = live.queue.submit([encoder.finish()]);
+            ticket.map(&self.lease.buffer, wgpu::MapMode::Write, PIECE_BYTES);
+            Ok(index)
+        })?;
+        live.waiter.watch(index, ticket.clone());
+        Ok((self.lease, ticket))
+    }
+}
+
+fn staged(live: &Live, parts: &[Part<'_>], total: u64) -> Result<Staged> {
+    let mut under_way = Staged::new();
+    let mut filling = Filling::new(live.pools.lease(Purpose::Upload, PIECE_BYTES))?;
+    let mut left = total;
+    for part in parts {
+        for piece in pieces(part.range.clone(), PIECE_BYTES) {
+            let mut rest = piece;
+            while !rest.is_empty() {
+                let before = rest.end - rest.start;
+                rest = filling.add(part, rest);
+                left -= before - (rest.end - rest.start);
+                if filling.used == PIECE_BYTES && left > 0 {
+                    let next = next_buffer(live, &mut under_way)?;
+                    under_way.push_back(std::mem::replace(&mut filling, next).submit(live)?);
+                }
+            }
+        }
+    }
+    under_way.push_back(filling.submit(live)?);
+    Ok(under_way)
+}
+
+/// A mapped staging buffer: the oldest under way once there are enough, else one of the pool.
+fn next_buffer<'a>(live: &Live, under_way: &mut Staged) -> Result<Filling<'a>> {
+    if under_way.len() + 1 >= IN_FLIGHT
+        && let Some((lease, ticket)) = under_way.pop_front()
+    {
+        ticket.wait(&live.faults)?;
+        return Filling::new(lease);
+    }
+    Filling::new(live.pools.lease(Purpose::Upload, PIECE_BYTES))
+}

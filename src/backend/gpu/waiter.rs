@@ -1,0 +1,176 @@
+//! The one thread per device that blocks on the driver, and the tickets it completes.
+//!
+//! A [`Ticket`] stands for one submission whose results are being mapped. States, in order:
+//!
+//! - *open*: `maps` callbacks outstanding; owned by wgpu, whose callbacks count down inside a poll;
+//! - *settled*: set by the waiter thread after its poll returned; never changes again.
+//!
+//! The thread is parked on its channel while nothing is submitted and inside the driver's own wait otherwise: it
+//! burns no CPU. (Callers that poll the driver themselves are not measurably faster.) A driver that reports a lost device panics inside wgpu's poll; the thread catches that. Work
+//! counts as done only if every map succeeded and the device is not lost, because submissions to a dead
+//! device also "complete".
+//!
+//! Memory ordering: everything is under the ticket's mutex; results are read after `wait` took it.
+
+use super::faults::{Faults, panic_text};
+use crate::error::{Error, ErrorKind, Result};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+/// How long callbacks may be late after the submission ended before the device counts as lost.
+const CALLBACKS: Duration = Duration::from_secs(10);
+
+/// One submission whose results are waited for.
+#[derive(Debug, Default)]
+pub(super) struct Ticket {
+    state: Mutex<State>,
+    settled: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    maps: usize,
+    map_failed: bool,
+    abandoned: bool,
+    outcome: Option<Result<Instant, ()>>,
+}
+
+impl Ticket {
+    /// Maps a buffer for this ticket; done when the submission is.
+    pub(super) fn map(self: &Arc<Self>, buffer: &wgpu::Buffer, mode: wgpu::MapMode, bytes: u64) {
+        self.lock().maps += 1;
+        let ticket = self.clone();
+        buffer.map_async(mode, 0..bytes, move |result| {
+            let mut state = ticket.lock();
+            state.maps -= 1;
+            state.map_failed |= result.is_err();
+            ticket.settled.notify_all();
+        });
+    }
+
+    /// Blocks until the submission ended and returns when it did.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub(super) fn wait(&self, faults: &Faults) -> Result<Instant> {
+        let mut state = self.lock();
+        loop {
+            match state.outcome {
+                Some(Ok(done)) => return Ok(done),
+                Some(Err(())) => break,
+                None => state = self.settled.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+        faults.check()?;
+        Err(Error::new(ErrorKind::Device, "the GPU's results could not be read back"))
+    }
+
+    /// Nobody waits any more: a failed map of a buffer dropped since says nothing about the device.
+    pub(super) fn abandon(&self) {
+        self.lock().abandoned = true;
+    }
+
+    fn is_open(&self) -> bool {
+        self.lock().maps > 0
+    }
+
+    /// Another thread's poll (of a caller's own device) may have collected the callbacks and not yet run them.
+    fn await_callbacks(&self) {
+        let state = self.lock();
+        drop(self.settled.wait_timeout_while(state, CALLBACKS, |s| s.maps > 0));
+    }
+
+    /// Completes the ticket after the poll.
+    fn settle(&self, faults: &Faults) {
+        let mut state = self.lock();
+        if (state.map_failed || state.maps > 0) && !state.abandoned {
+            let hint = faults.take_stray();
+            faults.lose(hint.unwrap_or_else(|| "the driver returned no results".into()));
+        }
+        let well = faults.lost().is_none() && !state.map_failed && state.maps == 0;
+        state.outcome = Some(if well { Ok(Instant::now()) } else { Err(()) });
+        self.settled.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Order {
+    index: wgpu::SubmissionIndex,
+    ticket: Arc<Ticket>,
+}
+
+/// Handle of the waiter thread; dropping it ends the thread once what was submitted is done.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    faults: Arc<Faults>,
+    orders: Option<Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Waiter {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(super) fn start(device: wgpu::Device, faults: Arc<Faults>, name: &str) -> Result<Self> {
+        let (orders, inbox) = channel();
+        let for_thread = faults.clone();
+        let thread = std::thread::Builder::new()
+            .name(format!("evener {name}"))
+            .spawn(move || serve(&device, &for_thread, &inbox))
+            .map_err(|e| Error::new(ErrorKind::Device, "the system gives no thread for a GPU").with_source(e))?;
+        Ok(Waiter { faults, orders: Some(orders), thread: Some(thread) })
+    }
+
+    /// Hands a submission with its ticket to the thread.
+    pub(super) fn watch(&self, index: wgpu::SubmissionIndex, ticket: Arc<Ticket>) {
+        let order = Order { index, ticket: ticket.clone() };
+        if self.orders.as_ref().is_none_or(|o| o.send(order).is_err()) {
+            self.faults.lose("its waiter thread ended".into());
+            ticket.settle(&self.faults);
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.orders = None;
+        // A wait for a lost device may never return: that thread is left alone.
+        if let Some(thread) = self.thread.take().filter(|_| self.faults.lost().is_none()) {
+            // It cannot panic: polls are caught. Joined so that no driver call runs while the process ends.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(device: &wgpu::Device, faults: &Faults, inbox: &Receiver<Order>) {
+    while let Ok(order) = inbox.recv() {
+        poll(device, faults, Some(order.index));
+        if order.ticket.is_open() && faults.lost().is_none() {
+            // The map was asked for after this poll had looked: once more over everything submitted.
+            poll(device, faults, None);
+            order.ticket.await_callbacks();
+        }
+        order.ticket.settle(faults);
+    }
+}
+
+/// Waits for a submission and runs the callbacks of what is done.
+fn poll(device: &wgpu::Device, faults: &Faults, index: Option<wgpu::SubmissionIndex>) {
+    let wait = wgpu::PollType::Wait { submission_index: index, timeout: None };
+    match catch_unwind(AssertUnwindSafe(|| device.poll(wait))) {
+        Ok(Ok(_)) => {}
+        Ok(Err(e)) => faults.lose(format!("waiting for it failed: {e}")),
+        Err(panic) => faults.lose(panic_text(&*panic).to_owned()),
+    }
+}

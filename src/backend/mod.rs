@@ -1,0 +1,194 @@
+//! What runs chunks of work-groups: the CPU, a GPU, or a scripted device in tests.
+//!
+//! A [`Backend`] is told everything it needs in a [`Chunk`] and returns what it measured. It knows
+//! nothing of plans, policies or other devices.
+
+use crate::{error::Result, kernel::Compiled};
+use evener_lanes::{Grid, GroupRange, analysis::Strided};
+use serde::{Deserialize, Serialize};
+use std::{fmt, ops::Range};
+
+pub mod cpu;
+#[doc(hidden)]
+pub mod fake;
+#[cfg(feature = "gpu")]
+pub mod gpu;
+
+/// Kind of a device, as its driver says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// The host's cores.
+    Cpu,
+    /// A card with its own memory.
+    Discrete,
+    /// A GPU that shares the host's memory.
+    Integrated,
+    /// A GPU of a virtual machine.
+    Virtual,
+    /// A software rasteriser: never chosen unless software devices were asked for.
+    Software,
+    /// The driver does not say.
+    Other,
+}
+
+/// Features of a device that a kernel may need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// 64-bit floats.
+    pub f64: bool,
+    /// 64-bit integers.
+    pub i64: bool,
+    /// 64-bit integer atomics.
+    pub i64_atomics: bool,
+    /// 16-bit floats.
+    pub f16: bool,
+    /// Subgroup operations.
+    pub subgroups: bool,
+}
+
+/// Sizes a device accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of one storage binding.
+    pub storage_binding_bytes: u64,
+    /// Bytes of one uniform binding.
+    pub uniform_binding_bytes: u64,
+    /// Bytes of one buffer.
+    pub buffer_bytes: u64,
+    /// Storage bindings of one kernel.
+    pub storage_bindings: u32,
+    /// Uniform bindings of one kernel (one is evener's own).
+    pub uniform_bindings: u32,
+    /// Invocations of a work-group in all and on each axis.
+    pub group_invocations: u32,
+    /// Work-group size on each axis.
+    pub group_size: [u32; 3],
+    /// Work-group memory in bytes.
+    pub group_bytes: u32,
+    /// Work-groups of one dispatch on each axis.
+    pub groups_per_axis: u32,
+}
+
+/// A device as it is listed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// `cpu`, `gpu:0`, `gpu:1`, ...: what `--on` and reports say.
+    pub id: String,
+    /// Name given by the driver or the processor.
+    pub name: String,
+    /// Kind.
+    pub kind: DeviceKind,
+    /// `vulkan`, `metal`, `dx12`, or `lanes` for the CPU; other APIs that list the same card follow in `merged`.
+    pub api: String,
+    /// APIs of the same physical card that were merged into this device.
+    pub merged: Vec<String>,
+    /// Driver name and version.
+    pub driver: String,
+    /// What kernels may use.
+    pub capabilities: Capabilities,
+    /// Sizes.
+    pub limits: Limits,
+}
+
+/// One argument: the bytes of a host slice (or of a uniform value), bound for the call.
+///
+/// A pointer and not a slice, because several devices write disjoint parts of one slice at once.
+#[derive(Clone, Copy)]
+pub struct Argument {
+    /// First byte. Valid for the call.
+    pub ptr: *mut u8,
+    /// Length in bytes: the *logical* length, which bounds tests use.
+    pub len: u64,
+    /// Whether the slice was given as `&mut`.
+    pub writable: bool,
+}
+
+// SAFETY: the call that owns the borrowed slices blocks until no backend uses the pointers.
+unsafe impl Send for Argument {}
+// SAFETY: as above; concurrent writers touch disjoint bytes by the splittable rule.
+unsafe impl Sync for Argument {}
+
+impl fmt::Debug for Argument {
+    // Argument data never reaches logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Argument({} bytes{})", self.len, if self.writable { ", mut" } else { "" })
+    }
+}
+
+/// What a device with its own memory moves for one binding of a chunk, in bytes of the binding.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transfer {
+    /// Host to device before the run: sorted, disjoint, 4-byte aligned (but for the end of the buffer).
+    pub upload: Vec<Range<u64>>,
+    /// Device to host after it: exactly these bytes are written to the host.
+    pub download: Vec<Strided>,
+}
+
+/// A box of work-groups of one call, for one device.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// The kernel, overrides resolved.
+    pub kernel: &'a Compiled,
+    /// The whole call's grid.
+    pub grid: Grid,
+    /// The part to run. Not empty.
+    pub range: GroupRange,
+    /// One per binding, in the order of the lane kernel's bindings.
+    pub arguments: &'a [Argument],
+    /// One per binding; the CPU ignores it.
+    pub transfers: &'a [Transfer],
+}
+
+/// What a chunk's run took, in ns on the monotonic clock, and what it moved, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ChunkRun {
+    /// Copying to the device (0 on the CPU).
+    pub upload_ns: f64,
+    /// Submission to completion of the kernel itself.
+    pub run_ns: f64,
+    /// Copying back.
+    pub download_ns: f64,
+    /// Bytes moved to the device.
+    pub up_bytes: u64,
+    /// Bytes moved back.
+    pub down_bytes: u64,
+}
+
+/// A device that runs chunks.
+pub trait Backend: Send + Sync + fmt::Debug {
+    /// What it is.
+    fn info(&self) -> &DeviceInfo;
+
+    /// Why the device cannot run this kernel on arguments of these sizes (in bytes, one per binding), for the user; `Ok` if it can.
+    fn accepts(&self, kernel: &Compiled, sizes: &[u64]) -> Result<(), String>;
+
+    /// Copies what the chunk needs to the device and returns a started run. Blocks only for the copies: when it
+    /// returns, the host bytes in `upload` are no longer read, so another device may start to write its own part.
+    ///
+    /// # Errors
+    /// Device loss, memory, driver refusal.
+    fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>>;
+
+    /// Whether the device is lost and accepts no more work.
+    fn is_lost(&self) -> bool {
+        false
+    }
+
+    /// Builds the device again after a loss.
+    ///
+    /// # Errors
+    /// It is still gone.
+    fn recreate(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A chunk under way.
+pub trait Started: Send {
+    /// Waits for the chunk (burning no CPU) and writes its results to the host slices.
+    ///
+    /// # Errors
+    /// Device loss, memory, a fault of the kernel. On an error of a device with its own memory, no host byte was written.
+    fn finish(self: Box<Self>) -> Result<ChunkRun>;
+}

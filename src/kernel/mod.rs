@@ -1,0 +1,90 @@
+//! A kernel: one compute entry point of a WGSL module, parsed, checked and analysed once.
+//!
+//! [`wgsl`] joins and parses sources, [`reflect`] says what the entry point binds, [`layout`] checks host
+//! types against WGSL types, [`rewrite`] makes the module that GPUs run.
+
+pub use handle::{Kernel, KernelOptions, Source};
+
+use crate::error::Result;
+use evener_lanes::{Analysis, Module, Program};
+use reflect::Reflection;
+use rewrite::GpuModule;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+mod handle;
+pub mod layout;
+pub mod reflect;
+pub mod rewrite;
+pub mod uniform;
+pub mod wgsl;
+
+/// A kernel with its overrides resolved, ready for every back end.
+#[derive(Debug)]
+pub struct Compiled {
+    /// Identity for caches of pipelines and learned costs within this process.
+    pub id: u64,
+    /// The module, overrides resolved.
+    pub module: Module,
+    /// What the entry point binds.
+    pub reflection: Reflection,
+    /// The CPU program; its `kernel().bindings` fixes the order of arguments everywhere.
+    pub program: Program,
+    /// Footprint, splittability, features.
+    pub analysis: Analysis,
+    gpu: OnceLock<Result<GpuModule, String>>,
+}
+
+impl Compiled {
+    /// Parses, checks, lowers and analyses.
+    ///
+    /// `entry` may be left out when the module has one compute entry point.
+    ///
+    /// # Errors
+    /// Invalid WGSL (with line and caret), unknown entry or override, unsupported features.
+    pub fn new(sources: &[&str], entry: Option<&str>, overrides: &BTreeMap<String, f64>) -> Result<Arc<Self>> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let sources = wgsl::Sources::new(sources);
+        let module = sources.parse()?;
+        let entry = wgsl::find_entry(module.naga(), entry)?;
+        let module = module.specialize(overrides).map_err(|e| sources.error(e))?;
+        wgsl::check_limits(&module, &entry)?;
+        let lane = module.lower(&entry).map_err(|e| sources.error(e))?;
+        let reflection = Reflection::new(&module, &entry, &lane)?;
+        let analysis = Analysis::new(&lane);
+        let program = Program::new(lane)?;
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Compiled { id, module, reflection, program, analysis, gpu: OnceLock::new() }))
+    }
+
+    /// The module that GPUs run, rewritten and validated at first use. The error is a reason for the user.
+    pub fn gpu(&self) -> Result<&GpuModule, &str> {
+        self.gpu
+            .get_or_init(|| on_deep_stack(|| rewrite::rewrite(self)).and_then(|r| r))
+            .as_ref()
+            .map_err(String::as_str)
+    }
+
+    /// The lane kernel's bindings: the order of arguments.
+    pub fn bindings(&self) -> &[evener_lanes::ir::Binding] {
+        &self.program.kernel().bindings
+    }
+}
+
+/// Runs `f` on a thread with a deep stack: naga recurses as deep as the source nests. A panic becomes an error.
+fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T, String> {
+    const STACK_BYTES: usize = 256 << 20;
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("evener-wgsl".into()).stack_size(STACK_BYTES);
+        let thread = builder.spawn_scoped(scope, f).map_err(|e| format!("no thread to compile on: {e}"))?;
+        thread.join().map_err(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            format!("the compiler failed: {}", text.unwrap_or("panic"))
+        })
+    })
+}

@@ -1,0 +1,221 @@
+//! The conformance programs, rewritten, on the software device: whole grids with the driver's bounds, then folded
+//! grids with naga's clamping bounds. By default every 16th program; `EVENER_CONFORMANCE_STEP=1` runs all.
+#![cfg(feature = "gpu")]
+
+mod rewrite_support;
+mod support;
+
+use evener::{
+    backend::{
+        Argument, Backend,
+        gpu::{GpuDevice, Job},
+    },
+    kernel::rewrite::{GpuModule, rewrite_module},
+};
+use evener_lanes::{Grid, GroupRange, Module, ir::Binding};
+use rewrite_support::data::{base64, files, read, root};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
+
+/// Passed, wrong, rejected: programs; and what was wrong.
+#[derive(Debug, Default)]
+struct Tally {
+    passed: usize,
+    rejected: usize,
+    skipped: usize,
+    wrong: Vec<String>,
+}
+
+#[test]
+fn conformance_programs_are_right_whole_and_folded_with_both_policies() {
+    let (Some(plain), Some(clamping)) = (support::software_gpu(), support::clamping_gpu()) else { return };
+    let step = std::env::var("EVENER_CONFORMANCE_STEP").ok().and_then(|s| s.parse().ok()).unwrap_or(16);
+    let mut programs = Vec::new();
+    for file in files() {
+        let data = read(&file);
+        let name = file.strip_prefix(root()).unwrap().display().to_string();
+        let Some(list) = data["programs"].as_array() else { continue };
+        programs.extend(list.iter().map(|p| (format!("{name} {}", p["name"]), p.clone())));
+    }
+    if programs.is_empty() {
+        eprintln!("skipped: no conformance data in {}", root().display());
+        return;
+    }
+    for (device, fold) in [(&plain, false), (&clamping, true)] {
+        let mut tally = Tally::default();
+        for (id, (name, program)) in programs.iter().enumerate().step_by(step) {
+            match run(device, id as u64 + 1_000_000 * (1 + u64::from(fold)), program, fold) {
+                Outcome::Buffers(buffers) => match check(program, &buffers) {
+                    Ok(()) => tally.passed += 1,
+                    Err(what) => tally.wrong.push(format!("{name}: {what}")),
+                },
+                Outcome::Rejected(_) => tally.rejected += 1,
+                Outcome::Skipped => tally.skipped += 1,
+                Outcome::Failed(e) => tally.wrong.push(format!("{name}: {e}")),
+            }
+        }
+        eprintln!("fold {fold}: {tally:#?}");
+        assert!(tally.passed > 0);
+        assert!(tally.wrong.is_empty(), "fold {fold}: {:#?}", tally.wrong);
+    }
+}
+
+enum Outcome {
+    Buffers(Vec<Vec<u8>>),
+    Rejected(#[allow(dead_code, reason = "for a debugger")] String),
+    Skipped,
+    Failed(String),
+}
+
+fn run(device: &GpuDevice, id: u64, program: &Value, fold: bool) -> Outcome {
+    let mut buffers: Vec<Vec<u8>> = program["buffers"].as_array().unwrap().iter().map(buffer).collect();
+    for (step, op) in program["ops"].as_array().unwrap().iter().enumerate() {
+        let source = program["wgsl"][op["wgsl"].as_u64().unwrap() as usize].as_str().unwrap();
+        let constants: BTreeMap<String, f64> = match &op["constants"] {
+            Value::Object(map) => map.iter().filter_map(|(k, v)| Some((k.clone(), v.as_f64()?))).collect(),
+            _ => BTreeMap::new(),
+        };
+        let module = match Module::parse(source).and_then(|m| m.specialize(&constants)) {
+            Ok(module) => module,
+            Err(e) => return Outcome::Rejected(e.to_string()),
+        };
+        let entry = op["entry"].as_str().unwrap();
+        let bindings = match module.lower(entry) {
+            Ok(kernel) => kernel.bindings,
+            Err(_) => rewrite_support::bindings(module.naga(), module.info(), entry),
+        };
+        let gpu = match rewrite_module(module.naga(), module.info(), entry, &bindings) {
+            Ok(gpu) => gpu,
+            Err(e) => return Outcome::Failed(e),
+        };
+        let Some(arguments) = arguments(&mut buffers, &bindings, op) else { return Outcome::Skipped };
+        let groups = std::array::from_fn(|a| op["groups"][a].as_u64().unwrap_or(1) as u32);
+        if let Err(e) = dispatch(device, id * 16 + step as u64, &gpu, &bindings, &arguments, groups, fold) {
+            return Outcome::Failed(e);
+        }
+    }
+    Outcome::Buffers(buffers)
+}
+
+fn buffer(buffer: &Value) -> Vec<u8> {
+    let mut bytes = buffer["data"].as_str().map(base64).unwrap_or_default();
+    bytes.resize(buffer["size"].as_u64().unwrap() as usize, 0);
+    bytes
+}
+
+/// The bound parts of the buffers in the order of the bindings; `None` where one buffer is bound twice.
+fn arguments(buffers: &mut [Vec<u8>], bindings: &[Binding], op: &Value) -> Option<Vec<Argument>> {
+    let mut seen = HashSet::new();
+    let bound = op["bindings"].as_array().unwrap();
+    let one = |b: &Binding| {
+        let at = |v: &Value| (v["group"].as_u64().unwrap_or(0), v["binding"].as_u64().unwrap_or(0));
+        let value = bound.iter().find(|v| at(v) == (b.group.into(), b.binding.into()))?;
+        let index = value["buffer"].as_u64().unwrap() as usize;
+        let offset = value["offset"].as_u64().unwrap_or(0) as usize;
+        let end = value["size"].as_u64().map_or(buffers[index].len(), |s| offset + s as usize);
+        seen.insert(index).then(|| support::argument(&mut buffers[index][offset..end]))
+    };
+    bindings.iter().map(one).collect()
+}
+
+/// Runs the whole grid, or in two chunks of folded grids.
+fn dispatch(
+    device: &GpuDevice,
+    kernel: u64,
+    gpu: &GpuModule,
+    bindings: &[Binding],
+    arguments: &[Argument],
+    groups: [u32; 3],
+    fold: bool,
+) -> Result<(), String> {
+    let lengths: Vec<u64> = arguments.iter().map(|a| a.len).collect();
+    let range = GroupRange::all(Grid { groups });
+    let limit = if fold { (range.count() as f64).cbrt().ceil() as u32 } else { device.info().limits.groups_per_axis };
+    let params = gpu.dispatch(Grid { groups }, &range, &lengths, limit).map_err(|e| e.to_string())?;
+    let transfers: Vec<_> = bindings
+        .iter()
+        .zip(&lengths)
+        .map(|(b, &n)| support::whole(n as usize, b.access.write || b.access.atomic))
+        .collect();
+    let job = Job { kernel, shader: gpu.into(), bindings, dispatch: params, arguments, transfers: &transfers };
+    let started = device.start_job(&job).map_err(|e| format!("start: {e}"))?;
+    started.finish().map_err(|e| format!("finish: {e}"))?;
+    Ok(())
+}
+
+fn check(program: &Value, buffers: &[Vec<u8>]) -> Result<(), String> {
+    for check in program["checks"].as_array().unwrap() {
+        let bytes = &buffers[check["buffer"].as_u64().unwrap() as usize];
+        let bytes = &bytes[check["offset"].as_u64().unwrap_or(0) as usize..];
+        let expected = match check["kind"].as_str().unwrap() {
+            "bytes" => base64(check["expect"].as_str().unwrap()),
+            "golden" => base64(check["observed"].as_str().unwrap()),
+            "words" => {
+                let words = check["expect"].as_array().unwrap();
+                let wrong = words
+                    .iter()
+                    .enumerate()
+                    .find(|(i, w)| w.as_i64().is_some_and(|w| bytes[4 * i..4 * i + 4] != (w as u32).to_le_bytes()));
+                match wrong {
+                    None => continue,
+                    Some((i, w)) => return Err(format!("word {i} is {:?}, not {w}", &bytes[4 * i..4 * i + 4])),
+                }
+            }
+            _ => {
+                check_cases(check, bytes)?;
+                continue;
+            }
+        };
+        if let Some(i) = (0..expected.len()).find(|&i| bytes.get(i) != Some(&expected[i])) {
+            return Err(format!("byte {i} is {:?}, not {}", bytes.get(i), expected[i]));
+        }
+    }
+    Ok(())
+}
+
+fn check_cases(check: &Value, bytes: &[u8]) -> Result<(), String> {
+    let stride = check["stride"].as_u64().unwrap() as usize;
+    let ty = check["type"].as_str().unwrap();
+    for (i, case) in check["cases"].as_array().unwrap().iter().enumerate() {
+        let value = &bytes[i * stride..(i + 1) * stride];
+        if !accepts(&case["ok"], value, ty) {
+            return Err(format!("case {i} of {}: {value:?} is not in {}", case["in"], case["ok"]));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the value at the start of `bytes` is allowed.
+fn accepts(ok: &Value, bytes: &[u8], ty: &str) -> bool {
+    match ok {
+        Value::String(any) => any == "any",
+        Value::Array(parts) => {
+            let nested = parts.iter().any(Value::is_array);
+            let width = if nested { bytes.len() / parts.len() } else { 4 };
+            parts.iter().enumerate().all(|(i, part)| accepts(part, &bytes[i * width..(i + 1) * width], ty))
+        }
+        Value::Object(map) => {
+            if let Some(options) = map.get("any_of") {
+                return options.as_array().unwrap().iter().any(|o| accepts(o, bytes, ty));
+            }
+            let value = number(bytes[..4].try_into().unwrap(), ty);
+            match map.get("i") {
+                Some(range) => (bound(&range[0])..=bound(&range[1])).contains(&value),
+                None => value == bound(&map["v"]) || (value.is_nan() && bound(&map["v"]).is_nan()),
+            }
+        }
+        _ => false,
+    }
+}
+
+fn number(word: [u8; 4], ty: &str) -> f64 {
+    match ty {
+        _ if ty.contains("f32") || ty.starts_with("mat") => f32::from_le_bytes(word).into(),
+        _ if ty.contains("i32") => i32::from_le_bytes(word).into(),
+        _ => u32::from_le_bytes(word).into(),
+    }
+}
+
+fn bound(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| value.as_str().and_then(|s| s.parse().ok()).unwrap_or(f64::NAN))
+}
