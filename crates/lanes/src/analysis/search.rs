@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn rows_do_not_meet_when_the_column_is_guarded() {
-        let rows = |columns| vec![var(400, 1, 99), var(4, -columns, columns)];
+        let rows = |columns: i128| vec![var(400, 1, 99), var(4, -columns, columns)];
         assert!(never(rows(99), -3, 3));
         assert!(!never(rows(100), -3, 3));
     }
