@@ -214,6 +214,9 @@ pub(super) fn lower(module: &naga::Module, info: &ModuleInfo, source: &str, inde
         body,
     };
     passes::remove_dead(&mut kernel);
+    if passes::simplify_carried(&mut kernel) {
+        passes::remove_dead(&mut kernel);
+    }
     if cfg!(debug_assertions)
         && let Err(what) = verify::verify(&kernel)
     {
