@@ -41,9 +41,14 @@ fn conformance_programs_are_right_whole_and_folded_with_both_policies() {
         eprintln!("skipped: no conformance data in {}", root().display());
         return;
     }
-    for (device, fold) in [(&plain, false), (&clamping, true)] {
+    for (device, fold) in [(&clamping, true), (&plain, false)] {
         let mut tally = Tally::default();
         for (id, (name, program)) in programs.iter().enumerate().step_by(step) {
+            // naga's polyfill zeroes work-group memory by one store of the whole, which this driver compiles for minutes.
+            if fold && name.contains("zero_init") {
+                tally.skipped += 1;
+                continue;
+            }
             match run(device, id as u64 + 1_000_000 * (1 + u64::from(fold)), program, fold) {
                 Outcome::Buffers(buffers) => match check(program, &buffers) {
                     Ok(()) => tally.passed += 1,
