@@ -1,1 +1,108 @@
-//! The host's cores: lane programs on a rayon pool.
+//! The host's cores: lane programs on a rayon pool, in place on the host slices.
+
+use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Started};
+use crate::{
+    error::{Error, Result},
+    kernel::Compiled,
+};
+use evener_lanes::Buffer;
+use std::{fmt, sync::Arc, time::Instant};
+
+/// The CPU as a device.
+pub struct CpuBackend {
+    info: DeviceInfo,
+    /// The pool to run on; `None` is rayon's global pool.
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+impl CpuBackend {
+    /// The CPU with a pool of its own, or rayon's global one.
+    pub fn new(pool: Option<Arc<rayon::ThreadPool>>) -> Self {
+        let threads = pool.as_ref().map_or_else(rayon::current_num_threads, |p| p.current_num_threads());
+        let info = DeviceInfo {
+            id: "cpu".into(),
+            name: format!("{} ({threads} threads)", processor_name()),
+            kind: DeviceKind::Cpu,
+            api: "lanes".into(),
+            merged: Vec::new(),
+            driver: format!("evener-lanes {}", env!("CARGO_PKG_VERSION")),
+            capabilities: Capabilities { f64: true, i64: true, i64_atomics: true, f16: false, subgroups: false },
+            limits: Limits {
+                storage_binding_bytes: u64::MAX,
+                uniform_binding_bytes: u64::MAX,
+                buffer_bytes: u64::MAX,
+                storage_bindings: u32::MAX,
+                uniform_bindings: u32::MAX,
+                group_invocations: 1024,
+                group_size: [1024, 1024, 64],
+                group_bytes: u32::MAX,
+                groups_per_axis: u32::MAX,
+            },
+        };
+        CpuBackend { info, pool }
+    }
+
+    /// Worker threads of the pool.
+    pub fn threads(&self) -> usize {
+        self.pool.as_ref().map_or_else(rayon::current_num_threads, |p| p.current_num_threads())
+    }
+
+    fn run(&self, chunk: &Chunk<'_>) -> Result<ChunkRun> {
+        let buffers: Vec<Buffer<'_>> = chunk.arguments.iter().map(lane_buffer).collect();
+        let start = Instant::now();
+        let program = &chunk.kernel.program;
+        match &self.pool {
+            Some(pool) => pool.install(|| program.run(&buffers, chunk.grid, chunk.range)),
+            None => program.run(&buffers, chunk.grid, chunk.range),
+        }?;
+        Ok(ChunkRun { run_ns: start.elapsed().as_nanos() as f64, ..ChunkRun::default() })
+    }
+}
+
+fn lane_buffer(argument: &Argument) -> Buffer<'_> {
+    // SAFETY: the call keeps the slice borrowed while the chunk runs, mutably when `writable`.
+    unsafe { Buffer::from_raw(argument.ptr, argument.len, argument.writable) }
+}
+
+impl fmt::Debug for CpuBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CpuBackend({} threads)", self.threads())
+    }
+}
+
+impl Backend for CpuBackend {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn accepts(&self, _kernel: &Compiled, _sizes: &[u64]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
+        Ok(Box::new(CpuRun { backend: self, chunk: *chunk }))
+    }
+}
+
+/// A CPU chunk runs on the thread that finishes it, so that a caller inside a rayon worker helps instead of waiting.
+struct CpuRun<'a> {
+    backend: &'a CpuBackend,
+    chunk: Chunk<'a>,
+}
+
+impl Started for CpuRun<'_> {
+    fn finish(self: Box<Self>) -> Result<ChunkRun, Error> {
+        self.backend.run(&self.chunk)
+    }
+}
+
+/// The processor's name where the system tells it, else the architecture.
+fn processor_name() -> String {
+    let from_proc = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|l| l.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    });
+    from_proc
+        .or_else(|| std::env::var("PROCESSOR_IDENTIFIER").ok())
+        .unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}

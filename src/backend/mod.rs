@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range};
 
 pub mod cpu;
+#[doc(hidden)]
+pub mod fake;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 
@@ -171,6 +173,14 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// Whether the device is lost and accepts no more work.
     fn is_lost(&self) -> bool {
         false
+    }
+
+    /// Builds the device again after a loss.
+    ///
+    /// # Errors
+    /// It is still gone.
+    fn recreate(&self) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 //! [`wgsl`] joins and parses sources, [`reflect`] says what the entry point binds, [`layout`] checks host
 //! types against WGSL types, [`rewrite`] makes the module that GPUs run.
 
+pub use handle::{Kernel, KernelOptions, Source};
+
 use crate::error::Result;
 use evener_lanes::{Analysis, Module, Program};
 use reflect::Reflection;
@@ -15,6 +17,7 @@ use std::{
     },
 };
 
+mod handle;
 pub mod layout;
 pub mod reflect;
 pub mod rewrite;

@@ -164,4 +164,8 @@ impl Backend for GpuDevice {
     fn is_lost(&self) -> bool {
         self.lost().is_some()
     }
+
+    fn recreate(&self) -> Result<()> {
+        GpuDevice::recreate(self)
+    }
 }

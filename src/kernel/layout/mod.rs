@@ -9,5 +9,5 @@ pub mod host;
 pub mod wgsl_type;
 
 pub use check::{FileScalar, check_bytes, check_elements, check_size};
-pub use host::{Element, HostMember, HostType};
+pub use host::{Element, HostMember, HostShape, HostType};
 pub use wgsl_type::{Scalar, WgslMember, WgslType};

@@ -27,6 +27,13 @@ impl<T: Element> From<T> for UniformValue {
     }
 }
 
+impl UniformValue {
+    /// How the value lies in memory.
+    pub fn host_type(&self) -> &HostType {
+        &self.ty
+    }
+}
+
 /// The bytes of one uniform binding on the way to being complete.
 #[derive(Clone, Debug)]
 pub struct UniformBuffer {

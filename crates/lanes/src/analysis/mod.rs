@@ -3,10 +3,30 @@
 //!
 //! Compiled once per kernel by [`Analysis::new`]; evaluated per call with the call's real uniforms and sizes.
 
+pub mod check;
+mod describe;
+mod domain;
+mod eval;
+mod features;
+mod footprint;
+mod form;
+mod guard;
+mod image;
+mod loops;
+mod ops;
+mod search;
+mod slice;
+mod split;
+pub mod uniformity;
+
+pub use eval::SiteKind;
+
 use crate::{
-    ir::Kernel,
+    ir::{Kernel, Space},
     run::{Grid, GroupRange},
 };
+use eval::Eval;
+use slice::Slice;
 
 /// What is known of a call when it is planned.
 #[derive(Clone, Copy, Debug)]
@@ -92,33 +112,89 @@ pub struct Features {
     pub data_dependent: bool,
 }
 
+/// One access site of a kernel, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteInfo {
+    /// Index into [`Kernel::bindings`].
+    pub binding: u32,
+    /// Read, write or atomic.
+    pub kind: SiteKind,
+    /// The access with its index as a form: `u[512*gid.y + gid.x - 1]`.
+    pub form: String,
+    /// Bytes of one access.
+    pub bytes: u32,
+}
+
 /// The compiled analysis of a kernel.
 #[derive(Debug)]
-pub struct Analysis {}
+pub struct Analysis {
+    kernel: Kernel,
+    slice: Slice,
+}
 
 impl Analysis {
     /// Analyses a kernel once.
     pub fn new(kernel: &Kernel) -> Self {
-        let _ = kernel;
-        unimplemented!()
+        Analysis { kernel: kernel.clone(), slice: Slice::new(kernel) }
+    }
+
+    fn walk<'a>(&'a self, call: &'a CallShape<'a>, range: &GroupRange) -> Eval<'a> {
+        let mut eval = Eval::new(&self.kernel, &self.slice, call, range);
+        eval.run();
+        eval
+    }
+
+    fn name(&self, binding: u32) -> &str {
+        &self.kernel.bindings[binding as usize].name
     }
 
     /// The bytes that the work-groups of `range` touch.
+    ///
+    /// Where [`Analysis::split`] gives an axis, the `writes` of ranges that do not share a group on that axis are
+    /// disjoint, and none holds a byte that another such range reads.
     pub fn footprint(&self, call: &CallShape<'_>, range: &GroupRange) -> Footprint {
-        let _ = (call, range);
-        unimplemented!()
+        let all = GroupRange::all(call.grid);
+        let whole = self.walk(call, &all);
+        let part = (*range != all).then(|| self.walk(call, range));
+        let sites = part.as_ref().map_or(&whole.sites, |p| &p.sites);
+        let bindings = self.kernel.bindings.iter().zip(0u32..).map(|(binding, b)| match binding.space {
+            Space::Uniform if range.is_empty() => BindingFootprint::default(),
+            Space::Uniform => footprint::of_uniform(call.sizes[b as usize]),
+            Space::Storage => footprint::of_binding(&self.kernel, b, (&whole.sites, &whole.domain), sites, range),
+        });
+        let bindings = bindings.collect();
+        Footprint { bindings }
     }
 
     /// Whether and along which axis the call may be cut: each chunk's writes are disjoint from all other
     /// chunks' writes and reads, for all boundaries.
     pub fn split(&self, call: &CallShape<'_>) -> Split {
-        let _ = call;
-        unimplemented!()
+        let whole = self.walk(call, &GroupRange::all(call.grid));
+        self.find_split(call, &whole.sites, &whole.domain)
     }
 
-    /// Work per invocation.
+    /// Work per invocation, on average over the call.
     pub fn features(&self, call: &CallShape<'_>) -> Features {
-        let _ = call;
-        unimplemented!()
+        let mut eval = Eval::new(&self.kernel, &self.slice, call, &GroupRange::all(call.grid));
+        eval.counts = Some(Features::default());
+        eval.run();
+        let mut features = eval.counts.take().unwrap_or_default();
+        features::count_bytes(&mut features, &eval.sites, &eval.domain);
+        features.data_dependent = eval.data_dependent;
+        features
+    }
+
+    /// The access sites to storage, in program order, each kind of access once.
+    pub fn sites(&self, call: &CallShape<'_>) -> Vec<SiteInfo> {
+        let whole = self.walk(call, &GroupRange::all(call.grid));
+        let mut out: Vec<SiteInfo> = Vec::new();
+        for site in &whole.sites {
+            let form = describe::index_text(self, site, &whole.domain);
+            let info = SiteInfo { binding: site.binding, kind: site.kind, form, bytes: site.bytes };
+            if !out.contains(&info) {
+                out.push(info);
+            }
+        }
+        out
     }
 }

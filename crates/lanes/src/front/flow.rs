@@ -6,7 +6,7 @@
 //! encloses what it guards; elsewhere the rest runs under `if live`.
 
 use super::{
-    jumps::{may_continue, never_falls},
+    jumps::{may_continue, may_leave_loop, never_falls},
     lower::{LIVE, Lower, MAX_NESTING, Scope, ScopeKind},
 };
 use crate::{
@@ -172,7 +172,7 @@ impl<'a> Lower<'a> {
             s.env.set(LIVE, no);
             Ok(())
         })?;
-        self.merge(live, then, other);
+        self.merge(live, then, other, false);
         Ok(Flow::Done)
     }
 
@@ -194,8 +194,8 @@ impl<'a> Lower<'a> {
         Ok(())
     }
 
-    /// Ends an `if`: what its branches assigned is merged.
-    fn merge(&mut self, cond: Value, then: Branch, other: Branch) {
+    /// Ends an `if`: what its branches assigned is merged. It `stays` a branch where it may end a loop.
+    fn merge(&mut self, cond: Value, then: Branch, other: Branch, stays: bool) {
         let mut variables: Vec<usize> = then.assigned.keys().chain(other.assigned.keys()).copied().collect();
         variables.sort_unstable();
         variables.dedup();
@@ -204,7 +204,7 @@ impl<'a> Lower<'a> {
         };
         let pairs: Vec<_> =
             variables.iter().map(|&v| (after(&then, v, &self.env), after(&other, v, &self.env))).collect();
-        let merged = self.b.end_if(cond, then.region, other.region, &pairs);
+        let merged = self.b.end_if(cond, then.region, other.region, &pairs, stays);
         variables.into_iter().zip(merged).for_each(|(variable, value)| self.env.set(variable, value));
     }
 
@@ -231,8 +231,18 @@ impl<'a> Lower<'a> {
         let then = self.branch(|s| s.run(&Rest { next: after_accept, ..Rest::block(accept) }))?;
         let other = self.branch(|s| s.run(&Rest { next: after_reject, ..Rest::block(reject) }))?;
         self.b.span = span;
-        self.merge(cond, then, other);
+        let stays = self.may_end_loop(accept) || self.may_end_loop(reject);
+        self.merge(cond, then, other, stays);
         if moved { Ok(Flow::Done) } else { self.guard(after) }
+    }
+
+    /// Whether a branch may end the innermost loop: trip counts are read off such branches.
+    fn may_end_loop(&self, block: &Block) -> bool {
+        let of = |kind| self.scopes.iter().rposition(|s| s.kind == kind);
+        match (of(ScopeKind::Loop), of(ScopeKind::Function)) {
+            (Some(a), Some(b)) => may_leave_loop(block, a > b) && of(ScopeKind::Switch).is_none_or(|c| c < a),
+            _ => false,
+        }
     }
 
     /// Runs a construct that jumps may leave.
@@ -388,7 +398,7 @@ impl<'a> Lower<'a> {
         }
         let then = self.branch(first_arms)?;
         let other = self.branch(|s| s.arms(selected, second))?;
-        self.merge(taken, then, other);
+        self.merge(taken, then, other, false);
         Ok(())
     }
 }

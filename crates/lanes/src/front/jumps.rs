@@ -22,3 +22,16 @@ pub(super) fn may_continue(statement: &Statement) -> bool {
         _ => false,
     }
 }
+
+/// Whether a block may leave the loop around it, by `break` or, where that counts, by `return`.
+pub(super) fn may_leave_loop(block: &Block, returns_leave: bool) -> bool {
+    block.iter().any(|statement| match statement {
+        Statement::Break => true,
+        Statement::Return { .. } => returns_leave,
+        Statement::Block(inner) => may_leave_loop(inner, returns_leave),
+        Statement::If { accept, reject, .. } => {
+            may_leave_loop(accept, returns_leave) || may_leave_loop(reject, returns_leave)
+        }
+        _ => false,
+    })
+}

@@ -121,26 +121,23 @@ impl Lower<'_> {
         self.mul(square, rest)
     }
 
-    /// `x * 2^e`, in two exact factors so that no step overflows early.
+    /// `x * 2^e`, in three factors so that neither a step overflows early nor a factor does.
     fn ldexp(&mut self, x: Value, e: Value) -> Value {
         let ty = self.b.ty(x);
         let (bias, integer, mantissa) = if ty == Ty::F64 { (1023, Ty::I64, 52) } else { (127, Ty::I32, 23) };
-        let (low, high) =
-            (self.b.constant(Ty::I32, (-2i64 * (bias - 1)) as u64), self.number(Ty::I32, 2 * bias as i32));
-        let (e, one) = (self.clamp(e, low, high), self.b.u32(1));
-        let half = self.b.binary(BinaryOp::Shr, e, one);
-        let rest = self.sub(e, half);
-        let shift = self.b.u32(mantissa);
-        let bias = self.number(integer, bias as i32);
-        let mut factor = |part: Value| {
-            let part = self.b.convert(integer, part);
-            let biased = self.add(part, bias);
+        let (low, high) = (self.number(Ty::I32, 1 - bias), self.number(Ty::I32, bias));
+        let (bias, shift) = (self.number(integer, bias), self.b.u32(mantissa));
+        let (mut scaled, mut rest) = (x, e);
+        for _ in 0..3 {
+            let part = self.clamp(rest, low, high);
+            rest = self.sub(rest, part);
+            let wide = self.b.convert(integer, part);
+            let biased = self.add(wide, bias);
             let bits = self.b.binary(BinaryOp::Shl, biased, shift);
-            self.b.bitcast(ty, bits)
-        };
-        let (p, q) = (factor(half), factor(rest));
-        let scaled = self.mul(x, p);
-        self.mul(scaled, q)
+            let factor = self.b.bitcast(ty, bits);
+            scaled = self.mul(scaled, factor);
+        }
+        scaled
     }
 
     /// `modf` and `frexp`: a struct of the fractions, then the whole parts or exponents.

@@ -93,7 +93,7 @@ fn explain(error: PipelineConstantError, module: &naga::Module, source: &str) ->
 
 /// The candidate nearest to a misspelt name, if any is near.
 pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).max(1);
+    let limit = name.chars().count().div_ceil(3);
     let scored = candidates.map(|c| (edit_distance(name, c), c));
     scored.filter(|(d, _)| *d <= limit).min_by_key(|(d, _)| *d).map(|(_, c)| c)
 }

@@ -36,15 +36,6 @@ impl Shape {
         }
     }
 
-    /// The scalar type of a scalar, vector or matrix.
-    pub fn scalar(&self) -> Option<Ty> {
-        match self {
-            Shape::Scalar(ty) | Shape::Atomic(ty) | Shape::Vector(ty, _) => Some(*ty),
-            Shape::Matrix { column, .. } => column.scalar(),
-            Shape::Array { .. } | Shape::Struct { .. } => None,
-        }
-    }
-
     /// The type of each leaf, in order, with its byte offset from `base`.
     pub fn each_leaf(&self, base: u32, f: &mut dyn FnMut(u32, Ty)) {
         match self {

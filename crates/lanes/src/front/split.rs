@@ -98,8 +98,11 @@ fn add(found: &mut Indexed, root: Root) {
     }
 }
 
+/// Receives a callee and its arguments.
+type OnCall<'f> = dyn FnMut(Handle<Function>, &[Handle<Expression>]) + 'f;
+
 /// Calls `f` with each call in a block.
-pub(super) fn each_call(block: &Block, f: &mut dyn FnMut(Handle<Function>, &[Handle<Expression>])) {
+fn each_call(block: &Block, f: &mut OnCall<'_>) {
     for statement in block.iter() {
         match statement {
             Statement::Call { function, arguments, .. } => f(*function, arguments),

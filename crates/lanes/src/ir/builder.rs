@@ -317,11 +317,20 @@ impl Builder {
         Closed { id: top.id, insts: top.insts }
     }
 
-    /// Ends an `if` whose branches were closed; `pairs` are (value after `then`, value after `other`).
-    pub fn end_if(&mut self, cond: Value, then: Closed, other: Closed, pairs: &[(Value, Value)]) -> Vec<Value> {
+    /// Ends an `if` whose branches were closed; `pairs` are (value after `then`, value after `other`). A branch
+    /// that `stays` is never turned into selects.
+    pub fn end_if(
+        &mut self,
+        cond: Value,
+        then: Closed,
+        other: Closed,
+        pairs: &[(Value, Value)],
+        stays: bool,
+    ) -> Vec<Value> {
         let cond = self.resolve(cond);
+        let is_empty = then.insts.is_empty() && other.insts.is_empty();
         let speculate = match (self.weight(&then), self.weight(&other)) {
-            (Some(a), Some(b)) => a + b <= SPECULATE,
+            (Some(a), Some(b)) => a + b <= SPECULATE && (!stays || is_empty),
             _ => false,
         };
         if speculate {

@@ -223,14 +223,29 @@ pub fn convert(from: Ty, to: Ty, a: u64) -> Option<u64> {
         });
     }
     match from {
-        Ty::F32 => from_float(f64::from(f32_of(a)), to),
-        Ty::F64 => from_float(f64_of(a), to),
+        Ty::F32 => from_float(f64::from(f32_of(a)), largest(from, to), to),
+        Ty::F64 => from_float(f64_of(a), largest(from, to), to),
         _ => from_int(from, to, a),
     }
 }
 
+/// The largest value of the float type that an integer type also has; infinite for a float target.
+pub fn largest(from: Ty, to: Ty) -> f64 {
+    let bits = match to {
+        Ty::I32 => 31,
+        Ty::U32 => 32,
+        Ty::I64 => 63,
+        Ty::U64 => 64,
+        Ty::Bool | Ty::F16 | Ty::F32 | Ty::F64 => return f64::INFINITY,
+    };
+    let precision = if from == Ty::F32 { 24 } else { 53 };
+    let unit = if bits > precision { 2f64.powi(bits - precision) } else { 1.0 };
+    2f64.powi(bits) - unit
+}
+
 /// Every f32 is an f64, so one path serves both: saturation happens at the target's bounds.
-fn from_float(x: f64, to: Ty) -> Option<u64> {
+fn from_float(x: f64, largest: f64, to: Ty) -> Option<u64> {
+    let x = if x > largest { largest } else { x };
     match to {
         Ty::I32 => Some(u64::from(x as i32 as u32)),
         Ty::U32 => Some(u64::from(x as u32)),
@@ -285,7 +300,10 @@ mod tests {
 
     #[test]
     fn conversions_saturate_and_nan_is_zero() {
-        assert_eq!(convert(Ty::F32, Ty::I32, f32b(3e9)), Some(i32b(i32::MAX)));
+        assert_eq!(convert(Ty::F32, Ty::I32, f32b(3e9)), Some(i32b(2147483520)));
+        assert_eq!(convert(Ty::F64, Ty::I32, 3e9f64.to_bits()), Some(i32b(i32::MAX)));
+        assert_eq!(convert(Ty::F32, Ty::U32, f32b(f32::INFINITY)), Some(4294967040));
+        assert_eq!(convert(Ty::F64, Ty::U64, 1e30f64.to_bits()), Some(0xffff_ffff_ffff_f800));
         assert_eq!(convert(Ty::F32, Ty::U32, f32b(-1.0)), Some(0));
         assert_eq!(convert(Ty::F32, Ty::I32, f32b(f32::NAN)), Some(0));
         assert_eq!(convert(Ty::F32, Ty::I32, f32b(-1.9)), Some(i32b(-1)));

@@ -293,8 +293,9 @@ pub enum Op {
         /// Where not.
         reject: Value,
     },
-    /// Value conversion as WGSL's constructors: float to integer truncates and saturates, NaN is 0; integer
-    /// to integer keeps the low bits (sign-extending a signed source); to Bool is `!= 0`.
+    /// Value conversion as WGSL's constructors: float to integer clamps to the values that both types have
+    /// (F32 to I32: at most 2147483520) and truncates, NaN is 0; integer to integer keeps the low bits
+    /// (sign-extending a signed source); to Bool is `!= 0`.
     Convert(Value),
     /// The same bits as another type of the same size.
     Bitcast(Value),

@@ -1,7 +1,22 @@
 //! Runs a kernel over a range of work-groups on a rayon pool.
 
-use crate::{error::Error, ir::Kernel};
-use std::marker::PhantomData;
+pub(crate) mod batch;
+pub(crate) mod check;
+mod tiles;
+
+use crate::{
+    analysis::uniformity::BatchShape,
+    error::{Error, ErrorKind},
+    interp::{Level, exec::Stop, machine::RunState},
+    ir::Kernel,
+};
+use batch::Batches;
+use check::Use;
+use std::{
+    marker::PhantomData,
+    sync::{OnceLock, atomic::AtomicBool},
+};
+use tiles::Engine;
 
 /// The logical grid of a call: work-groups on each axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,15 +112,48 @@ impl<'a> Buffer<'a> {
 #[derive(Debug)]
 pub struct Program {
     kernel: Kernel,
+    /// What the body really does with each binding: [`Binding::access`](crate::ir::Binding) is a claim.
+    uses: Vec<Use>,
+    main: Engine,
+    /// For ranges with rows too short: compiled at first need.
+    linear: OnceLock<Result<Engine, Error>>,
+    level: Level,
+    fuel: u64,
 }
+
+/// Loop iterations that a batch of few lanes may make; wider ones pay more for each. An endless empty
+/// loop ends within seconds, 10^8 iterations of one invocation do not run out.
+const FUEL: u64 = 1 << 28;
 
 impl Program {
     /// Prepares a kernel: uniformity, slots, bytecode.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) past a stated cap.
+    /// [`ErrorKind::TooLarge`] past a stated cap, [`ErrorKind::Unsupported`] for an operation or access that
+    /// the interpreter does not run.
     pub fn new(kernel: Kernel) -> Result<Self, Error> {
-        Ok(Program { kernel })
+        Self::with_level(kernel, Level::detect())
+    }
+
+    /// The same with the vector loops of one instruction set (the machine's best if it lacks it); the
+    /// results are the same.
+    ///
+    /// # Errors
+    /// As for [`Program::new`].
+    pub fn with_level(kernel: Kernel, level: Level) -> Result<Self, Error> {
+        let level = level.min(Level::detect());
+        check::kernel(&kernel)?;
+        let shape = if kernel.is_cooperative() { BatchShape::Group } else { BatchShape::Row };
+        let main = Engine::new(&kernel, shape, level)?;
+        let uses = check::uses(&kernel);
+        Ok(Program { kernel, uses, main, linear: OnceLock::new(), level, fuel: FUEL })
+    }
+
+    /// The same with another budget of loop iterations for a batch (an invocation or a few hundred). A loop
+    /// that exceeds it ends with [`ErrorKind::OutOfFuel`].
+    pub fn with_fuel(mut self, fuel: u64) -> Self {
+        self.fuel = fuel;
+        self
     }
 
     /// The kernel it runs.
@@ -121,7 +169,46 @@ impl Program {
     /// A buffer too small for its binding's fixed part or not writable, a barrier reached by a part of a
     /// group, or a loop that exceeds the fuel. After an error the written buffers hold partial results.
     pub fn run(&self, buffers: &[Buffer<'_>], grid: Grid, range: GroupRange) -> Result<(), Error> {
-        let _ = (buffers, grid, range);
-        unimplemented!()
+        let bound = check::bind(&self.kernel, &self.uses, buffers)?;
+        check::range(grid, &range)?;
+        if range.is_empty() {
+            return Ok(());
+        }
+        let size = self.kernel.workgroup_size;
+        let engine = match batch::shape(self.kernel.is_cooperative(), size, &range) {
+            BatchShape::Linear => {
+                let linear = self.linear.get_or_init(|| Engine::new(&self.kernel, BatchShape::Linear, self.level));
+                linear.as_ref().map_err(Clone::clone)?
+            }
+            _ => &self.main,
+        };
+        let stop = AtomicBool::new(false);
+        let state = RunState {
+            code: &engine.code,
+            bound: &bound,
+            groups: grid.groups,
+            size,
+            shape: engine.shape,
+            stop: &stop,
+            fuel: self.fuel,
+        };
+        let batches = Batches::new(engine.shape, size, &range, engine.code.capacity)?;
+        engine.run(&state, &batches).map_err(|stop| self.error(stop))
+    }
+
+    fn error(&self, stop: Stop) -> Error {
+        let name = &self.kernel.name;
+        match stop {
+            Stop::Barrier => Error::new(
+                ErrorKind::NonUniformBarrier,
+                format!(
+                    "kernel `{name}`: a barrier was reached by a part of a work-group; all of it must reach it, or none"
+                ),
+            ),
+            Stop::Fuel | Stop::Cancelled => Error::new(
+                ErrorKind::OutOfFuel,
+                format!("kernel `{name}`: a loop did not end within {} iterations", self.fuel),
+            ),
+        }
     }
 }

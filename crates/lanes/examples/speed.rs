@@ -1,0 +1,231 @@
+//! Speed of the interpreter on one thread against scalar Rust in the same binary.
+
+#[path = "../tests/interp_ir/build.rs"]
+#[allow(dead_code)]
+mod build;
+
+use build::Build;
+use evener_lanes::{Buffer, Grid, GroupRange, Program, interp::Level, ir::*};
+use naga::Span;
+use std::{hint::black_box, time::Instant};
+
+fn bytes<T: Copy>(v: &mut [T]) -> &mut [u8] {
+    // SAFETY: plain numbers.
+    unsafe { std::slice::from_raw_parts_mut(v.as_mut_ptr().cast(), size_of_val(v)) }
+}
+
+/// Least time of some runs, in ns.
+fn time(mut f: impl FnMut()) -> f64 {
+    let mut best = f64::INFINITY;
+    let start = Instant::now();
+    while start.elapsed().as_secs_f64() < 0.6 {
+        let t = Instant::now();
+        f();
+        best = best.min(t.elapsed().as_nanos() as f64);
+    }
+    best
+}
+
+fn saxpy() -> Kernel {
+    let mut b = Build::new([64, 1, 1]);
+    let (x, y) = (b.array("x", 4), b.array("y", 4));
+    let i = b.gid(0);
+    let len = b.op(Ty::U32, Op::ArrayLength(0));
+    let inside = b.binary(BinaryOp::Lt, i, len);
+    b.begin();
+    let a = b.op(Ty::F32, Op::Const(2.5f32.to_bits().into()));
+    let vx = b.load(Ty::F32, x, i);
+    let vy = b.load(Ty::F32, y, i);
+    let ax = b.binary(BinaryOp::Mul, a, vx);
+    let sum = b.binary(BinaryOp::Add, ax, vy);
+    b.store(y, i, sum);
+    let then = b.end();
+    b.push(Inst::If { cond: inside, then, other: Region::default(), phis: vec![], span: Span::UNDEFINED });
+    b.done()
+}
+
+fn f32c(b: &mut Build, v: f32) -> Value {
+    b.op(Ty::F32, Op::Const(v.to_bits().into()))
+}
+
+const SIDE: u32 = 256;
+const ITERATIONS: u32 = 256;
+
+fn mandelbrot() -> Kernel {
+    use BinaryOp::*;
+    let mut b = Build::new([16, 16, 1]);
+    let out = b.array("out", 4);
+    let (x, y) = (b.gid(0), b.gid(1));
+    let (fx, fy) = (b.op(Ty::F32, Op::Convert(x)), b.op(Ty::F32, Op::Convert(y)));
+    let (scale, left, top) = (f32c(&mut b, 3.0 / SIDE as f32), f32c(&mut b, -2.2), f32c(&mut b, -1.5));
+    let sx = b.binary(Mul, fx, scale);
+    let cx = b.binary(Add, sx, left);
+    let sy = b.binary(Mul, fy, scale);
+    let cy = b.binary(Add, sy, top);
+    let (zero, nought, one, max) = (f32c(&mut b, 0.0), b.u32(0), b.u32(1), b.u32(ITERATIONS));
+    let (four, two) = (f32c(&mut b, 4.0), f32c(&mut b, 2.0));
+    let (zx, zy, n) = (b.value(Ty::F32), b.value(Ty::F32), b.value(Ty::U32));
+    b.begin();
+    let xx = b.binary(Mul, zx, zx);
+    let yy = b.binary(Mul, zy, zy);
+    let xy = b.binary(Mul, zx, zy);
+    let d = b.binary(Sub, xx, yy);
+    let nx = b.binary(Add, d, cx);
+    let t = b.binary(Mul, two, xy);
+    let ny = b.binary(Add, t, cy);
+    let nn = b.binary(Add, n, one);
+    let r = b.binary(Add, xx, yy);
+    let near = b.binary(Lt, r, four);
+    let more = b.binary(Lt, nn, max);
+    let again = b.binary(And, near, more);
+    let body = b.end();
+    let (rx, ry, rn) = (b.value(Ty::F32), b.value(Ty::F32), b.value(Ty::U32));
+    let params = vec![
+        Param { dst: zx, init: zero, next: nx, result: rx },
+        Param { dst: zy, init: zero, next: ny, result: ry },
+        Param { dst: n, init: nought, next: nn, result: rn },
+    ];
+    b.push(Inst::Loop { params, body, again, span: Span::UNDEFINED });
+    let side = b.u32(SIDE);
+    let row = b.binary(Mul, y, side);
+    let i = b.binary(Add, row, x);
+    b.store(out, i, rn);
+    b.done()
+}
+
+fn mandelbrot_scalar(out: &mut [u32]) {
+    for y in 0..SIDE {
+        for x in 0..SIDE {
+            let cx = x as f32 * (3.0 / SIDE as f32) - 2.2;
+            let cy = y as f32 * (3.0 / SIDE as f32) - 1.5;
+            let (mut zx, mut zy, mut n) = (0f32, 0f32, 0u32);
+            loop {
+                let (xx, yy, xy) = (zx * zx, zy * zy, zx * zy);
+                zx = xx - yy + cx;
+                zy = 2.0 * xy + cy;
+                n += 1;
+                if xx + yy >= 4.0 || n >= ITERATIONS {
+                    break;
+                }
+            }
+            out[(y * SIDE + x) as usize] = n;
+        }
+    }
+}
+
+const BODIES: u32 = 2048;
+
+/// All pairs: positions and masses as x, y, z, m; accelerations likewise.
+fn nbody() -> Kernel {
+    use BinaryOp::*;
+    let mut b = Build::new([64, 1, 1]);
+    let (p, out) = (b.array("p", 16), b.array("a", 16));
+    let i = b.gid(0);
+    let component = |b: &mut Build, base: Base, i: Value, k: u32| {
+        let mut place = b.at(base, i);
+        place.offset = 4 * k;
+        place
+    };
+    let own: Vec<Value> = (0..3)
+        .map(|k| {
+            let place = component(&mut b, p, i, k);
+            b.op(Ty::F32, Op::Load(place))
+        })
+        .collect();
+    let (zero, eps, nought, one, max) = (f32c(&mut b, 0.0), f32c(&mut b, 0.01), b.u32(0), b.u32(1), b.u32(BODIES));
+    let acc: Vec<Value> = (0..3).map(|_| b.value(Ty::F32)).collect();
+    let j = b.value(Ty::U32);
+    b.begin();
+    let other: Vec<Value> = (0..4)
+        .map(|k| {
+            let place = component(&mut b, p, j, k);
+            b.op(Ty::F32, Op::Load(place))
+        })
+        .collect();
+    let d: Vec<Value> = (0..3).map(|k| b.binary(Sub, other[k], own[k])).collect();
+    let mut r = eps;
+    for d in &d {
+        let s = b.binary(Mul, *d, *d);
+        r = b.binary(Add, r, s);
+    }
+    let inv = b.op(Ty::F32, Op::Unary(UnaryOp::InverseSqrt, r));
+    let i2 = b.binary(Mul, inv, inv);
+    let i3 = b.binary(Mul, i2, inv);
+    let f = b.binary(Mul, other[3], i3);
+    let next: Vec<Value> = (0..3)
+        .map(|k| {
+            let t = b.binary(Mul, f, d[k]);
+            b.binary(Add, acc[k], t)
+        })
+        .collect();
+    let nj = b.binary(Add, j, one);
+    let again = b.binary(Lt, nj, max);
+    let body = b.end();
+    let mut params = vec![Param { dst: j, init: nought, next: nj, result: b.value(Ty::U32) }];
+    for k in 0..3 {
+        params.push(Param { dst: acc[k], init: zero, next: next[k], result: b.value(Ty::F32) });
+    }
+    let results: Vec<Value> = params[1..].iter().map(|p| p.result).collect();
+    b.push(Inst::Loop { params, body, again, span: Span::UNDEFINED });
+    for (k, r) in results.into_iter().enumerate() {
+        let place = component(&mut b, out, i, k as u32);
+        b.push(Inst::Store { place, value: r, span: Span::UNDEFINED });
+    }
+    b.done()
+}
+
+fn nbody_scalar(p: &[[f32; 4]], out: &mut [[f32; 4]]) {
+    for (i, out) in out.iter_mut().enumerate() {
+        let mut a = [0f32; 3];
+        for q in p {
+            let d = [q[0] - p[i][0], q[1] - p[i][1], q[2] - p[i][2]];
+            let r = 0.01 + d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
+            let inv = 1.0 / r.sqrt();
+            let f = q[3] * (inv * inv * inv);
+            for k in 0..3 {
+                a[k] += f * d[k];
+            }
+        }
+        *out = [a[0], a[1], a[2], 0.0];
+    }
+}
+
+fn run(kernel: Kernel, name: &str, level: Level, buffers: &[Buffer<'_>], groups: [u32; 3], scalar: f64) {
+    let program = Program::with_level(kernel, level).unwrap();
+    let grid = Grid { groups };
+    let t = time(|| program.run(buffers, grid, GroupRange::all(grid)).unwrap());
+    println!("{name:20} {level:?}: {:10.1} us, scalar {:10.1} us, ratio {:.2}", t / 1e3, scalar / 1e3, scalar / t);
+}
+
+fn all() {
+    for level in Level::available() {
+        for (name, n) in [("saxpy in cache", 4096usize), ("saxpy in memory", 16 << 20)] {
+            let (mut x, mut y) = (vec![1.5f32; n], vec![0.5f32; n]);
+            let scalar = time(|| {
+                let (x, y) = (black_box(&x), black_box(&mut y));
+                for i in 0..x.len() {
+                    y[i] += 2.5 * x[i];
+                }
+            });
+            let buffers = [Buffer::write(bytes(&mut x)), Buffer::write(bytes(&mut y))];
+            run(saxpy(), name, level, &buffers, [(n / 64) as u32, 1, 1], scalar);
+        }
+        let mut out = vec![0u32; (SIDE * SIDE) as usize];
+        let scalar = time(|| mandelbrot_scalar(black_box(&mut out)));
+        let expected = out.clone();
+        run(mandelbrot(), "mandelbrot", level, &[Buffer::write(bytes(&mut out))], [SIDE / 16, SIDE / 16, 1], scalar);
+        assert_eq!(out, expected);
+        let mut p: Vec<[f32; 4]> =
+            (0..BODIES).map(|i| [(i * 7 % 64) as f32, (i * 13 % 61) as f32, (i * 29 % 59) as f32, 1.0]).collect();
+        let mut a = vec![[0f32; 4]; p.len()];
+        let scalar = time(|| nbody_scalar(black_box(&p), black_box(&mut a)));
+        let expected = a.clone();
+        let buffers = [Buffer::write(bytes(&mut p)), Buffer::write(bytes(&mut a))];
+        run(nbody(), "n-body", level, &buffers, [BODIES / 64, 1, 1], scalar);
+        assert_eq!(a, expected);
+    }
+}
+
+fn main() {
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(all);
+}

@@ -1,0 +1,518 @@
+//! Walks a kernel once per call in the affine domain: values become forms, guards tighten the box, and
+//! each access to storage becomes a [`Site`].
+
+use super::{
+    CallShape,
+    domain::{Domain, GLOBAL, GROUP, INFINITE, Kind, LOCAL},
+    features::{Counts, count_op},
+    form::{Form, Sym},
+    slice::{Def, Slice, int_bits, type_range},
+};
+use crate::{
+    ir::{AtomicOp, Base, Builtin, Inst, Kernel, Len, Op, Phi, Place, Region, Space, Ty, Value},
+    run::GroupRange,
+};
+
+/// How a site touches memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SiteKind {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+    /// An atomic read-modify-write or store.
+    Atomic,
+}
+
+/// One access to storage, as a form over a box.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub binding: u32,
+    pub kind: SiteKind,
+    /// Bytes of the scalar.
+    pub bytes: u32,
+    /// Byte address.
+    pub form: Form,
+    /// Byte addresses outside `[lo, hi)` are not touched.
+    pub clip: (i128, i128),
+    /// Ranges of the form's symbols and of those that these are made of, sorted by symbol.
+    pub ranges: Vec<(Sym, i128, i128)>,
+    /// Values that a symbol of `ranges` does not take.
+    pub gaps: Vec<(Sym, (i128, i128))>,
+    /// Every invocation of the box that the guards let through does this access, and no other.
+    pub exact: bool,
+    /// The indices as the user wrote them, and the constant offset.
+    pub indices: Vec<Form>,
+    pub offset: u32,
+    /// Accesses per invocation.
+    pub weight: f64,
+}
+
+/// The state of a walk.
+pub(super) struct Eval<'a> {
+    pub kernel: &'a Kernel,
+    pub slice: &'a Slice,
+    pub call: &'a CallShape<'a>,
+    pub domain: Domain,
+    pub values: Vec<Option<Form>>,
+    pub sites: Vec<Site>,
+    /// Executions of the current region per invocation.
+    pub weight: f64,
+    pub counts: Option<Counts>,
+    pub data_dependent: bool,
+}
+
+/// Windows of 2^32 that an index may fall in before it is taken for unknown.
+const MAX_WINDOWS: i128 = 3;
+
+impl<'a> Eval<'a> {
+    pub fn new(kernel: &'a Kernel, slice: &'a Slice, call: &'a CallShape<'a>, range: &GroupRange) -> Self {
+        Eval {
+            kernel,
+            slice,
+            call,
+            domain: Domain::new(kernel.workgroup_size, range),
+            values: vec![None; kernel.values.len()],
+            sites: Vec::new(),
+            weight: 1.0,
+            counts: None,
+            data_dependent: false,
+        }
+    }
+
+    /// Walks the whole kernel.
+    pub fn run(&mut self) {
+        let kernel = self.kernel;
+        self.region(&kernel.body);
+    }
+
+    pub fn region(&mut self, region: &Region) {
+        if self.domain.empty {
+            return;
+        }
+        for inst in &region.insts {
+            self.inst(inst);
+        }
+    }
+
+    fn inst(&mut self, inst: &Inst) {
+        match inst {
+            Inst::Op { dst, op, .. } => {
+                if let Op::Load(place) = op {
+                    self.access(place, self.kernel.ty(*dst), SiteKind::Read);
+                }
+                let (kernel, weight) = (self.kernel, self.weight);
+                if let Some(counts) = &mut self.counts {
+                    count_op(counts, kernel, *dst, op, weight);
+                }
+                if self.slice.needed[dst.index()] && self.values[dst.index()].is_none() {
+                    self.values[dst.index()] = self.op(*dst, op);
+                }
+            }
+            Inst::Store { place, value, .. } => self.access(place, self.kernel.ty(*value), SiteKind::Write),
+            Inst::Atomic { dst, op, place, value, .. } => {
+                let kind = if *op == AtomicOp::Load { SiteKind::Read } else { SiteKind::Atomic };
+                self.access(place, self.kernel.ty(*value), kind);
+                if let Some(counts) = &mut self.counts {
+                    counts.atomic += self.weight;
+                }
+                if let Some(dst) = dst {
+                    self.values[dst.index()] = self.unknown(self.kernel.ty(*dst), Kind::Data, true);
+                }
+            }
+            Inst::Barrier { .. } => {
+                if let Some(counts) = &mut self.counts {
+                    counts.barrier += self.weight;
+                }
+            }
+            Inst::If { cond, then, other, phis, .. } => self.branch(*cond, then, other, phis),
+            Inst::Loop { params, body, again, .. } => self.repeat(params, body, *again),
+        }
+    }
+
+    fn branch(&mut self, cond: Value, then: &Region, other: &Region, phis: &[Phi]) {
+        let outer = self.weight;
+        if let Some(counts) = &mut self.counts {
+            counts.branch += outer;
+        }
+        let mut merged: Vec<[Option<Merge>; 2]> = phis.iter().map(|_| [None, None]).collect();
+        let taken = self.fraction_of(cond);
+        let mut dead = [false; 2];
+        for (side, region) in [then, other].into_iter().enumerate() {
+            let mark = self.domain.mark();
+            let captured = self.assume(cond, side == 0);
+            self.domain.exact &= captured;
+            dead[side] = self.domain.empty;
+            if !dead[side] {
+                self.weight = outer * if side == 0 { taken } else { 1.0 - taken };
+                self.region(region);
+                for (phi, sides) in phis.iter().zip(&mut merged) {
+                    sides[side] = self.side(if side == 0 { phi.then } else { phi.other });
+                }
+            }
+            self.domain.undo(mark);
+        }
+        self.weight = outer;
+        for (phi, sides) in phis.iter().zip(merged) {
+            let ty = self.kernel.ty(phi.dst);
+            if self.slice.needed[phi.dst.index()] && int_bits(ty).is_some() {
+                self.values[phi.dst.index()] = self.merge(ty, sides, dead);
+            }
+        }
+    }
+
+    /// The share of invocations for which a condition holds, one half where the data decide.
+    fn fraction_of(&mut self, cond: Value) -> f64 {
+        if self.counts.is_none() {
+            return 1.0;
+        }
+        let mut share = [0.0; 2];
+        let mut captured = [false; 2];
+        for side in 0..2 {
+            let mark = self.domain.mark();
+            self.domain.fraction = 1.0;
+            captured[side] = self.assume(cond, side == 0);
+            share[side] = if self.domain.empty { 0.0 } else { self.domain.fraction };
+            captured[side] |= self.domain.empty;
+            self.domain.undo(mark);
+        }
+        match captured {
+            [true, _] => share[0],
+            [_, true] => 1.0 - share[1],
+            _ => 0.5,
+        }
+        .clamp(0.0, 1.0)
+    }
+
+    /// A value with its range where it is merged from.
+    fn side(&self, v: Value) -> Option<Merge> {
+        let form = self.values[v.index()].clone()?;
+        let form = self.number(&form, self.kernel.ty(v)).unwrap_or(form);
+        let range = self.domain.range(&form);
+        Some(Merge { form, range })
+    }
+
+    /// One of two values: the only live one, the same form, or a fresh symbol over both ranges.
+    fn merge(&mut self, ty: Ty, sides: [Option<Merge>; 2], dead: [bool; 2]) -> Option<Form> {
+        let [a, b] = match (sides, dead) {
+            ([Some(live), _], [false, true]) | ([_, Some(live)], [true, false]) => return Some(live.form),
+            ([Some(a), Some(b)], _) => [a, b],
+            _ => return self.unknown(ty, Kind::NotAffine, true),
+        };
+        if a.form == b.form {
+            return Some(a.form);
+        }
+        let (lo, hi) = (a.range.0.min(b.range.0), a.range.1.max(b.range.1));
+        let (tlo, thi) = type_range(ty);
+        if lo < tlo || hi > thi {
+            return self.unknown(ty, Kind::NotAffine, true);
+        }
+        let s = self.domain.fresh(lo, hi, Kind::NotAffine, true);
+        let (below, above) = if a.range.0 <= b.range.0 { (a.range, b.range) } else { (b.range, a.range) };
+        if below.1 + 1 < above.0 {
+            self.domain.set_gap(s, (below.1 + 1, above.0 - 1));
+        }
+        Some(Form::symbol(s))
+    }
+
+    /// A fresh symbol over the whole type.
+    pub fn unknown(&mut self, ty: Ty, kind: Kind, lane: bool) -> Option<Form> {
+        int_bits(ty)?;
+        let (lo, hi) = type_range(ty);
+        Some(Form::symbol(self.domain.fresh(lo, hi, kind, lane)))
+    }
+
+    /// The form whose value *is* the number, not only congruent to it; `None` where it may wrap.
+    pub fn number(&self, form: &Form, ty: Ty) -> Option<Form> {
+        let (tlo, _) = type_range(ty);
+        let modulus = 1i128 << int_bits(ty)?;
+        let (lo, hi) = self.domain.range(form);
+        let window = (lo - tlo).div_euclid(modulus);
+        ((hi - tlo).div_euclid(modulus) == window).then(|| form.clone().shift(-window * modulus))
+    }
+
+    /// Records the accesses of a place, one site for each way its indices may wrap.
+    fn access(&mut self, place: &Place, ty: Ty, kind: SiteKind) {
+        let Base::Binding(binding) = place.base else {
+            if let (Base::Workgroup(_), Some(counts)) = (place.base, &mut self.counts) {
+                counts.workgroup_bytes += self.weight * f64::from(ty.bytes());
+            }
+            return;
+        };
+        if self.kernel.bindings[binding as usize].space == Space::Uniform {
+            return;
+        }
+        let site = Site {
+            binding,
+            kind,
+            bytes: ty.bytes(),
+            form: Form::constant(place.offset.into()),
+            clip: (0, i128::from(self.call.sizes[binding as usize])),
+            ranges: Vec::new(),
+            gaps: Vec::new(),
+            exact: true,
+            indices: Vec::new(),
+            offset: place.offset,
+            weight: self.weight,
+        };
+        let mark = self.domain.mark();
+        self.steps(place, 0, site);
+        self.domain.undo(mark);
+    }
+
+    /// Adds the steps from `at` on to a site, then records it.
+    fn steps(&mut self, place: &Place, at: usize, site: Site) {
+        let Some(step) = place.steps.get(at) else {
+            return self.record(site);
+        };
+        let len = match step.len {
+            Len::Const(n) => i128::from(n),
+            Len::Runtime => {
+                let binding = &self.kernel.bindings[site.binding as usize];
+                i128::from(binding.runtime_len(self.call.sizes[site.binding as usize]))
+            }
+        };
+        let index = match &self.values[step.index.index()] {
+            Some(form) => form.clone(),
+            None => match self.unknown(Ty::U32, Kind::Data, true) {
+                Some(form) => form,
+                None => return,
+            },
+        };
+        let (lo, hi) = self.domain.range(&index);
+        let (first, last) = (lo >> 32, hi >> 32);
+        if last - first >= MAX_WINDOWS {
+            let s = self.domain.fresh(0, len - 1, Kind::NotAffine, true);
+            return if len > 0 {
+                self.step(place, at, Form::symbol(s), len, site)
+            } else {
+            };
+        }
+        for window in first..=last {
+            let mark = self.domain.mark();
+            let shifted = index.clone().shift(-(window << 32));
+            self.step(place, at, shifted, len, site.clone());
+            self.domain.undo(mark);
+        }
+    }
+
+    fn step(&mut self, place: &Place, at: usize, index: Form, len: i128, mut site: Site) {
+        let before = self.domain.exact;
+        if len == 0 {
+            return;
+        }
+        self.domain.assume(&index, 0, len - 1);
+        if self.domain.empty {
+            return;
+        }
+        let stride = i128::from(place.steps[at].stride);
+        if place.steps.len() == 1
+            && let Some((lo, hi)) = self.domain.bound_of(&index.terms).filter(|_| index.terms.len() > 1)
+        {
+            let start = i128::from(place.offset) + index.c * stride;
+            site.clip =
+                (site.clip.0.max(start + lo * stride), site.clip.1.min(start + hi * stride + i128::from(site.bytes)));
+            // What is clipped away is exactly what the bounds exclude.
+            self.domain.exact = before;
+        }
+        site.form = site.form.add_scaled(&index, stride);
+        site.indices.push(index);
+        self.steps(place, at + 1, site);
+    }
+
+    fn record(&mut self, mut site: Site) {
+        site.form = self.domain.simplify(site.form);
+        site.form = self.spread(site.form);
+        let symbols = self.domain.closure(&site.form);
+        site.ranges = symbols.iter().map(|&s| (s, self.domain.symbol(s).lo, self.domain.symbol(s).hi)).collect();
+        site.gaps = symbols.iter().filter_map(|&s| Some((s, self.domain.symbol(s).gap?))).collect();
+        site.exact = self.domain.exact;
+        self.sites.push(site);
+    }
+
+    /// Splits a global id whose local part a guard has narrowed (`lid.x == 0`), as the box over both parts is
+    /// the tighter one, or whose parts also stand alone, as a box over all three has impossible corners.
+    fn spread(&self, mut form: Form) -> Form {
+        for a in 0..3u32 {
+            let k = form.coef(GLOBAL + a);
+            let size = i128::from(self.kernel.workgroup_size[a as usize]);
+            let local = self.domain.symbol(LOCAL + a);
+            let whole = local.lo == 0 && local.hi == size - 1;
+            let one_group = self.domain.symbol(GROUP + a).lo == self.domain.symbol(GROUP + a).hi;
+            let mixed = form.has(GROUP + a) || form.has(LOCAL + a);
+            if k != 0 && (mixed || !whole && !one_group) {
+                let parts = Form { c: 0, terms: vec![(GROUP + a, size), (LOCAL + a, 1)] };
+                form = form.add_scaled(&Form::symbol(GLOBAL + a), -k).add_scaled(&parts, k);
+            }
+        }
+        form
+    }
+
+    /// The form of a pure integer operation.
+    pub fn op(&mut self, dst: Value, op: &Op) -> Option<Form> {
+        let ty = self.kernel.ty(dst);
+        let bits = int_bits(ty)?;
+        let form = match op {
+            Op::Const(v) => {
+                let v = i128::from(*v);
+                Some(Form::constant(if v >> (bits - 1) != 0 { v - (1 << bits) } else { v }))
+            }
+            Op::Builtin(b) => Some(self.builtin(*b)),
+            Op::ArrayLength(b) => {
+                let binding = &self.kernel.bindings[*b as usize];
+                let len = binding.runtime_len(self.call.sizes[*b as usize]).min(u32::MAX.into());
+                Some(Form::constant(len.into()))
+            }
+            Op::Load(place) => self.load(place, ty),
+            Op::Unary(op, a) => self.unary(*op, *a, ty),
+            Op::Binary(op, a, b) => self.binary(*op, *a, *b, ty),
+            Op::Select { cond, accept, reject } => self.select(*cond, *accept, *reject, ty),
+            Op::Convert(a) => self.convert(*a, ty),
+            Op::Bitcast(a) => {
+                let same = int_bits(self.kernel.ty(*a)) == Some(bits);
+                if same { self.values[a.index()].clone() } else { None }
+            }
+            Op::Fma(..) => None,
+        };
+        let form = form.and_then(|f| f.reduce(bits));
+        match form {
+            Some(form) if form.terms.len() > 1 => Some(self.domain.simplify(form)),
+            Some(form) => Some(form),
+            None => {
+                let lane = self.lane_of(op);
+                self.unknown(ty, Kind::NotAffine, lane)
+            }
+        }
+    }
+
+    /// Whether an operation's result may differ between lanes: unless all operands are known not to.
+    pub fn lane_of(&self, op: &Op) -> bool {
+        let mut lane = false;
+        op.operands(|v| {
+            lane |= self.values[v.index()].as_ref().is_none_or(|f| self.domain.is_lane(f));
+        });
+        lane
+    }
+
+    fn builtin(&self, b: Builtin) -> Form {
+        let size = self.kernel.workgroup_size.map(i128::from);
+        let local = |a: usize| {
+            if size[a] == 1 { Form::default() } else { Form::symbol(LOCAL + a as u32) }
+        };
+        match b {
+            Builtin::GlobalId(a) if size[a as usize] == 1 => Form::symbol(GROUP + u32::from(a)),
+            Builtin::GlobalId(a) => Form::symbol(GLOBAL + u32::from(a)),
+            Builtin::LocalId(a) => local(a.into()),
+            Builtin::GroupId(a) => Form::symbol(GROUP + u32::from(a)),
+            Builtin::NumGroups(a) => Form::constant(self.call.grid.groups[a as usize].into()),
+            Builtin::LocalIndex => local(0).add_scaled(&local(1), size[0]).add_scaled(&local(2), size[0] * size[1]),
+        }
+    }
+
+    fn load(&mut self, place: &Place, ty: Ty) -> Option<Form> {
+        if let Some(known) = self.uniform_load(place, ty) {
+            return Some(Form::constant(known));
+        }
+        let lane =
+            place.steps.iter().any(|s| self.values[s.index.index()].as_ref().is_none_or(|f| self.domain.is_lane(f)));
+        let (kind, lane) = match place.base {
+            Base::Binding(b) if self.kernel.bindings[b as usize].space == Space::Storage => (Kind::Loaded(b), lane),
+            Base::Binding(_) | Base::Workgroup(_) => (Kind::Data, lane),
+            Base::Private(_) => (Kind::Data, true),
+        };
+        self.unknown(ty, kind, lane)
+    }
+
+    /// The value at a place of a uniform binding whose indices are concrete.
+    fn uniform_load(&self, place: &Place, ty: Ty) -> Option<i128> {
+        let Base::Binding(b) = place.base else { return None };
+        if self.kernel.bindings[b as usize].space != Space::Uniform {
+            return None;
+        }
+        let mut at = place.offset as usize;
+        for step in &place.steps {
+            let index = self.values[step.index.index()].as_ref()?.as_constant()? & 0xffff_ffff;
+            let Len::Const(len) = step.len else { return None };
+            if index >= len.into() {
+                return Some(0);
+            }
+            at += index as usize * step.stride as usize;
+        }
+        let bytes = self.call.uniforms.get(b as usize)?.get(at..at + ty.bytes() as usize)?;
+        let mut word = [0u8; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        let v = i128::from(u64::from_le_bytes(word));
+        let bits = int_bits(ty)?;
+        Some(if v >> (bits - 1) != 0 { v - (1 << bits) } else { v })
+    }
+
+    fn select(&mut self, cond: Value, accept: Value, reject: Value, ty: Ty) -> Option<Form> {
+        if self.values[accept.index()] == self.values[reject.index()] {
+            return self.values[accept.index()].clone();
+        }
+        let mut sides = [None, None];
+        let mut dead = [false; 2];
+        for (i, (v, truth)) in [(accept, true), (reject, false)].into_iter().enumerate() {
+            let mark = self.domain.mark();
+            self.assume(cond, truth);
+            dead[i] = self.domain.empty;
+            sides[i] = self.side(v);
+            self.domain.undo(mark);
+        }
+        self.merge(ty, sides, dead)
+    }
+
+    fn convert(&mut self, a: Value, ty: Ty) -> Option<Form> {
+        let from = self.kernel.ty(a);
+        let Some(from_bits) = int_bits(from) else {
+            if from == Ty::Bool {
+                return Some(Form::symbol(self.domain.fresh(0, 1, Kind::NotAffine, true)));
+            }
+            return self.unknown(ty, Kind::Data, true);
+        };
+        let form = self.values[a.index()].clone()?;
+        if int_bits(ty)? <= from_bits { Some(form) } else { self.number(&form, from) }
+    }
+
+    /// The concrete value of `v`, evaluating what it needs ahead of its turn (loop bounds and steps are
+    /// loaded and computed inside the loop).
+    pub fn force(&mut self, v: Value, depth: u32) -> Option<Form> {
+        if let Some(form) = &self.values[v.index()] {
+            return Some(form.clone());
+        }
+        let slice = self.slice;
+        let Def::Op(op) = &slice.defs[v.index()] else { return None };
+        if depth == 0 || int_bits(self.kernel.ty(v)).is_none() {
+            return None;
+        }
+        let mut ready = true;
+        op.operands(|o| ready = ready && self.force(o, depth - 1).is_some());
+        if let Op::Load(place) = op {
+            // What memory holds may change from iteration to iteration.
+            ready = ready && self.uniform_load(place, self.kernel.ty(v)).is_some();
+        }
+        if !ready {
+            return None;
+        }
+        let form = self.op(v, op);
+        self.values[v.index()].clone_from(&form);
+        form
+    }
+}
+
+/// A value about to be merged with another.
+#[derive(Clone, Debug)]
+pub(super) struct Merge {
+    pub form: Form,
+    pub range: (i128, i128),
+}
+
+impl Site {
+    /// The range of a symbol in this site's box.
+    pub fn range_of(&self, s: Sym) -> (i128, i128) {
+        match self.ranges.binary_search_by_key(&s, |r| r.0) {
+            Ok(i) => (self.ranges[i].1, self.ranges[i].2),
+            Err(_) => (-INFINITE, INFINITE),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Loads and stores of buffers and work-group memory.
+//!
+//! An address is classified a block at a time when it is executed: *uniform* (no index in a vector slot:
+//! one access), *contiguous* (one range test and a block copy), *strided* (one range test), else lane by
+//! lane. No access leaves its memory: each index is tested against its length, and `Code`'s lowering
+//! proved that indices within their lengths stay within the base.
+
+use super::{
+    code::{Access, Index, Memory},
+    machine::{Ctx, Exec, Ins, Lane, NO_MASK, W},
+    vector::leveled,
+};
+use crate::interp::Level;
+
+leveled!(pub(super) fn load_vector = load [T: Lane] []);
+leveled!(pub(super) fn store_vector = store [T: Lane] []);
+
+/// Where an access starts: its base, constant offset and scalar indices.
+pub(super) struct Origin {
+    pub(super) ptr: *mut u8,
+    /// Length of the runtime-sized array.
+    runtime: u64,
+}
+
+/// `None` where a scalar index is out of bounds.
+///
+/// # Safety
+/// `access` belongs to the running code.
+#[inline(always)]
+pub(super) unsafe fn origin(cx: &Ctx<'_>, access: &Access) -> Option<Origin> {
+    let (base, runtime) = match access.memory {
+        Memory::Binding(i) => {
+            let bound = &cx.run.bound[i as usize];
+            (bound.ptr, bound.runtime_len)
+        }
+        Memory::Workgroup(at) => (cx.workgroup.wrapping_add(at as usize), 0),
+        Memory::Private(at) => (std::ptr::without_provenance_mut(at as usize), 0),
+    };
+    let mut offset = access.offset;
+    for index in &access.uniform {
+        // SAFETY: indices of an access are in 4-byte slots.
+        let i = u64::from(unsafe { cx.scalar::<u32>(index.slot) });
+        if i >= len(index, runtime) {
+            return None;
+        }
+        offset += i * index.stride;
+    }
+    Some(Origin { ptr: base.wrapping_add(offset as usize), runtime })
+}
+
+#[inline(always)]
+fn len(index: &Index, runtime: u64) -> u64 {
+    index.len.map_or(runtime, u64::from)
+}
+
+/// Byte offsets of the lanes of a block from the origin, and which are in bounds.
+struct Lanes {
+    offset: [u64; W],
+    inside: [u32; W],
+}
+
+/// # Safety
+/// `access` belongs to the running code, `block` to the batch.
+#[inline(always)]
+unsafe fn lanes(cx: &Ctx<'_>, access: &Access, runtime: u64, block: usize) -> Lanes {
+    let mut at = Lanes { offset: [0; W], inside: [!0; W] };
+    for index in &access.varying {
+        // SAFETY: indices of an access are in 4-byte slots.
+        let i = unsafe { cx.block::<u32>(index.slot, block) };
+        let len = len(index, runtime);
+        for k in 0..W {
+            at.inside[k] &= if u64::from(i[k]) < len { !0 } else { 0 };
+            at.offset[k] = at.offset[k].wrapping_add(u64::from(i[k]).wrapping_mul(index.stride));
+        }
+    }
+    at
+}
+
+/// Whether a block's lanes access neighbouring elements, all in bounds.
+#[inline(always)]
+fn neighbours(at: &Lanes, bytes: usize) -> bool {
+    let mut same = !0u32;
+    for k in 0..W {
+        let expected = at.offset[0].wrapping_add((k * bytes) as u64);
+        same &= at.inside[k] & if at.offset[k] == expected { !0 } else { 0 };
+    }
+    same != 0
+}
+
+/// The first index of a block if the indices are consecutive and all below `len`.
+///
+/// # Safety
+/// `index` is an index of the running code, `block` belongs to the batch.
+#[inline(always)]
+unsafe fn consecutive(cx: &Ctx<'_>, index: &Index, len: u64, block: usize) -> Option<u64> {
+    // SAFETY: indices of an access are in 4-byte slots.
+    let i = unsafe { cx.block::<u32>(index.slot, block) };
+    let mut different = 0u32;
+    for k in 0..W {
+        different |= i[k] ^ i[0].wrapping_add(k as u32);
+    }
+    let first = u64::from(i[0]);
+    // Below `len <= 2^32` nothing wrapped.
+    (different == 0 && first + W as u64 <= len.min(1 << 32)).then_some(first)
+}
+
+#[inline(always)]
+unsafe fn load<T: Lane>(cx: &mut Ctx<'_>, ins: &Ins) {
+    let access = &cx.run.code.accesses[ins.x as usize];
+    // SAFETY: slots and accesses of an instruction fit; addresses are tested as the module says.
+    unsafe {
+        let Some(o) = origin(cx, access) else {
+            for block in cx.b0..cx.b1 {
+                cx.put(ins.d, block, [T::default(); W]);
+            }
+            return;
+        };
+        if let [index] = &access.varying[..] {
+            let len = len(index, o.runtime);
+            for block in cx.b0..cx.b1 {
+                let value: [T; W] = match consecutive(cx, index, len, block) {
+                    Some(first) if index.stride == T::BYTES as u64 => read(o.ptr, first * index.stride),
+                    Some(first) => read_strided(o.ptr.wrapping_add((first * index.stride) as usize), index.stride),
+                    None => gather(cx, access, &o, block),
+                };
+                cx.put(ins.d, block, value);
+            }
+            return;
+        }
+        for block in cx.b0..cx.b1 {
+            let value = gather::<T>(cx, access, &o, block);
+            cx.put(ins.d, block, value);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn read<T: Lane>(ptr: *mut u8, offset: u64) -> [T; W] {
+    // SAFETY: the caller tested the range.
+    unsafe { ptr.wrapping_add(offset as usize).cast::<[T; W]>().read_unaligned() }
+}
+
+#[inline(always)]
+unsafe fn read_strided<T: Lane>(ptr: *mut u8, stride: u64) -> [T; W] {
+    let mut r = [T::default(); W];
+    for (k, r) in r.iter_mut().enumerate() {
+        // SAFETY: the caller tested the range.
+        *r = unsafe { ptr.wrapping_add(k * stride as usize).cast::<T>().read_unaligned() };
+    }
+    r
+}
+
+#[inline(always)]
+unsafe fn gather<T: Lane>(cx: &Ctx<'_>, access: &Access, o: &Origin, block: usize) -> [T; W] {
+    // SAFETY: an address is read only where its indices are in bounds.
+    unsafe {
+        let at = lanes(cx, access, o.runtime, block);
+        if neighbours(&at, T::BYTES) {
+            return read(o.ptr, at.offset[0]);
+        }
+        let mask = cx.mask_block(block);
+        let mut r = [T::default(); W];
+        for k in 0..W {
+            if at.inside[k] & mask[k] != 0 {
+                r[k] = o.ptr.wrapping_add(at.offset[k] as usize).cast::<T>().read_unaligned();
+            }
+        }
+        r
+    }
+}
+
+#[inline(always)]
+unsafe fn store<T: Lane>(cx: &mut Ctx<'_>, ins: &Ins) {
+    let access = &cx.run.code.accesses[ins.x as usize];
+    // SAFETY: slots and accesses of an instruction fit; addresses are tested as the module says, and
+    // only bytes of live lanes are written.
+    unsafe {
+        let Some(o) = origin(cx, access) else { return };
+        match &access.varying[..] {
+            [] => store_last::<T>(cx, ins, &o),
+            [index] if index.stride == T::BYTES as u64 => {
+                let len = len(index, o.runtime);
+                for block in cx.b0..cx.b1 {
+                    match consecutive(cx, index, len, block) {
+                        Some(first) if is_full(cx, block) => write::<T>(cx, ins, &o, first * index.stride, block),
+                        _ => scatter::<T>(cx, ins, access, &o, block),
+                    }
+                }
+            }
+            _ => {
+                for block in cx.b0..cx.b1 {
+                    scatter::<T>(cx, ins, access, &o, block);
+                }
+            }
+        }
+    }
+}
+
+/// Whether all lanes of a block are live.
+///
+/// # Safety
+/// `block` belongs to the batch.
+#[inline(always)]
+pub(super) unsafe fn is_full(cx: &Ctx<'_>, block: usize) -> bool {
+    if cx.mask == NO_MASK {
+        return true;
+    }
+    // SAFETY: the caller's promise.
+    let m = unsafe { cx.mask_block(block) };
+    m.iter().fold(!0, |all, m| all & m) != 0
+}
+
+#[inline(always)]
+unsafe fn write<T: Lane>(cx: &Ctx<'_>, ins: &Ins, o: &Origin, offset: u64, block: usize) {
+    // SAFETY: the caller tested the range.
+    unsafe {
+        let value = cx.block::<T>(ins.a, block);
+        o.ptr.wrapping_add(offset as usize).cast::<[T; W]>().write_unaligned(value);
+    }
+}
+
+#[inline(always)]
+unsafe fn scatter<T: Lane>(cx: &Ctx<'_>, ins: &Ins, access: &Access, o: &Origin, block: usize) {
+    // SAFETY: an address is written only where its indices are in bounds and the lane is live.
+    unsafe {
+        let at = lanes(cx, access, o.runtime, block);
+        if neighbours(&at, T::BYTES) && is_full(cx, block) {
+            return write::<T>(cx, ins, o, at.offset[0], block);
+        }
+        let value = cx.block::<T>(ins.a, block);
+        let mask = cx.mask_block(block);
+        for k in 0..W {
+            if at.inside[k] & mask[k] != 0 {
+                o.ptr.wrapping_add(at.offset[k] as usize).cast::<T>().write_unaligned(value[k]);
+            }
+        }
+    }
+}
+
+/// All lanes store to one place: the last live lane wins, as if they stored in order.
+#[inline(always)]
+unsafe fn store_last<T: Lane>(cx: &Ctx<'_>, ins: &Ins, o: &Origin) {
+    for block in (cx.b0..cx.b1).rev() {
+        // SAFETY: the place is in bounds; the block belongs to the batch.
+        unsafe {
+            let mask = cx.mask_block(block);
+            if let Some(k) = mask.iter().rposition(|m| *m != 0) {
+                let value = cx.block::<T>(ins.a, block)[k];
+                return o.ptr.cast::<T>().write_unaligned(value);
+            }
+        }
+    }
+}
+
+/// The load of a scalar slot; every index is scalar.
+unsafe fn load_scalar<T: Lane>(cx: &mut Ctx<'_>, ins: &Ins) {
+    let access = &cx.run.code.accesses[ins.x as usize];
+    // SAFETY: the address is read only where its indices are in bounds.
+    unsafe {
+        let value = origin(cx, access).map_or(T::default(), |o| o.ptr.cast::<T>().read_unaligned());
+        cx.at::<T>(ins.d).write(value);
+    }
+}
+
+/// The address of one lane; `None` out of bounds.
+///
+/// # Safety
+/// `access` belongs to the running code, `lane` to the batch.
+pub(super) unsafe fn address(cx: &Ctx<'_>, access: &Access, o: &Origin, lane: usize) -> Option<*mut u8> {
+    let mut ptr = o.ptr;
+    for index in &access.varying {
+        // SAFETY: indices of an access are in 4-byte slots.
+        let i = u64::from(unsafe { cx.at::<u32>(index.slot).wrapping_add(lane).read() });
+        if i >= len(index, o.runtime) {
+            return None;
+        }
+        ptr = ptr.wrapping_add((i * index.stride) as usize);
+    }
+    Some(ptr)
+}
+
+/// The code of a load from a buffer or work-group memory, `bytes` 4 or 8.
+pub(super) fn pick_load(bytes: u32, level: Level, uniform: bool) -> Exec {
+    match (bytes, uniform) {
+        (8, true) => load_scalar::<u64>,
+        (8, false) => load_vector::<u64>(level),
+        (_, true) => load_scalar::<u32>,
+        (_, false) => load_vector::<u32>(level),
+    }
+}
+
+/// The code of a store to a buffer or work-group memory; the value is in a vector slot.
+pub(super) fn pick_store(bytes: u32, level: Level) -> Exec {
+    if bytes == 8 { store_vector::<u64>(level) } else { store_vector::<u32>(level) }
+}

@@ -1,0 +1,130 @@
+//! How the work-groups of a range are cut into batches of lanes.
+
+use super::GroupRange;
+use crate::{
+    analysis::uniformity::BatchShape,
+    error::{Error, ErrorKind},
+    interp::machine::W,
+};
+
+/// The lanes of one batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batch {
+    /// Invocation (global id, not wrapped) of lane 0.
+    pub(crate) first: [u64; 3],
+    /// Lanes that exist.
+    pub(crate) lanes: usize,
+    /// For [`BatchShape::Linear`]: the box of invocations and lane 0's number in it.
+    start: [u64; 3],
+    extent: [u64; 3],
+    number: u64,
+}
+
+impl Batch {
+    /// The invocation (not wrapped) of a lane; something harmless past the end.
+    pub(crate) fn invocation(&self, shape: BatchShape, size: [u32; 3], lane: usize) -> [u64; 3] {
+        let lane = lane as u64;
+        match shape {
+            BatchShape::Row => [self.first[0] + lane, self.first[1], self.first[2]],
+            BatchShape::Group => {
+                let [x, y] = [u64::from(size[0]), u64::from(size[1])];
+                [self.first[0] + lane % x, self.first[1] + lane / x % y, self.first[2] + lane / (x * y)]
+            }
+            BatchShape::Linear => {
+                let n = self.number + lane;
+                let [x, y, _] = self.extent;
+                [self.start[0] + n % x, self.start[1] + n / x % y, self.start[2] + n / x / y]
+            }
+        }
+    }
+}
+
+/// All batches of a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batches {
+    shape: BatchShape,
+    size: [u64; 3],
+    /// First invocation and number of invocations on each axis.
+    start: [u64; 3],
+    extent: [u64; 3],
+    /// Lanes of a batch (the last of a row may have fewer), batches of a row.
+    lanes: u64,
+    per_row: u64,
+    /// Number of batches.
+    pub(crate) count: u64,
+}
+
+/// Fewest lanes for which rows along x are worth their own batches.
+const SHORT_ROW: u64 = 64;
+
+/// The shape for a range: one work-group a batch if its invocations cooperate, else rows along x, else
+/// (rows too short) any invocations.
+pub(crate) fn shape(cooperative: bool, size: [u32; 3], range: &GroupRange) -> BatchShape {
+    let extent = |a: usize| u64::from(range.end[a] - range.start[a]) * u64::from(size[a]);
+    if cooperative {
+        BatchShape::Group
+    } else if extent(0) < SHORT_ROW && (extent(1) > 1 || extent(2) > 1) {
+        BatchShape::Linear
+    } else {
+        BatchShape::Row
+    }
+}
+
+impl Batches {
+    /// Cuts a range into batches of at most `capacity` lanes.
+    ///
+    /// # Errors
+    /// `TooLarge` where the number of invocations does not fit 64 bits.
+    pub(crate) fn new(shape: BatchShape, size: [u32; 3], range: &GroupRange, capacity: usize) -> Result<Self, Error> {
+        let size = size.map(u64::from);
+        let start = std::array::from_fn(|a| u64::from(range.start[a]) * size[a]);
+        let groups: [u64; 3] = std::array::from_fn(|a| u64::from(range.end[a] - range.start[a]));
+        let extent: [u64; 3] = std::array::from_fn(|a| groups[a] * size[a]);
+        let too_large =
+            || Error::new(ErrorKind::TooLarge, format!("{extent:?} invocations in one run are more than 2^64"));
+        let product = |n: [u64; 3]| n[0].checked_mul(n[1])?.checked_mul(n[2]);
+        let total = product(extent).ok_or_else(too_large)?;
+        let capacity = capacity as u64;
+        let (lanes, per_row, count) = match shape {
+            BatchShape::Group => (product(size).unwrap_or(0), 1, product(groups).ok_or_else(too_large)?),
+            BatchShape::Linear => (capacity, 1, total.div_ceil(capacity)),
+            BatchShape::Row => {
+                // Rows are cut evenly, in whole blocks.
+                let even = extent[0].div_ceil(extent[0].div_ceil(capacity).max(1)).next_multiple_of(W as u64);
+                let lanes = even.clamp(W as u64, capacity);
+                let per_row = extent[0].div_ceil(lanes);
+                (lanes, per_row, per_row * extent[1] * extent[2])
+            }
+        };
+        Ok(Batches { shape, size, start, extent, lanes, per_row, count })
+    }
+
+    /// Lanes of a full batch.
+    pub(crate) fn lanes(&self) -> u64 {
+        self.lanes
+    }
+
+    /// A batch by number.
+    pub(crate) fn get(&self, i: u64) -> Batch {
+        let Batches { size, start, extent, lanes, .. } = *self;
+        let mut batch = Batch { first: start, lanes: lanes as usize, start, extent, number: 0 };
+        match self.shape {
+            BatchShape::Group => {
+                let groups: [u64; 3] = std::array::from_fn(|a| extent[a] / size[a]);
+                let at = [i % groups[0], i / groups[0] % groups[1], i / groups[0] / groups[1]];
+                batch.first = std::array::from_fn(|a| start[a] + at[a] * size[a]);
+            }
+            BatchShape::Linear => {
+                batch.number = i * lanes;
+                let total = extent[0] * extent[1] * extent[2];
+                batch.lanes = (total - batch.number).min(lanes) as usize;
+            }
+            BatchShape::Row => {
+                let (row, column) = (i / self.per_row, i % self.per_row * lanes);
+                batch.first = [start[0] + column, start[1] + row % extent[1], start[2] + row / extent[1]];
+                batch.lanes = (extent[0] - column).min(lanes) as usize;
+            }
+        }
+        batch
+    }
+}

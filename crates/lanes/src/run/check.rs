@@ -1,0 +1,130 @@
+//! Checks the buffers of a run against the bindings of its kernel.
+
+use super::{Buffer, Grid, GroupRange};
+use crate::{
+    error::{Error, ErrorKind},
+    ir::{AtomicOp, Base, Binding, Inst, Kernel, Place, Region, verify::verify},
+};
+
+/// A buffer as the interpreter sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    pub(crate) ptr: *mut u8,
+    /// Elements of the runtime-sized array.
+    pub(crate) runtime_len: u64,
+}
+
+// SAFETY: the memory of a `Buffer`, which is shared between threads by its own contract.
+unsafe impl Send for Bound {}
+// SAFETY: as above.
+unsafe impl Sync for Bound {}
+
+/// What a kernel's body really does with a binding.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Use {
+    written: bool,
+    /// Bytes of the widest atomic, 0 for none.
+    atomic: u32,
+}
+
+/// Refuses what no batch can run.
+///
+/// # Errors
+/// `TooLarge`: a work-group of no or of too many invocations. `Unsupported`: a kernel that is not well formed.
+pub(crate) fn kernel(kernel: &Kernel) -> Result<(), Error> {
+    verify(kernel).map_err(|why| {
+        Error::new(ErrorKind::Unsupported, format!("kernel `{}` is not well formed: {why}", kernel.name))
+    })?;
+    let n = kernel.workgroup_size.iter().try_fold(1u32, |n, s| n.checked_mul(*s));
+    match n {
+        Some(1..=MAX_GROUP) => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::TooLarge,
+            format!(
+                "kernel `{}`: a work-group of {:?} must have 1 to {MAX_GROUP} invocations",
+                kernel.name, kernel.workgroup_size
+            ),
+        )),
+    }
+}
+
+/// Most invocations of a work-group.
+const MAX_GROUP: u32 = 1 << 16;
+
+/// What the body does with each binding.
+pub(crate) fn uses(kernel: &Kernel) -> Vec<Use> {
+    fn walk(kernel: &Kernel, region: &Region, uses: &mut [Use]) {
+        for inst in &region.insts {
+            match inst {
+                Inst::Store { place: Place { base: Base::Binding(i), .. }, .. } => uses[*i as usize].written = true,
+                Inst::Atomic { place: Place { base: Base::Binding(i), .. }, op, value, .. } => {
+                    let u = &mut uses[*i as usize];
+                    u.written |= *op != AtomicOp::Load;
+                    u.atomic = u.atomic.max(kernel.ty(*value).bytes());
+                }
+                Inst::If { then, other, .. } => {
+                    walk(kernel, then, uses);
+                    walk(kernel, other, uses);
+                }
+                Inst::Loop { body, .. } => walk(kernel, body, uses),
+                _ => {}
+            }
+        }
+    }
+    let mut uses = vec![Use::default(); kernel.bindings.len()];
+    walk(kernel, &kernel.body, &mut uses);
+    uses
+}
+
+/// Checks that a range lies in its grid.
+///
+/// # Errors
+/// `TooLarge` where it does not.
+pub(crate) fn range(grid: Grid, range: &GroupRange) -> Result<(), Error> {
+    if (0..3).all(|a| range.start[a] >= range.end[a] || range.end[a] <= grid.groups[a]) {
+        return Ok(());
+    }
+    let text = format!("work-groups {:?} to {:?} lie outside the grid of {:?}", range.start, range.end, grid.groups);
+    Err(Error::new(ErrorKind::TooLarge, text))
+}
+
+/// Checks all buffers.
+///
+/// # Errors
+/// `InvalidBuffer`: their number, a size, a missing write permission, a misaligned atomic.
+pub(crate) fn bind(kernel: &Kernel, uses: &[Use], buffers: &[Buffer<'_>]) -> Result<Vec<Bound>, Error> {
+    if buffers.len() != kernel.bindings.len() {
+        let names: Vec<&str> = kernel.bindings.iter().map(|b| b.name.as_str()).collect();
+        return Err(invalid(format!(
+            "kernel `{}` takes {} buffers ({}), {} given",
+            kernel.name,
+            names.len(),
+            names.join(", "),
+            buffers.len()
+        )));
+    }
+    kernel.bindings.iter().zip(buffers).zip(uses).map(|((b, buffer), used)| one(b, *used, buffer)).collect()
+}
+
+fn one(binding: &Binding, used: Use, buffer: &Buffer<'_>) -> Result<Bound, Error> {
+    let name = &binding.name;
+    let need = u64::from(binding.fixed_bytes) + u64::from(binding.runtime_stride.unwrap_or(0));
+    if buffer.len < need {
+        return Err(invalid(format!("`{name}` needs at least {need} bytes, its buffer has {}", buffer.len)));
+    }
+    if used.written && !buffer.writable {
+        return Err(invalid(format!("`{name}` is written by the kernel, its buffer is read-only")));
+    }
+    let align = used.atomic;
+    if align > 0 && !buffer.ptr.addr().is_multiple_of(align as usize) {
+        return Err(invalid(format!(
+            "`{name}` is used by atomics, its buffer must start at a multiple of {align} bytes"
+        )));
+    }
+    // An index is 32 bits: elements past 2^32 cannot be reached.
+    Ok(Bound { ptr: buffer.ptr, runtime_len: binding.runtime_len(buffer.len) })
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidBuffer, message)
+}

@@ -1,0 +1,310 @@
+//! What a call would do, without doing it: bindings, footprint, split axis, features, predicted times by device and size.
+
+use super::{Call, Ready, size::Size};
+use crate::{
+    cost::Cost,
+    error::Result,
+    report::human_bytes,
+    schedule::{
+        plan::{Question, plan},
+        transfers,
+    },
+};
+use evener_lanes::{
+    GroupRange,
+    analysis::{Features, Footprint, Split, Strided},
+    ir::{Access, Space},
+};
+use serde::Serialize;
+use std::fmt;
+
+/// Sizes shown when the call does not say its own: items on the x axis.
+const SIZES: [u64; 4] = [1 << 10, 1 << 15, 1 << 20, 1 << 24];
+
+/// Everything evener knows of a call before it runs.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    /// The entry point.
+    pub entry: String,
+    /// Invocations of a work-group on each axis.
+    pub workgroup_size: [u32; 3],
+    /// The bindings with the bytes touched at the first of the sizes.
+    pub bindings: Vec<BindingExplanation>,
+    /// `x`, `y` or `z` where the call may be cut.
+    pub split_axis: Option<&'static str>,
+    /// Why it must run whole, where it may not.
+    pub whole_because: Option<String>,
+    /// Work of one invocation on average.
+    pub features: FeatureTable,
+    /// Predicted times.
+    pub sizes: Vec<SizeExplanation>,
+    /// What was assumed because the call does not say it.
+    pub assumptions: Vec<String>,
+}
+
+/// One binding.
+#[derive(Clone, Debug, Serialize)]
+pub struct BindingExplanation {
+    /// Its name.
+    pub name: String,
+    /// `@group`.
+    pub group: u32,
+    /// `@binding`.
+    pub binding: u32,
+    /// `uniform` or `storage`.
+    pub space: &'static str,
+    /// Its WGSL type.
+    pub ty: String,
+    /// `read`, `write`, `read+write`, `atomic`, as really used.
+    pub access: &'static str,
+    /// The accesses, as index forms: `read old[w*gid.y + gid.x]`.
+    pub sites: Vec<String>,
+    /// Bytes of the binding.
+    pub bytes: u64,
+    /// Bytes that may be read.
+    pub read_bytes: u64,
+    /// Bytes that may be written.
+    pub written_bytes: u64,
+    /// Bytes that are certainly overwritten, and so never uploaded.
+    pub certain_bytes: u64,
+}
+
+/// Predicted times of one size.
+#[derive(Clone, Debug, Serialize)]
+pub struct SizeExplanation {
+    /// Work-groups on each axis.
+    pub groups: [u32; 3],
+    /// Invocations.
+    pub invocations: u64,
+    /// By placement: `cpu`, `gpu:0`, ..., `split`.
+    pub predicted: Vec<(String, f64)>,
+    /// Devices that cannot run it, and why.
+    pub refused: Vec<(String, String)>,
+    /// What would be chosen.
+    pub chose: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Operations and bytes of one invocation.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are those of evener_lanes::analysis::Features")]
+pub struct FeatureTable {
+    pub float: f64,
+    pub double: f64,
+    pub divide: f64,
+    pub transcendental: f64,
+    pub integer: f64,
+    pub branch: f64,
+    pub atomic: f64,
+    pub barrier: f64,
+    pub uniform_bytes: f64,
+    pub contiguous_bytes: f64,
+    pub strided_bytes: f64,
+    pub gather_bytes: f64,
+    pub workgroup_bytes: f64,
+    pub data_dependent: bool,
+}
+
+impl From<Features> for FeatureTable {
+    fn from(f: Features) -> Self {
+        FeatureTable {
+            float: f.float,
+            double: f.double,
+            divide: f.divide,
+            transcendental: f.transcendental,
+            integer: f.integer,
+            branch: f.branch,
+            atomic: f.atomic,
+            barrier: f.barrier,
+            uniform_bytes: f.uniform_bytes,
+            contiguous_bytes: f.contiguous_bytes,
+            strided_bytes: f.strided_bytes,
+            gather_bytes: f.gather_bytes,
+            workgroup_bytes: f.workgroup_bytes,
+            data_dependent: f.data_dependent,
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Explains the call without running it. What it does not say is assumed, and said so: without a size several are
+    /// shown, arrays that are not bound have one element an item, unset uniform integers are the items of an axis.
+    ///
+    /// # Errors
+    /// As [`Call::run`] for what the call does say.
+    pub fn explain(mut self) -> Result<Explanation> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let given = !matches!(self.size, Size::Unset);
+        let sizes: Vec<Size> = if given { vec![self.size] } else { SIZES.map(|n| Size::Items(n.into())).to_vec() };
+        let mut shown = Vec::new();
+        let mut first = None;
+        for size in sizes {
+            let grid = size.grid(self.kernel)?;
+            let mut assumptions = Vec::new();
+            let ready = self.ready(grid, |arguments| Ok(arguments.assume(grid, &mut assumptions)))?;
+            shown.push(self.explain_size(&ready)?);
+            first.get_or_insert((ready, assumptions));
+        }
+        let Some((ready, mut assumptions)) = first else { unreachable!("there is at least one size") };
+        if !given {
+            assumptions.insert(0, "the size of the call: several are shown".into());
+        }
+        Ok(self.describe(&ready, shown, assumptions))
+    }
+
+    fn describe(&self, ready: &Ready, sizes: Vec<SizeExplanation>, assumptions: Vec<String>) -> Explanation {
+        let (split_axis, whole_because) = match &ready.split {
+            Split::Axis(axis) => (Some(["x", "y", "z"][usize::from(*axis).min(2)]), None),
+            Split::Whole(why) => (None, Some(why.clone())),
+        };
+        let reflection = &self.kernel.reflection;
+        Explanation {
+            entry: reflection.entry.clone(),
+            workgroup_size: reflection.workgroup_size,
+            bindings: self.bindings(ready),
+            split_axis,
+            whole_because,
+            features: ready.features.into(),
+            sizes,
+            assumptions,
+        }
+    }
+
+    fn bindings(&self, ready: &Ready) -> Vec<BindingExplanation> {
+        let Footprint { bindings } = ready.footprint(self.kernel, &GroupRange::all(ready.grid));
+        let sites = self.kernel.analysis.sites(&ready.shape(&ready.uniform_slices()));
+        let total = |sets: &[Strided]| sets.iter().map(transfers::bytes).sum();
+        self.kernel
+            .reflection
+            .parameters
+            .iter()
+            .zip(bindings)
+            .enumerate()
+            .map(|(k, (parameter, touched))| BindingExplanation {
+                name: parameter.binding.name.clone(),
+                group: parameter.binding.group,
+                binding: parameter.binding.binding,
+                space: if parameter.binding.space == Space::Uniform { "uniform" } else { "storage" },
+                ty: parameter.ty.to_string(),
+                access: access_name(parameter.binding.access),
+                sites: sites
+                    .iter()
+                    .filter(|s| s.binding as usize == k)
+                    .map(|s| format!("{} {}", format!("{:?}", s.kind).to_lowercase(), s.form))
+                    .collect(),
+                bytes: ready.sizes[k],
+                read_bytes: total(&touched.reads),
+                written_bytes: total(&touched.writes),
+                certain_bytes: total(&touched.certain),
+            })
+            .collect()
+    }
+
+    fn explain_size(&self, ready: &Ready) -> Result<SizeExplanation> {
+        let candidates = self.candidates(ready);
+        let decided = plan(&Question {
+            grid: ready.grid,
+            split: &ready.split,
+            candidates: &candidates,
+            placement: self.placement,
+            strict: self.strict,
+        })?;
+        let chose = match decided.assignments.as_slice() {
+            [one] => candidates[one.device].id.clone(),
+            _ => "split".into(),
+        };
+        let groups = GroupRange::all(ready.grid).count();
+        Ok(SizeExplanation {
+            groups: ready.grid.groups,
+            invocations: groups.saturating_mul(self.kernel.program.kernel().group_invocations().into()),
+            predicted: decided
+                .considered
+                .iter()
+                .filter(|(_, c)| c.is_finite())
+                .map(|(id, c)| (id.clone(), c.ns()))
+                .collect(),
+            refused: candidates.iter().filter_map(|c| Some((c.id.clone(), c.refusal.clone()?))).collect(),
+            chose,
+            reason: decided.reason,
+        })
+    }
+}
+
+fn access_name(access: Access) -> &'static str {
+    match (access.atomic, access.read, access.write) {
+        (true, ..) => "atomic",
+        (_, true, true) => "read+write",
+        (_, false, true) => "write",
+        _ => "read",
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [x, y, z] = self.workgroup_size;
+        writeln!(f, "kernel {} (work-group {x} x {y} x {z})", self.entry)?;
+        for b in &self.bindings {
+            writeln!(
+                f,
+                "  @group({}) @binding({}) {} {}: {}, {}",
+                b.group, b.binding, b.space, b.name, b.ty, b.access
+            )?;
+            for site in &b.sites {
+                writeln!(f, "      {site}")?;
+            }
+            let bytes = human_bytes;
+            let (read, written) = (bytes(b.read_bytes), bytes(b.written_bytes));
+            let certain = if b.certain_bytes > 0 { ", overwritten without upload" } else { "" };
+            writeln!(f, "      of {}: reads {read}, writes {written}{certain}", bytes(b.bytes))?;
+        }
+        match (self.split_axis, &self.whole_because) {
+            (Some(axis), _) => writeln!(f, "splits on axis {axis} at any work-group")?,
+            (_, Some(why)) => writeln!(f, "runs whole: {why}")?,
+            _ => {}
+        }
+        writeln!(f, "an invocation on average: {}", self.features)?;
+        for size in &self.sizes {
+            let [x, y, z] = size.groups;
+            write!(f, "{} invocations ({x} x {y} x {z} work-groups): ", size.invocations)?;
+            let times = size.predicted.iter().map(|(id, ns)| format!("{id} {}", Cost::from_ns(*ns)));
+            writeln!(f, "{}; chooses {}: {}", times.collect::<Vec<_>>().join(", "), size.chose, size.reason)?;
+            for (id, why) in &size.refused {
+                writeln!(f, "  {id} cannot: {why}")?;
+            }
+        }
+        for assumption in &self.assumptions {
+            writeln!(f, "assumed: {assumption}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for FeatureTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let classes = [
+            ("f32", self.float),
+            ("f64", self.double),
+            ("divide", self.divide),
+            ("transcendental", self.transcendental),
+            ("integer", self.integer),
+            ("branch", self.branch),
+            ("atomic", self.atomic),
+            ("barrier", self.barrier),
+            ("bytes uniform", self.uniform_bytes),
+            ("bytes contiguous", self.contiguous_bytes),
+            ("bytes strided", self.strided_bytes),
+            ("bytes gathered", self.gather_bytes),
+            ("bytes work-group", self.workgroup_bytes),
+        ];
+        let parts: Vec<String> = classes
+            .iter()
+            .filter(|(_, amount)| *amount > 0.0)
+            .map(|(name, amount)| format!("{amount:.1} {name}"))
+            .collect();
+        f.write_str(&parts.join(", "))?;
+        if self.data_dependent { f.write_str("; trip counts depend on data") } else { Ok(()) }
+    }
+}

@@ -1,0 +1,192 @@
+//! A device of a runtime with its health, and the store of calibrated rates.
+
+use crate::{
+    backend::{Backend, DeviceInfo, DeviceKind},
+    cost::{
+        calibrate::{Effort, calibrate},
+        profile::{Profile, device_key},
+        roofline::{Rate, Rates},
+    },
+    error::Result,
+};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// First wait before a lost device is built again; doubles with each loss.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+/// Longest wait.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// A device and its health.
+pub(crate) struct Slot {
+    pub(crate) backend: Arc<dyn Backend>,
+    health: Mutex<Health>,
+}
+
+#[derive(Default)]
+struct Health {
+    losses: u32,
+    retry_at: Option<Instant>,
+}
+
+impl Slot {
+    pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
+        Slot { backend, health: Mutex::default() }
+    }
+
+    /// Makes a lost device usable again once its back-off has passed. `Err` says why it cannot be used now.
+    pub(crate) fn revive(&self) -> Result<(), String> {
+        if !self.backend.is_lost() {
+            return Ok(());
+        }
+        let mut health = lock(&self.health);
+        let now = Instant::now();
+        let wait = backoff(health.losses);
+        let retry_at = *health.retry_at.get_or_insert(now + wait);
+        if now < retry_at {
+            return Err(format!("the device was lost; it is tried again in {:.1} s", (retry_at - now).as_secs_f64()));
+        }
+        health.losses += 1;
+        match self.backend.recreate() {
+            Ok(()) => {
+                health.retry_at = None;
+                Ok(())
+            }
+            Err(e) => {
+                health.retry_at = Some(Instant::now() + backoff(health.losses));
+                Err(format!("the device was lost and could not be built again: {e}"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slot({})", self.backend.info().id)
+    }
+}
+
+fn backoff(losses: u32) -> Duration {
+    FIRST_BACKOFF.saturating_mul(1 << losses.min(10)).min(MAX_BACKOFF)
+}
+
+/// Calibrated rates: those of the saved profile and those measured by this process.
+#[derive(Debug)]
+pub(crate) struct Store {
+    path: Option<PathBuf>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    profile: Profile,
+    loaded: bool,
+    /// Devices being measured by some thread, by key.
+    measuring: BTreeSet<String>,
+}
+
+impl Store {
+    pub(crate) fn new(path: Option<PathBuf>) -> Self {
+        Store { path, state: Mutex::default() }
+    }
+
+    pub(crate) fn path(&self) -> Option<&PathBuf> {
+        self.path.as_ref()
+    }
+
+    /// The state, with the saved profile read at first use. A profile that cannot be read is measured again.
+    fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = lock(&self.state);
+        if !state.loaded {
+            state.loaded = true;
+            state.profile = self.path.as_ref().and_then(|p| Profile::load(p).ok()).unwrap_or_default();
+        }
+        state
+    }
+
+    pub(crate) fn profile(&self) -> Profile {
+        self.state().profile.clone()
+    }
+
+    pub(crate) fn known(&self, info: &DeviceInfo) -> Option<Rates> {
+        self.state().profile.devices.get(&device_key(info)).cloned()
+    }
+
+    pub(crate) fn insert(&self, info: &DeviceInfo, rates: Rates) {
+        self.state().profile.devices.insert(device_key(info), rates);
+    }
+
+    pub(crate) fn save(&self) -> Result<()> {
+        match &self.path {
+            Some(path) => self.profile().save(path),
+            None => Ok(()),
+        }
+    }
+
+    /// Rates of a device: known ones, else measured now and saved. While another thread measures it, stated typical
+    /// rates serve: waiting for it inside a rayon worker could be waiting for oneself.
+    pub(crate) fn rates(&self, device: &dyn Backend) -> Result<Rates, String> {
+        let info = device.info();
+        let key = device_key(info);
+        {
+            let mut state = self.state();
+            if let Some(rates) = state.profile.devices.get(&key) {
+                return Ok(rates.clone());
+            }
+            if !state.measuring.insert(key.clone()) {
+                return Ok(typical(info));
+            }
+        }
+        // No lock is held here: measuring runs rayon work.
+        let measured = calibrate(device, Effort::QUICK, &mut |_, _| {});
+        lock(&self.state).measuring.remove(&key);
+        match measured {
+            Ok(rates) => {
+                self.insert(info, rates.clone());
+                // A folder that cannot be written costs the next process a calibration, no more.
+                let _ = self.save();
+                Ok(rates)
+            }
+            Err(e) => Err(format!("it could not be calibrated: {e}")),
+        }
+    }
+}
+
+/// Rates of a usual device of the kind, for the moments when nothing is measured yet.
+pub(crate) fn typical(info: &DeviceInfo) -> Rates {
+    let scale = match info.kind {
+        DeviceKind::Cpu | DeviceKind::Software => 1.0,
+        DeviceKind::Integrated | DeviceKind::Virtual | DeviceKind::Other => 100.0,
+        DeviceKind::Discrete => 1000.0,
+    };
+    let rate = |per_s: f64| Rate::assumed(per_s * scale);
+    let is_cpu = info.kind == DeviceKind::Cpu;
+    Rates {
+        launch_ns: if is_cpu { 2e3 } else { 4e4 },
+        parallel_invocations: 512.0 * scale,
+        float: rate(4e9),
+        double: if info.capabilities.f64 { rate(2e9) } else { Rate::assumed(0.0) },
+        divide: rate(1e9),
+        transcendental: rate(2e8),
+        integer: rate(4e9),
+        atomic: rate(2e8),
+        barrier: rate(1e9),
+        cache_bytes: rate(2e10),
+        memory_bytes: Rate::assumed(1e10 * scale.sqrt()),
+        gather_bytes: rate(2e9),
+        group_bytes: rate(1e10),
+        cache_size: 4e6,
+        up_bytes: Rate::assumed(if is_cpu { 0.0 } else { 5e9 }),
+        down_bytes: Rate::assumed(if is_cpu { 0.0 } else { 5e9 }),
+        link_ns: if is_cpu { 0.0 } else { 2e4 },
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,267 @@
+//! What a call did: where it ran and why, predicted against actual time by phase, bytes moved.
+//!
+//! Formatted only when asked: `Display` is one line, [`Report::explain`] a table, serde gives JSON. It holds no argument data.
+
+use crate::{
+    cost::{Cost, roofline::Prediction},
+    schedule::{
+        coexec::Outcome,
+        plan::{Candidate, Plan},
+    },
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt, fmt::Write as _};
+
+/// The report of one call. Times are in ns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Name of the kernel: its entry point, or `map` for an expression.
+    pub kernel: String,
+    /// The entry point.
+    pub entry: String,
+    /// Work-groups on each axis.
+    pub groups: [u32; 3],
+    /// `cpu`, `gpu:0`, ... or `split`.
+    pub chose: String,
+    /// Why.
+    pub reason: String,
+    /// Share of the work-groups by device. Sums to 1.
+    pub placement: BTreeMap<String, f64>,
+    /// Predicted time of the call.
+    pub predicted_ns: f64,
+    /// Measured time of the call, from `run()` to its return.
+    pub actual_ns: f64,
+    /// Predicted and measured time by phase.
+    pub phases: Phases,
+    /// Bytes moved between host and devices.
+    pub bytes: Bytes,
+    /// Failures that were mended, and how.
+    pub recoveries: Vec<String>,
+    /// Every placement considered, best first. Those that are impossible are left out.
+    pub candidates: Vec<Considered>,
+    /// What ran where.
+    pub chunks: Vec<ChunkReport>,
+}
+
+/// Time by phase. Phases of different devices overlap: each is the longest over the devices, so they need not sum to the whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Checking arguments, footprint, plan.
+    pub decide: Phase,
+    /// Host to device.
+    pub upload: Phase,
+    /// Kernels.
+    pub run: Phase,
+    /// Device to host.
+    pub download: Phase,
+    /// Putting partial results together.
+    pub merge: Phase,
+}
+
+/// One phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// By the cost model.
+    pub predicted_ns: f64,
+    /// Measured.
+    pub actual_ns: f64,
+}
+
+/// Bytes moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bytes {
+    /// Host to devices.
+    pub up: u64,
+    /// Devices to host.
+    pub down: u64,
+}
+
+/// A placement with its predicted time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Considered {
+    /// `cpu`, `gpu:0`, ... or `split`.
+    pub placement: String,
+    /// Predicted time of the call there.
+    pub predicted_ns: f64,
+}
+
+/// A part of the grid on a device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChunkReport {
+    /// The device.
+    pub device: String,
+    /// First work-group.
+    pub start: [u32; 3],
+    /// One past the last work-group, per axis.
+    pub end: [u32; 3],
+    /// Copying to the device.
+    pub upload_ns: f64,
+    /// The kernel.
+    pub run_ns: f64,
+    /// Copying back.
+    pub download_ns: f64,
+    /// Bytes to the device.
+    pub up_bytes: u64,
+    /// Bytes back.
+    pub down_bytes: u64,
+}
+
+impl Report {
+    pub(crate) fn new(
+        kernel: &str,
+        entry: &str,
+        groups: [u32; 3],
+        plan: &Plan,
+        candidates: &[Candidate],
+        outcome: Outcome,
+    ) -> Self {
+        let id = |device: usize| candidates[device].id.clone();
+        let total: u64 = groups.iter().map(|g| u64::from(*g)).product();
+        let share = |groups: u64| groups as f64 / total.max(1) as f64;
+        let mut placement = BTreeMap::new();
+        for ran in &outcome.ran {
+            *placement.entry(id(ran.assignment.device)).or_insert(0.0) += share(ran.assignment.range.count());
+        }
+        let chose = match plan.assignments.as_slice() {
+            [one] => id(one.device),
+            _ => "split".into(),
+        };
+        let mut considered: Vec<Considered> = plan
+            .considered
+            .iter()
+            .filter(|(_, cost)| cost.is_finite())
+            .map(|(placement, cost)| Considered { placement: placement.clone(), predicted_ns: cost.ns() })
+            .collect();
+        considered.sort_by(|a, b| a.predicted_ns.total_cmp(&b.predicted_ns));
+        let mut report = Report {
+            kernel: kernel.into(),
+            entry: entry.into(),
+            groups,
+            chose,
+            reason: plan.reason.clone(),
+            placement,
+            predicted_ns: if plan.predicted.is_finite() { plan.predicted.ns() } else { 0.0 },
+            actual_ns: 0.0,
+            phases: Phases::default(),
+            bytes: Bytes::default(),
+            recoveries: outcome.recoveries,
+            candidates: considered,
+            chunks: Vec::new(),
+        };
+        for a in &plan.assignments {
+            report.predict(&candidates[a.device].predict(share(a.range.count())));
+        }
+        report.chunks = outcome
+            .ran
+            .iter()
+            .map(|ran| ChunkReport {
+                device: id(ran.assignment.device),
+                start: ran.assignment.range.start,
+                end: ran.assignment.range.end,
+                upload_ns: ran.run.upload_ns,
+                run_ns: ran.run.run_ns,
+                download_ns: ran.run.download_ns,
+                up_bytes: ran.run.up_bytes,
+                down_bytes: ran.run.down_bytes,
+            })
+            .collect();
+        report.measure();
+        report
+    }
+
+    fn predict(&mut self, prediction: &Prediction) {
+        let longest = |phase: &mut Phase, cost: Cost| phase.predicted_ns = phase.predicted_ns.max(cost.ns());
+        longest(&mut self.phases.upload, prediction.upload);
+        longest(&mut self.phases.run, prediction.run);
+        longest(&mut self.phases.download, prediction.download);
+    }
+
+    fn measure(&mut self) {
+        for chunk in &self.chunks {
+            let longest = |phase: &mut Phase, ns: f64| phase.actual_ns = phase.actual_ns.max(ns);
+            longest(&mut self.phases.upload, chunk.upload_ns);
+            longest(&mut self.phases.run, chunk.run_ns);
+            longest(&mut self.phases.download, chunk.download_ns);
+            self.bytes.up += chunk.up_bytes;
+            self.bytes.down += chunk.down_bytes;
+        }
+    }
+
+    /// The whole report as a readable table.
+    pub fn explain(&self) -> String {
+        let mut out = format!("{self}\n  why: {}\n", self.reason);
+        let time = Cost::from_ns;
+        let _ = writeln!(out, "  {:<10} {:>12} {:>12}", "phase", "predicted", "actual");
+        let p = &self.phases;
+        let rows =
+            [("decide", p.decide), ("upload", p.upload), ("run", p.run), ("download", p.download), ("merge", p.merge)];
+        for (name, phase) in rows {
+            let (predicted, actual) = (time(phase.predicted_ns).to_string(), time(phase.actual_ns).to_string());
+            let _ = writeln!(out, "  {name:<10} {predicted:>12} {actual:>12}");
+        }
+        for c in &self.candidates {
+            let _ = writeln!(out, "  {:<10} predicted {}", c.placement, time(c.predicted_ns));
+        }
+        for c in &self.chunks {
+            let _ = writeln!(
+                out,
+                "  {} ran work-groups {:?}..{:?} in {} ({} up, {} down)",
+                c.device,
+                c.start,
+                c.end,
+                time(c.upload_ns + c.run_ns + c.download_ns),
+                human_bytes(c.up_bytes),
+                human_bytes(c.down_bytes)
+            );
+        }
+        for r in &self.recoveries {
+            let _ = writeln!(out, "  recovered: {r}");
+        }
+        out
+    }
+}
+
+impl fmt::Display for Report {
+    /// `saxpy: cpu 71 % | gpu:0 29 %, 4.10 ms (predicted 4.30 ms); cpu alone 5.90 ms, gpu:0 alone 9.80 ms`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.kernel)?;
+        for (k, (device, share)) in self.placement.iter().enumerate() {
+            let separator = if k == 0 { "" } else { " | " };
+            write!(f, "{separator}{device} {:.0} %", share * 100.0)?;
+        }
+        write!(f, ", {} (predicted {})", Cost::from_ns(self.actual_ns), Cost::from_ns(self.predicted_ns))?;
+        let others = self.candidates.iter().filter(|c| c.placement != self.chose);
+        for (k, c) in others.enumerate() {
+            let alone = if c.placement == "split" { "" } else { " alone" };
+            let separator = if k == 0 { ";" } else { "," };
+            write!(f, "{separator} {}{alone} {}", c.placement, Cost::from_ns(c.predicted_ns))?;
+        }
+        match self.recoveries.len() {
+            0 => Ok(()),
+            n => write!(f, "; {n} recovered"),
+        }
+    }
+}
+
+/// Bytes in the unit that fits.
+pub fn human_bytes(bytes: u64) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} bytes") } else { format!("{value:.1} {}", units[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shown_in_the_unit_that_fits() {
+        assert_eq!(human_bytes(17), "17 bytes");
+        assert_eq!(human_bytes(16 << 20), "16.0 MiB");
+    }
+}

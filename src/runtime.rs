@@ -1,0 +1,331 @@
+//! The runtime: the devices of this machine, their calibrated rates, and the kernels made for them.
+
+use crate::{
+    backend::{Backend, DeviceInfo, cpu::CpuBackend},
+    call::map::Map,
+    cost::{
+        calibrate::{Effort, calibrate},
+        profile::Profile,
+        roofline::Rates,
+    },
+    device::{Slot, Store},
+    error::{Error, ErrorKind, Result},
+    kernel::{Compiled, Kernel, KernelOptions, Source},
+    schedule::placement::Placement,
+};
+use std::{
+    collections::HashMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+/// The devices of this machine and what is known of them. A cheap handle: clone it freely.
+#[derive(Clone)]
+pub struct Runtime {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// The CPU first, then the GPUs in the order of their numbers.
+    slots: Vec<Slot>,
+    left_out: Vec<String>,
+    placement: Placement,
+    strict: bool,
+    store: Store,
+    /// Kernels made from map expressions, by their source.
+    maps: Mutex<HashMap<String, Kernel>>,
+}
+
+impl Runtime {
+    /// All the machine's hardware devices, the saved machine profile, automatic placement.
+    ///
+    /// # Errors
+    /// None today: without a GPU or a driver the CPU does it all.
+    pub fn new() -> Result<Self> {
+        Runtime::builder().build()
+    }
+
+    /// One runtime for the whole process, made at first use.
+    pub fn shared() -> &'static Runtime {
+        static SHARED: OnceLock<Runtime> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let cpu_only = || Runtime::from_slots(vec![Slot::new(Arc::new(CpuBackend::new(None)))], Builder::default());
+            Runtime::new().unwrap_or_else(|_| cpu_only())
+        })
+    }
+
+    /// Sets threads, pool, devices, profile and policy.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    fn from_slots(slots: Vec<Slot>, builder: Builder) -> Self {
+        Runtime {
+            inner: Arc::new(Inner {
+                slots,
+                left_out: Vec::new(),
+                placement: builder.placement,
+                strict: builder.strict,
+                store: Store::new(builder.profile.unwrap_or_else(Profile::default_path)),
+                maps: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The devices: the CPU first, then `gpu:0`, `gpu:1`, ...
+    pub fn devices(&self) -> Vec<DeviceInfo> {
+        self.inner.slots.iter().map(|s| s.backend.info().clone()).collect()
+    }
+
+    /// What was found and is not used, and why: software rasterisers, missing drivers.
+    pub fn left_out(&self) -> &[String] {
+        &self.inner.left_out
+    }
+
+    /// Makes a kernel from WGSL: one source, or several to be joined. It has one compute entry point; otherwise name it
+    /// with [`Runtime::kernel_with`].
+    ///
+    /// # Errors
+    /// Invalid or unsupported WGSL, with the line; no or several entry points; an override without a value.
+    ///
+    /// ```
+    /// # use evener::prelude::*;
+    /// # fn main() -> evener::Result<()> {
+    /// let rt = Runtime::builder().gpu(false).profile(None).build()?;
+    /// let double = rt.kernel(
+    ///     "@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+    ///      @compute @workgroup_size(64) fn double(@builtin(global_invocation_id) id: vec3u) { x[id.x] *= 2.0; }",
+    /// )?;
+    /// let mut x = vec![1.0f32, 2.0, 3.0];
+    /// double.call().arg("x", &mut x).items(3).run()?;
+    /// assert_eq!(x, [2.0, 4.0, 6.0]);
+    /// # Ok(()) }
+    /// ```
+    pub fn kernel<'a>(&self, source: impl Into<Source<'a>>) -> Result<Kernel> {
+        self.kernel_with(source, &KernelOptions::default())
+    }
+
+    /// Makes a kernel of a named entry point, with values for overrides.
+    ///
+    /// # Errors
+    /// As [`Runtime::kernel`], and unknown entry points and overrides.
+    pub fn kernel_with<'a>(&self, source: impl Into<Source<'a>>, options: &KernelOptions) -> Result<Kernel> {
+        let source = source.into();
+        let compiled = Compiled::new(source.parts(), options.entry.as_deref(), &options.overrides)?;
+        Ok(Kernel::new(self.clone(), compiled))
+    }
+
+    /// A kernel of one WGSL expression over equal-length arrays, written to the one argument given as `&mut`.
+    ///
+    /// ```
+    /// # use evener::prelude::*;
+    /// # fn main() -> evener::Result<()> {
+    /// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
+    /// let (x, mut y) = (vec![1.0f32, 2.0], vec![10.0f32, 20.0]);
+    /// let report = rt.map("a * x + y").set("a", 2.0f32).arg("x", &x).arg("y", &mut y).run()?;
+    /// assert_eq!(y, [12.0, 24.0]);
+    /// println!("{report}");
+    /// # Ok(()) }
+    /// ```
+    pub fn map<'a>(&self, expression: &'a str) -> Map<'a> {
+        Map::new(self.clone(), expression)
+    }
+
+    /// Measures every device now and saves the profile. `progress` is told what is measured and the fraction done.
+    ///
+    /// # Errors
+    /// A device failed, or the profile cannot be saved.
+    pub fn calibrate(&self, quick: bool, progress: &mut dyn FnMut(&str, f64)) -> Result<Profile> {
+        let effort = if quick { Effort::QUICK } else { Effort::FULL };
+        let count = self.inner.slots.len() as f64;
+        for (k, slot) in self.inner.slots.iter().enumerate() {
+            let id = slot.backend.info().id.clone();
+            let rates = calibrate(&*slot.backend, effort, &mut |what, done| {
+                progress(&format!("{id}: {what}"), (k as f64 + done) / count);
+            })?;
+            self.inner.store.insert(slot.backend.info(), rates);
+        }
+        self.inner.store.save()?;
+        Ok(self.profile())
+    }
+
+    /// What is known of this machine: saved rates and those measured since.
+    pub fn profile(&self) -> Profile {
+        self.inner.store.profile()
+    }
+
+    /// Where the profile is saved, if anywhere.
+    pub fn profile_path(&self) -> Option<PathBuf> {
+        self.inner.store.path().cloned()
+    }
+
+    pub(crate) fn placement(&self) -> Placement {
+        self.inner.placement
+    }
+
+    pub(crate) fn strict(&self) -> bool {
+        self.inner.strict
+    }
+
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.inner.slots
+    }
+
+    /// Calibrated rates of a device: saved ones, else measured now. `Err` is a reason for the user.
+    pub(crate) fn rates(&self, slot: &Slot) -> Result<Rates, String> {
+        self.inner.store.rates(&*slot.backend)
+    }
+
+    /// Rates of a device if they are known already.
+    pub(crate) fn known_rates(&self, slot: &Slot) -> Option<Rates> {
+        self.inner.store.known(slot.backend.info())
+    }
+
+    /// The kernel of a map's source, made once.
+    pub(crate) fn map_kernel(&self, source: &str) -> Result<Kernel> {
+        let lock = || self.inner.maps.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kernel) = lock().get(source) {
+            return Ok(kernel.clone());
+        }
+        let kernel = self.kernel(source)?;
+        lock().insert(source.to_owned(), kernel.clone());
+        Ok(kernel)
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<&str> = self.inner.slots.iter().map(|s| s.backend.info().id.as_str()).collect();
+        write!(f, "Runtime({})", ids.join(", "))
+    }
+}
+
+/// Sets up a [`Runtime`].
+#[derive(Clone, Debug)]
+pub struct Builder {
+    threads: Option<usize>,
+    pool: Option<Arc<rayon::ThreadPool>>,
+    gpu: bool,
+    software_gpu: bool,
+    #[cfg(feature = "gpu")]
+    spirv: Option<crate::backend::gpu::SpirvWriter>,
+    placement: Placement,
+    strict: bool,
+    profile: Option<Option<PathBuf>>,
+    extra: Vec<Arc<dyn Backend>>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder {
+            threads: None,
+            pool: None,
+            gpu: true,
+            software_gpu: std::env::var_os("EVENER_SOFTWARE_GPU").is_some_and(|v| v == "1"),
+            #[cfg(feature = "gpu")]
+            spirv: None,
+            placement: Placement::Auto,
+            strict: false,
+            profile: None,
+            extra: Vec::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// Threads of a pool of the runtime's own; without it, and without [`Builder::pool`], rayon's global pool is used.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Shares a rayon pool.
+    pub fn pool(mut self, pool: Arc<rayon::ThreadPool>) -> Self {
+        self.pool = Some(pool);
+        self
+    }
+
+    /// Whether GPUs are used at all (default: yes).
+    pub fn gpu(mut self, gpu: bool) -> Self {
+        self.gpu = gpu;
+        self
+    }
+
+    /// Whether software rasterisers count as GPUs (default: only with `EVENER_SOFTWARE_GPU=1`). They share the CPU's cores
+    /// and are for tests.
+    pub fn software_gpu(mut self, software: bool) -> Self {
+        self.software_gpu = software;
+        self
+    }
+
+    /// For tests: writes the shaders instead of wgpu, for instance with clamped indices as on devices without robust access.
+    #[cfg(feature = "gpu")]
+    #[doc(hidden)]
+    pub fn spirv_writer(mut self, writer: Option<crate::backend::gpu::SpirvWriter>) -> Self {
+        self.spirv = writer;
+        self
+    }
+
+    /// For tests: one more device, numbered after the GPUs.
+    #[doc(hidden)]
+    pub fn backend(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.extra.push(backend);
+        self
+    }
+
+    /// Where calls run unless they say otherwise (default: [`Placement::Auto`]).
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.placement = placement;
+        self
+    }
+
+    /// No fallback: a split that cannot be, or a device that fails, is an error (default: no).
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// The file of the machine profile; `None` keeps it in memory. Default: `EVENER_PROFILE`, else the user's data folder.
+    pub fn profile(mut self, path: Option<PathBuf>) -> Self {
+        self.profile = Some(path);
+        self
+    }
+
+    /// Finds the devices.
+    ///
+    /// # Errors
+    /// `Limit`: a pool of that many threads cannot be made.
+    pub fn build(mut self) -> Result<Runtime> {
+        if let (None, Some(threads)) = (&self.pool, self.threads) {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let why = |e| Error::new(ErrorKind::Limit, format!("a pool of {threads} threads: {e}")).with_source(e);
+            self.pool = Some(Arc::new(pool.map_err(why)?));
+        }
+        let mut slots = vec![Slot::new(Arc::new(CpuBackend::new(self.pool.clone())))];
+        let mut left_out = Vec::new();
+        if self.gpu {
+            find_gpus(&self, &mut slots, &mut left_out);
+        }
+        slots.extend(std::mem::take(&mut self.extra).into_iter().map(Slot::new));
+        let mut runtime = Runtime::from_slots(slots, self);
+        if let Some(inner) = Arc::get_mut(&mut runtime.inner) {
+            inner.left_out = left_out;
+        }
+        Ok(runtime)
+    }
+}
+
+#[cfg(feature = "gpu")]
+fn find_gpus(builder: &Builder, slots: &mut Vec<Slot>, left_out: &mut Vec<String>) {
+    use crate::backend::gpu;
+    let found = gpu::devices(gpu::Options { software: builder.software_gpu, spirv: builder.spirv });
+    slots.extend(found.devices.into_iter().map(|d| Slot::new(d)));
+    left_out.extend(found.left_out.iter().map(ToString::to_string));
+    left_out.extend(found.reason.filter(|_| slots.len() == 1 && left_out.is_empty()));
+}
+
+#[cfg(not(feature = "gpu"))]
+fn find_gpus(_: &Builder, _: &mut Vec<Slot>, left_out: &mut Vec<String>) {
+    left_out.push("GPUs: this build has no GPU support (cargo feature `gpu`)".into());
+}

@@ -1,0 +1,390 @@
+//! The choice: the least predicted end among the CPU, each GPU, and the best split.
+//!
+//! [`plan`] is pure: no device call, no clock. It reads from top to bottom, and each rung leaves its reason.
+
+use super::placement::Placement;
+use crate::{
+    cost::{
+        Cost,
+        roofline::{self, Prediction, Rates, Work},
+    },
+    error::{Error, ErrorKind, Result},
+};
+use evener_lanes::{Grid, GroupRange, analysis::Split};
+
+/// A split must promise this much over the best single device: below it, prediction noise decides.
+const SPLIT_GAIN: f64 = 1.05;
+/// Shares of the CPU that are tried.
+const SHARES: u32 = 64;
+
+/// A device as the plan sees it. The first is the CPU.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// `cpu`, `gpu:0`, ...
+    pub id: String,
+    /// Why it cannot run the call, if it cannot.
+    pub refusal: Option<String>,
+    /// The whole call's work on it.
+    pub work: Work,
+    /// Its rates.
+    pub rates: Rates,
+    /// Whether the rates were measured; a device out of question is shown with a prediction only then.
+    pub known: bool,
+}
+
+impl Candidate {
+    /// Predicted phases of a share of the call.
+    pub fn predict(&self, share: f64) -> Prediction {
+        let work = Work {
+            invocations: self.work.invocations * share,
+            working_set: self.work.working_set * share,
+            up_bytes: self.work.up_bytes * share,
+            down_bytes: self.work.down_bytes * share,
+            ..self.work
+        };
+        roofline::predict(&work, &self.rates)
+    }
+
+    fn alone(&self) -> Cost {
+        if self.refusal.is_some() { Cost::INFINITE } else { self.predict(1.0).total() }
+    }
+}
+
+/// What [`plan`] decides on.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    /// The call's grid.
+    pub grid: Grid,
+    /// Whether it may be cut.
+    pub split: &'a Split,
+    /// The CPU first, then the GPUs.
+    pub candidates: &'a [Candidate],
+    /// What the caller asks for.
+    pub placement: Placement,
+    /// Refuse rather than run elsewhere or whole.
+    pub strict: bool,
+}
+
+/// Work-groups for a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// Index into the candidates.
+    pub device: usize,
+    /// Its part of the grid.
+    pub range: GroupRange,
+}
+
+/// Where a call runs and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Disjoint parts that cover the grid; GPUs from the front, the CPU at the back.
+    pub assignments: Vec<Assignment>,
+    /// For the user.
+    pub reason: String,
+    /// Predicted end.
+    pub predicted: Cost,
+    /// Every placement considered, with its predicted time.
+    pub considered: Vec<(String, Cost)>,
+}
+
+/// Decides where a call runs.
+///
+/// # Errors
+/// `NoSuchDevice` where the placement names a device that is not there or cannot run the call; `NotSplittable`
+/// for a strict split of a call that must run whole.
+pub fn plan(question: &Question<'_>) -> Result<Plan> {
+    let singles: Vec<Cost> = question.candidates.iter().map(Candidate::alone).collect();
+    let best_split = best_split(question);
+    let mut considered: Vec<(String, Cost)> = question
+        .candidates
+        .iter()
+        .zip(&singles)
+        .filter(|(c, _)| c.known)
+        .map(|(c, cost)| (c.id.clone(), *cost))
+        .collect();
+    if let Some((_, cost)) = best_split.as_ref().filter(|_| question.candidates.iter().all(|c| c.known)) {
+        considered.push(("split".into(), *cost));
+    }
+    let chosen = match question.placement {
+        Placement::Cpu => whole(question, 0, "the CPU was asked for".into()),
+        Placement::Gpu(number) => gpu_alone(question, number, &singles)?,
+        Placement::Split(share) => fixed_split(question, share, &singles)?,
+        Placement::Auto => auto(question, &singles, best_split),
+    };
+    let predicted = predicted_end(question, &chosen.0);
+    Ok(Plan { assignments: chosen.0, reason: chosen.1, predicted, considered })
+}
+
+type Chosen = (Vec<Assignment>, String);
+
+fn whole(question: &Question<'_>, device: usize, reason: String) -> Chosen {
+    (vec![Assignment { device, range: GroupRange::all(question.grid) }], reason)
+}
+
+fn gpu_alone(question: &Question<'_>, number: Option<usize>, singles: &[Cost]) -> Result<Chosen> {
+    let no = |why: String| Err(Error::new(ErrorKind::NoSuchDevice, why));
+    let gpus = 1..question.candidates.len();
+    let device = match number {
+        Some(k) if gpus.contains(&(k + 1)) => k + 1,
+        Some(k) => return no(format!("gpu:{k} is not there: {}", gpus_there(question))),
+        None => match gpus.min_by(|a, b| singles[*a].ns().total_cmp(&singles[*b].ns())) {
+            Some(device) => device,
+            None => return no(format!("no GPU is there: {}", gpus_there(question))),
+        },
+    };
+    let candidate = &question.candidates[device];
+    match &candidate.refusal {
+        Some(why) => no(format!("{} cannot run this call: {why}", candidate.id)),
+        None => Ok(whole(question, device, format!("{} was asked for", candidate.id))),
+    }
+}
+
+fn gpus_there(question: &Question<'_>) -> String {
+    match question.candidates.len() {
+        0 | 1 => "this runtime has only the CPU (software GPUs are used only when asked for)".into(),
+        n => {
+            let ids: Vec<&str> = question.candidates[1..n].iter().map(|c| c.id.as_str()).collect();
+            format!("there is {}", ids.join(", "))
+        }
+    }
+}
+
+/// `split=F`: the CPU's share is given; the GPUs that can run the call take the rest.
+fn fixed_split(question: &Question<'_>, share: f64, singles: &[Cost]) -> Result<Chosen> {
+    let mut gpus: Vec<usize> = usable_gpus(question).collect();
+    if question.candidates.len() < 2 {
+        let why = format!("split={share} needs a GPU: {}", gpus_there(question));
+        return Err(Error::new(ErrorKind::NoSuchDevice, why));
+    }
+    if gpus.is_empty() {
+        let c = &question.candidates[1];
+        let why = format!("split={share}: {} cannot run this call: {}", c.id, c.refusal.as_deref().unwrap_or(""));
+        return Err(Error::new(ErrorKind::NoSuchDevice, why));
+    }
+    // The caller fixes one boundary: the fastest GPU alone takes the other side of it.
+    gpus.sort_by(|a, b| singles[*a].ns().total_cmp(&singles[*b].ns()));
+    gpus.truncate(1);
+    match question.split {
+        Split::Axis(axis) => {
+            let assignments = cut(question.grid, usize::from(*axis), share, &[(gpus[0], 1.0)]);
+            Ok((assignments, format!("split={share} was asked for, cut on axis {}", axis_name(*axis))))
+        }
+        Split::Whole(why) if question.strict => {
+            Err(Error::new(ErrorKind::NotSplittable, format!("split={share}: this call must run whole: {why}")))
+        }
+        Split::Whole(why) => {
+            let device = (0..singles.len()).min_by(|a, b| singles[*a].ns().total_cmp(&singles[*b].ns())).unwrap_or(0);
+            let id = &question.candidates[device].id;
+            Ok(whole(question, device, format!("not split, whole on {id}: {why}")))
+        }
+    }
+}
+
+fn auto(question: &Question<'_>, singles: &[Cost], best_split: Option<(Vec<Assignment>, Cost)>) -> Chosen {
+    let best = (0..singles.len()).min_by(|a, b| singles[*a].ns().total_cmp(&singles[*b].ns())).unwrap_or(0);
+    let id = &question.candidates[best].id;
+    if question.candidates.len() == 1 {
+        return whole(question, 0, "the CPU is the only device".into());
+    }
+    match (best_split, question.split) {
+        (Some((assignments, cost)), _) if cost.ns() * SPLIT_GAIN < singles[best].ns() => {
+            let gain = singles[best].ns() / cost.ns();
+            (assignments, format!("the split is predicted {gain:.2} times as fast as {id} alone"))
+        }
+        (_, split) => {
+            let next = singles
+                .iter()
+                .enumerate()
+                .filter(|(d, _)| *d != best)
+                .map(|(_, c)| c.ns())
+                .fold(f64::INFINITY, f64::min);
+            let mut reason = match next / singles[best].ns().max(1.0) {
+                ratio if ratio.is_finite() => format!("{id} is predicted {ratio:.1} times as fast as the next device"),
+                _ => format!("only {id} can run it"),
+            };
+            match split {
+                Split::Whole(why) => reason.push_str(&format!("; it must run whole: {why}")),
+                Split::Axis(_) => reason.push_str("; a split would not pay"),
+            }
+            whole(question, best, reason)
+        }
+    }
+}
+
+fn usable_gpus<'a>(question: &'a Question<'_>) -> impl Iterator<Item = usize> + 'a {
+    (1..question.candidates.len()).filter(|d| question.candidates[*d].refusal.is_none())
+}
+
+/// The best split over the CPU and the usable GPUs: the CPU's share is tried on a grid of values, the rest is
+/// shared among the GPUs so that they end together.
+fn best_split(question: &Question<'_>) -> Option<(Vec<Assignment>, Cost)> {
+    let Split::Axis(axis) = question.split else { return None };
+    let gpus: Vec<usize> = usable_gpus(question).collect();
+    if gpus.is_empty() {
+        return None;
+    }
+    (0..SHARES)
+        .filter(|k| *k > 0 || gpus.len() > 1)
+        .map(|k| {
+            let share = f64::from(k) / f64::from(SHARES);
+            let assignments = cut(question.grid, usize::from(*axis), share, &balance(question, &gpus, 1.0 - share));
+            let cost = predicted_end(question, &assignments);
+            (assignments, cost)
+        })
+        .filter(|(assignments, _)| assignments.len() > 1)
+        .min_by(|a, b| a.1.ns().total_cmp(&b.1.ns()))
+}
+
+/// Parts of `rest` for each GPU so that all end at the same time, by bisection on that time. Weights sum to 1.
+fn balance(question: &Question<'_>, gpus: &[usize], rest: f64) -> Vec<(usize, f64)> {
+    if gpus.len() == 1 {
+        return vec![(gpus[0], 1.0)];
+    }
+    // Time as fixed + share * slope, from two points of the prediction.
+    let lines: Vec<(f64, f64)> = gpus
+        .iter()
+        .map(|d| {
+            let (half, full) =
+                (question.candidates[*d].predict(0.5).total().ns(), question.candidates[*d].predict(1.0).total().ns());
+            let slope = (2.0 * (full - half)).max(1.0);
+            ((full - slope).max(0.0), slope)
+        })
+        .collect();
+    let shares = |end: f64| lines.iter().map(|(fixed, slope)| ((end - fixed) / slope).max(0.0)).collect::<Vec<_>>();
+    let (mut low, mut high) = (0.0, lines.iter().map(|(f, s)| f + s).fold(0.0, f64::max));
+    for _ in 0..40 {
+        let middle = 0.5 * (low + high);
+        if shares(middle).iter().sum::<f64>() < rest { low = middle } else { high = middle }
+    }
+    let shares = shares(high);
+    let sum: f64 = shares.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    gpus.iter().zip(shares).map(|(d, s)| (*d, s / sum)).collect()
+}
+
+/// Cuts the grid on `axis`: GPUs from the front by their weights, the CPU the last `cpu_share`. Empty parts are left out.
+pub fn cut(grid: Grid, axis: usize, cpu_share: f64, gpus: &[(usize, f64)]) -> Vec<Assignment> {
+    let groups = f64::from(grid.groups[axis]);
+    let mut rest = GroupRange::all(grid);
+    let mut assignments = Vec::new();
+    let mut done = 0.0;
+    for (device, weight) in gpus {
+        done += weight * (1.0 - cpu_share);
+        let (front, back) = rest.split_at(axis, (groups * done).round() as u32);
+        assignments.push(Assignment { device: *device, range: front });
+        rest = back;
+    }
+    assignments.push(Assignment { device: 0, range: rest });
+    assignments.retain(|a| !a.range.is_empty());
+    assignments
+}
+
+/// Predicted end of a set of assignments. Uploads to all devices come first, one after the other (no device may write
+/// host bytes that are still being read); then all run.
+pub fn predicted_end(question: &Question<'_>, assignments: &[Assignment]) -> Cost {
+    let total = GroupRange::all(question.grid).count() as f64;
+    let predictions: Vec<Prediction> =
+        assignments.iter().map(|a| question.candidates[a.device].predict(a.range.count() as f64 / total)).collect();
+    let mut uploaded = Cost::ZERO;
+    let mut end = Cost::ZERO;
+    for (a, p) in assignments.iter().zip(&predictions) {
+        if question.candidates[a.device].refusal.is_some() {
+            return Cost::INFINITE;
+        }
+        uploaded = uploaded + p.upload;
+        end = end.max(uploaded + p.run + p.download);
+    }
+    end
+}
+
+fn axis_name(axis: u8) -> &'static str {
+    ["x", "y", "z"][usize::from(axis).min(2)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::roofline::{Rate, tests::rates};
+    use evener_lanes::analysis::Features;
+
+    fn candidate(id: &str, speed: f64, bytes: f64) -> Candidate {
+        let mut rates = rates();
+        rates.float = Rate::assumed(1e9 * speed);
+        let features = Features { float: 100.0, ..Features::default() };
+        let work = Work { features, invocations: 1e6, working_set: 0.0, up_bytes: bytes, down_bytes: bytes };
+        Candidate { id: id.into(), refusal: None, work, rates, known: true }
+    }
+
+    fn ask(candidates: &[Candidate], split: &Split, placement: Placement, strict: bool) -> Result<Plan> {
+        plan(&Question { grid: Grid { groups: [1000, 1, 1] }, split, candidates, placement, strict })
+    }
+
+    #[test]
+    fn two_equal_devices_share_the_work_in_halves() {
+        let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 1.0, 0.0)];
+        let plan = ask(&devices, &Split::Axis(0), Placement::Auto, false).unwrap();
+        assert_eq!(plan.assignments.len(), 2);
+        let cpu = plan.assignments.iter().find(|a| a.device == 0).unwrap();
+        assert!((cpu.range.count() as f64 - 500.0).abs() < 20.0, "{plan:?}");
+        assert_eq!(cpu.range.end[0], 1000, "the CPU works at the back");
+    }
+
+    #[test]
+    fn three_devices_end_together() {
+        let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 2.0, 0.0), candidate("gpu:1", 5.0, 0.0)];
+        let plan = ask(&devices, &Split::Axis(0), Placement::Auto, false).unwrap();
+        let shares: Vec<f64> = plan.assignments.iter().map(|a| a.range.count() as f64 / 1000.0).collect();
+        assert_eq!(plan.assignments.len(), 3);
+        for (share, want) in shares.iter().zip([0.25, 0.625, 0.125]) {
+            assert!((share - want).abs() < 0.03, "{shares:?}");
+        }
+    }
+
+    #[test]
+    fn a_download_can_make_the_fast_device_wrong() {
+        let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 100.0, 1e9)];
+        let plan = ask(&devices, &Split::Whole("why".into()), Placement::Auto, false).unwrap();
+        assert_eq!(plan.assignments[0].device, 0, "{}", plan.reason);
+        assert!(plan.reason.contains("must run whole: why"));
+    }
+
+    #[test]
+    fn a_call_that_must_run_whole_is_whole_on_the_faster_device_or_an_error_when_strict() {
+        let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 3.0, 0.0)];
+        let whole = Split::Whole("`hist` is updated by atomics".into());
+        let plan = ask(&devices, &whole, Placement::Split(0.5), false).unwrap();
+        assert_eq!(plan.assignments, [Assignment { device: 1, range: GroupRange::all(Grid { groups: [1000, 1, 1] }) }]);
+        assert!(plan.reason.contains("atomics"));
+        let error = ask(&devices, &whole, Placement::Split(0.5), true).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSplittable);
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_an_error() {
+        let devices = [candidate("cpu", 1.0, 0.0)];
+        for placement in [Placement::Gpu(None), Placement::Gpu(Some(0)), Placement::Split(0.5)] {
+            let error = ask(&devices, &Split::Axis(0), placement, false).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NoSuchDevice);
+        }
+    }
+
+    #[test]
+    fn a_device_that_refuses_the_call_gets_no_part_of_it() {
+        let mut devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 100.0, 0.0)];
+        devices[1].refusal = Some("no f64".into());
+        let plan = ask(&devices, &Split::Axis(0), Placement::Auto, false).unwrap();
+        assert_eq!(plan.assignments.len(), 1);
+        assert_eq!(plan.assignments[0].device, 0);
+    }
+
+    #[test]
+    fn every_cut_covers_the_grid_once() {
+        for groups in [1, 2, 3, 64, 1001] {
+            for share in [0.0, 0.1, 0.37, 0.5, 0.9, 1.0] {
+                let grid = Grid { groups: [4, groups, 2] };
+                let parts = cut(grid, 1, share, &[(1, 0.3), (2, 0.7)]);
+                let count: u64 = parts.iter().map(|a| a.range.count()).sum();
+                assert_eq!(count, u64::from(8 * groups), "{parts:?}");
+            }
+        }
+    }
+}

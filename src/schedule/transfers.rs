@@ -1,0 +1,127 @@
+//! What a device with its own memory moves for a chunk, from the chunk's footprint.
+
+use crate::backend::Transfer;
+use evener_lanes::{
+    analysis::{BindingFootprint, Footprint, Strided},
+    ir::{Binding, Space},
+};
+use std::ops::Range;
+
+/// Copies smaller gaps than this rather than starting another transfer.
+const GAP_BYTES: u64 = 4096;
+
+/// The transfers of every binding, in their order; `sizes` are the bindings' bytes.
+pub fn of_footprint(footprint: &Footprint, bindings: &[Binding], sizes: &[u64]) -> Vec<Transfer> {
+    bindings
+        .iter()
+        .zip(&footprint.bindings)
+        .zip(sizes)
+        .map(|((binding, touched), &size)| match binding.space {
+            Space::Uniform => Transfer { upload: vec![0..size], download: Vec::new() },
+            Space::Storage => Transfer { upload: upload(touched, size), download: touched.writes.clone() },
+        })
+        .collect()
+}
+
+/// `reads ∪ (writes − certain)`: what may be written but need not be comes back with what was there before.
+fn upload(touched: &BindingFootprint, size: u64) -> Vec<Range<u64>> {
+    let uncertain = touched.writes.iter().filter(|w| !touched.certain.iter().any(|c| covers(c, w)));
+    let mut ranges: Vec<Range<u64>> =
+        touched.reads.iter().chain(uncertain).flat_map(|s| runs(s, GAP_BYTES)).map(|r| align(r, size)).collect();
+    ranges.sort_by_key(|r| r.start);
+    merge(ranges, GAP_BYTES)
+}
+
+/// Whether every byte of `inner` is certainly in `outer`.
+fn covers(outer: &Strided, inner: &Strided) -> bool {
+    outer == inner
+        || outer.levels.is_empty() && outer.start <= inner.start && hull(inner).end <= outer.start + outer.run
+}
+
+/// The smallest range around a set.
+pub fn hull(set: &Strided) -> Range<u64> {
+    let extent: u64 = set.levels.iter().map(|(stride, count)| stride * count.saturating_sub(1)).sum();
+    set.start..set.start + extent + set.run
+}
+
+/// Bytes in a set (its runs do not overlap).
+pub fn bytes(set: &Strided) -> u64 {
+    set.run * set.levels.iter().map(|(_, count)| count).product::<u64>()
+}
+
+/// Calls `f` with each run of a set, in no particular order.
+pub fn for_each_run(set: &Strided, mut f: impl FnMut(Range<u64>)) {
+    let total: u64 = set.levels.iter().map(|(_, count)| count).product();
+    for mut k in 0..total {
+        let mut start = set.start;
+        for (stride, count) in &set.levels {
+            start += k % count * stride;
+            k /= count;
+        }
+        f(start..start + set.run);
+    }
+}
+
+/// The runs of a set, or its hull where the runs are many or the gaps small.
+fn runs(set: &Strided, gap: u64) -> Vec<Range<u64>> {
+    const MAX_RUNS: u64 = 4096;
+    let count: u64 = set.levels.iter().map(|(_, count)| count).product();
+    let widest_gap = set.levels.iter().map(|(stride, _)| stride.saturating_sub(set.run)).max().unwrap_or(0);
+    if count > MAX_RUNS || widest_gap <= gap {
+        return vec![hull(set)];
+    }
+    let mut runs = Vec::with_capacity(count as usize);
+    for_each_run(set, |run| runs.push(run));
+    runs
+}
+
+/// Widened to 4 bytes, the unit of GPU copies, within the buffer.
+fn align(range: Range<u64>, size: u64) -> Range<u64> {
+    range.start / 4 * 4..range.end.div_ceil(4).saturating_mul(4).min(size)
+}
+
+/// Sorted ranges joined where the gap is small.
+fn merge(ranges: Vec<Range<u64>>, gap: u64) -> Vec<Range<u64>> {
+    let mut merged: Vec<Range<u64>> = Vec::new();
+    for range in ranges.into_iter().filter(|r| r.start < r.end) {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end.saturating_add(gap) => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(start: u64, run: u64) -> Strided {
+        Strided { start, run, levels: Vec::new() }
+    }
+
+    #[test]
+    fn certain_overwrites_are_not_uploaded() {
+        let touched = BindingFootprint { reads: vec![], writes: vec![run(0, 400)], certain: vec![run(0, 400)] };
+        assert!(upload(&touched, 400).is_empty());
+    }
+
+    #[test]
+    fn possible_writes_are_uploaded_since_they_come_back_whole() {
+        let touched = BindingFootprint { reads: vec![], writes: vec![run(8, 400)], certain: vec![run(8, 40)] };
+        assert_eq!(upload(&touched, 1000), vec![8..408]);
+    }
+
+    #[test]
+    fn near_ranges_join_and_far_ones_do_not() {
+        assert_eq!(merge(vec![0..10, 12..20, 9000..9010], 4096), vec![0..20, 9000..9010]);
+        assert_eq!(merge(vec![0..10, 9000..9010], 4096), vec![0..10, 9000..9010]);
+    }
+
+    #[test]
+    fn a_column_block_is_its_runs_and_counts_its_bytes() {
+        let set = Strided { start: 100, run: 8, levels: vec![(10_000, 3)] };
+        assert_eq!(runs(&set, 4096), vec![100..108, 10_100..10_108, 20_100..20_108]);
+        assert_eq!((bytes(&set), hull(&set)), (24, 100..20_108));
+    }
+}
