@@ -46,9 +46,8 @@ fn in_options(e: Error) -> anyhow::Error {
     let hint = match e.kind() {
         ErrorKind::NotWritable => "on the command line: --inout or --out instead of --in",
         ErrorKind::MissingArgument => "on the command line: --set for a uniform; --in, --inout or --out for a buffer",
-        ErrorKind::NoSuchDevice => "`evener devices` lists what is there",
+        ErrorKind::NoSuchDevice => "`evener devices` lists what is there, `--software-gpu` takes software devices too",
         _ => return e.into(),
     };
-    let message = format!("{e} ({hint})");
-    Error::new(e.kind(), message).with_source(e).into()
+    Error::new(e.kind(), format!("{e}; {hint}")).into()
 }
