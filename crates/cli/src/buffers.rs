@@ -231,7 +231,11 @@ impl Outputs {
     }
 }
 
-fn write_all(file: File, target: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> std::io::Result<()> {
+fn write_all(
+    file: File,
+    target: &Path,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     if let Ok(old) = fs::metadata(target) {
         file.set_permissions(old.permissions())?;
     }

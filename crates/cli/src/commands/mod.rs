@@ -36,8 +36,7 @@ fn kernel(runtime: &Runtime, args: &KernelArgs) -> Result<Kernel> {
     let bytes = fs::read(&args.file).map_err(|e| bad_input(format!("{file}: {e}")))?;
     let source = String::from_utf8(bytes)
         .map_err(|e| bad_input(format!("{file}: not UTF-8 text from byte {}", e.utf8_error().valid_up_to())))?;
-    let options =
-        KernelOptions { entry: args.entry.clone(), overrides: args.overrides.iter().cloned().collect() };
+    let options = KernelOptions { entry: args.entry.clone(), overrides: args.overrides.iter().cloned().collect() };
     Ok(runtime.kernel_with(&source, &options)?)
 }
 

@@ -90,7 +90,11 @@ pub fn run(args: &Args) -> Result<()> {
     if score.passed + score.wrong + score.rejected == 0 {
         return Err(bad_input("no program was found"));
     }
-    if args.json { output::json(&score)? } else { output::say(&score.text())? }
+    if args.json {
+        output::json(&score)?
+    } else {
+        output::say(&score.text())?
+    }
     match score.wrong {
         0 => Ok(()),
         n => Err(anyhow::anyhow!("{n} programs gave wrong results")),
@@ -99,12 +103,8 @@ pub fn run(args: &Args) -> Result<()> {
 
 impl Score {
     fn add(&mut self, spec: &str, program: &data::Program, result: Result<(), Fault>) {
-        let failure = |why| Failure {
-            spec: spec.into(),
-            program: program.name.clone(),
-            params: program.params.clone(),
-            why,
-        };
+        let failure =
+            |why| Failure { spec: spec.into(), program: program.name.clone(), params: program.params.clone(), why };
         match result {
             Ok(()) => self.passed += 1,
             Err(Fault::Wrong(why)) => {
@@ -199,7 +199,9 @@ fn dispatch(
         (Some(groups), _) => *groups,
         (None, Some(at)) => {
             let bytes = slice(buffers, at.buffer, at.offset, Some(12))?;
-            std::array::from_fn(|i| u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]]))
+            std::array::from_fn(|i| {
+                u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
+            })
         }
         (None, None) => return Err(malformed("a dispatch without a size")),
     };
