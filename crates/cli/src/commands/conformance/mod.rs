@@ -211,6 +211,16 @@ fn dispatch(
     call(args, &kernel, d, groups, buffers)
 }
 
+/// WebGPU lets a binding have bytes that its type cannot reach; evener takes whole elements.
+fn usable(binding: &evener_lanes::ir::Binding, bytes: usize) -> usize {
+    let fixed = binding.fixed_bytes as usize;
+    match binding.runtime_stride {
+        Some(stride) if bytes >= fixed => bytes - (bytes - fixed) % stride.max(1) as usize,
+        Some(_) => bytes,
+        None => bytes.min(fixed),
+    }
+}
+
 /// Runs on copies of the bound ranges: bindings may be views of one buffer. What is written goes back.
 fn call(
     args: &Args,
@@ -224,7 +234,8 @@ fn call(
         let p = &parameter.binding;
         let binding = d.bindings.iter().find(|b| b.group == p.group && b.binding == p.binding);
         let binding = binding.ok_or_else(|| malformed("a binding that the dispatch does not set"))?;
-        let bytes = slice(buffers, binding.buffer, binding.offset, binding.size)?.to_vec();
+        let mut bytes = slice(buffers, binding.buffer, binding.offset, binding.size)?.to_vec();
+        bytes.truncate(usable(p, bytes.len()));
         let elements = raw_elements(parameter, bytes.len());
         bound.push((binding, p.access.write || p.access.atomic, elements, bytes));
     }
@@ -240,7 +251,7 @@ fn call(
     call.run()?;
     for (binding, written, _, bytes) in &bound {
         if *written {
-            slice(buffers, binding.buffer, binding.offset, binding.size)?.copy_from_slice(bytes);
+            slice(buffers, binding.buffer, binding.offset, Some(bytes.len() as u64))?.copy_from_slice(bytes);
         }
     }
     Ok(())
