@@ -202,7 +202,14 @@ fn tell(context: &Context, run: &Run, comparison: &Comparison) -> Result<()> {
     let mut rows = table(&["", "placement", "a step", "spread", "steps", "ran on"]);
     for t in &comparison.timings {
         let chose: Vec<String> = t.chose.iter().map(|(who, share)| format!("{who} {:.0} %", 100.0 * share)).collect();
-        let cells = [String::new(), t.placement.clone(), time(t.step_ns), time(t.spread_ns), t.steps.to_string(), chose.join(", ")];
+        let cells = [
+            String::new(),
+            t.placement.clone(),
+            time(t.step_ns),
+            time(t.spread_ns),
+            t.steps.to_string(),
+            chose.join(", "),
+        ];
         rows.add_row(cells);
     }
     context.say(&trimmed(&rows))?;

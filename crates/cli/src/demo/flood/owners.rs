@@ -111,7 +111,13 @@ impl Owners {
             page.rectangle(x + col, y + height - bar(*predicted), 1, 2, [190, 40, 50]);
         }
         page.rectangle(x, y + height, width, 1, INK);
-        page.text(x, y + height + 8, 1, &format!("step time: bars measured, red predicted; top {:.2} ms", high / 1e6), INK);
+        page.text(
+            x,
+            y + height + 8,
+            1,
+            &format!("step time: bars measured, red predicted; top {:.2} ms", high / 1e6),
+            INK,
+        );
     }
 
     /// Medians of the measured and the predicted time in one column of the time chart.
