@@ -84,7 +84,8 @@ struct Palette {
 impl Palette {
     fn new(samples: &[Canvas], pinned: Rgb) -> Self {
         let rgba = |p: &Rgb| [p[0], p[1], p[2], 255];
-        let pixels: Vec<u8> = samples.iter().flat_map(|canvas| canvas.pixels.iter().step_by(3)).flat_map(rgba).collect();
+        let pixels: Vec<u8> =
+            samples.iter().flat_map(|canvas| canvas.pixels.iter().step_by(3)).flat_map(rgba).collect();
         let network = NeuQuant::new(10, COLOURS, &pixels);
         let mut table = network.color_map_rgb();
         table.extend(pinned);

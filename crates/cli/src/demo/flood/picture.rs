@@ -48,8 +48,7 @@ impl<'a> Relief<'a> {
         let metres = [terrain.cell[0] * terrain.columns as f32, terrain.cell[1] * terrain.rows as f32];
         let height = (width as f32 * metres[1] / metres[0]).round() as usize;
         let mut relief = Relief { terrain, width, height, ground: Vec::with_capacity(width * height) };
-        let (low, high) =
-            terrain.bed.iter().fold((f32::MAX, f32::MIN), |(low, high), z| (low.min(*z), high.max(*z)));
+        let (low, high) = terrain.bed.iter().fold((f32::MAX, f32::MIN), |(low, high), z| (low.min(*z), high.max(*z)));
         for y in 0..height {
             for x in 0..width {
                 let z = relief.sample(&terrain.bed, x as f64, y as f64);
@@ -95,10 +94,8 @@ impl<'a> Relief<'a> {
     /// A grid's value under a pixel.
     fn sample(&self, grid: &[f32], x: f64, y: f64) -> f32 {
         let (columns, rows) = (self.terrain.columns, self.terrain.rows);
-        let at = [
-            (x + 0.5) * columns as f64 / self.width as f64 - 0.5,
-            (y + 0.5) * rows as f64 / self.height as f64 - 0.5,
-        ];
+        let at =
+            [(x + 0.5) * columns as f64 / self.width as f64 - 0.5, (y + 0.5) * rows as f64 / self.height as f64 - 0.5];
         bilinear(columns, rows, at, |k| grid[k])
     }
 
