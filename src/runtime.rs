@@ -33,8 +33,8 @@ struct Inner {
     placement: Placement,
     strict: bool,
     store: Store,
-    /// Kernels made from map expressions, by their source.
-    maps: Mutex<HashMap<String, Kernel>>,
+    /// Kernels of map expressions and of kernel libraries, by their source. Not `Kernel`s, which hold the runtime.
+    kept: Mutex<HashMap<String, Arc<Compiled>>>,
 }
 
 impl Runtime {
@@ -68,7 +68,7 @@ impl Runtime {
                 placement: builder.placement,
                 strict: builder.strict,
                 store: Store::new(builder.profile.unwrap_or_else(Profile::default_path)),
-                maps: Mutex::default(),
+                kept: Mutex::default(),
             }),
         }
     }
@@ -182,14 +182,19 @@ impl Runtime {
         self.inner.store.known(slot.backend.info())
     }
 
-    /// The kernel of a map's source, made once.
-    pub(crate) fn map_kernel(&self, source: &str) -> Result<Kernel> {
-        let lock = || self.inner.maps.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kernel) = lock().get(source) {
-            return Ok(kernel.clone());
+    /// As [`Runtime::kernel`] for one source, but made once and kept as long as the runtime: for libraries of kernels,
+    /// whose functions get the same source again and again.
+    ///
+    /// # Errors
+    /// As [`Runtime::kernel`].
+    pub fn kept_kernel(&self, source: &str) -> Result<Kernel> {
+        let lock = || self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = lock().get(source).cloned();
+        if let Some(compiled) = found {
+            return Ok(Kernel::new(self.clone(), compiled));
         }
         let kernel = self.kernel(source)?;
-        lock().insert(source.to_owned(), kernel.clone());
+        lock().insert(source.to_owned(), kernel.compiled().clone());
         Ok(kernel)
     }
 }

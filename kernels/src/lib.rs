@@ -114,7 +114,7 @@ impl Kernels for Runtime {
     fn saxpy(&self, a: f32, x: &[f32], y: &mut [f32]) -> Result<Report> {
         same_length("y", y.len(), "x", x.len())?;
         let items = y.len();
-        self.kernel(evener_shaders::SAXPY)?.call().set("a", a).arg("x", x).arg("y", y).items(items).run()
+        self.kept_kernel(evener_shaders::SAXPY)?.call().set("a", a).arg("x", x).arg("y", y).items(items).run()
     }
 
     fn stencil5(&self, rate: f32, width: usize, now: &[f32], next: &mut [f32]) -> Result<Report> {
@@ -124,7 +124,7 @@ impl Kernels for Runtime {
             return Err(Error::new(ErrorKind::ArgumentSize, why));
         }
         let [columns, rows] = grid(width, now.len() / width)?;
-        let kernel = self.kernel(evener_shaders::STENCIL5)?;
+        let kernel = self.kept_kernel(evener_shaders::STENCIL5)?;
         let call = kernel.call().set("grid.width", columns).set("grid.height", rows).set("grid.rate", rate);
         call.arg("now", now).arg("next", next).items([columns, rows]).run()
     }
@@ -140,13 +140,13 @@ impl Kernels for Runtime {
             return Err(Error::new(ErrorKind::ArgumentType, why));
         }
         let [count, _] = grid(bodies.len(), 1)?;
-        let kernel = self.kernel(evener_shaders::NBODY)?;
+        let kernel = self.kept_kernel(evener_shaders::NBODY)?;
         let call = kernel.call().set("system.count", count).set("system.softening2", softening * softening);
         call.arg("bodies", bodies).arg("acceleration", acceleration).items(count).run()
     }
 
     fn histogram(&self, values: &[u32], bins: &mut [u32; 256]) -> Result<Report> {
-        let kernel = self.kernel(evener_shaders::HISTOGRAM)?;
+        let kernel = self.kept_kernel(evener_shaders::HISTOGRAM)?;
         kernel.call().arg("values", values).arg("bins", &mut bins[..]).items(values.len()).run()
     }
 }

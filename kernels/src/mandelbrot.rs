@@ -28,7 +28,7 @@ pub(crate) fn run(rt: &Runtime, view: &View, count: &mut [u32]) -> Result<Report
             format!("`count` has {} elements; the view of {width} by {height} pixels needs {pixels}", count.len());
         return Err(Error::new(ErrorKind::ArgumentSize, why));
     }
-    let kernel = rt.kernel(evener_shaders::MANDELBROT)?;
+    let kernel = rt.kept_kernel(evener_shaders::MANDELBROT)?;
     let call = kernel.call().set("view.width", width).set("view.height", height).set("view.cap", view.cap);
     let call = call.set("view.left", view.left).set("view.top", view.top).set("view.pixel", view.pixel);
     call.arg("count", count).items([width, height]).run()

@@ -120,7 +120,7 @@ impl ShallowWater {
         let state = State { depth: dry.clone(), u: dry.clone(), v: dry.clone() };
         let groups = width.div_ceil(GROUP[0]) * height.div_ceil(GROUP[1]);
         let mut water = ShallowWater {
-            kernel: rt.kernel(evener_shaders::SHALLOW_WATER)?,
+            kernel: rt.kept_kernel(evener_shaders::SHALLOW_WATER)?,
             settings: Settings::default(),
             placement: Placement::Auto,
             columns,

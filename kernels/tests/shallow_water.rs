@@ -102,7 +102,9 @@ fn the_kernel_agrees_with_the_reference_wherever_it_runs() {
 /// A ring of walls around uneven ground with wet, thin and dry cells in motion.
 fn reference_case(width: usize, height: usize) -> (Flow, Constants) {
     let wide = |x: f32| f64::from(x);
-    let noise = |k: usize, seed: u32| f64::from((k as u32 ^ seed).wrapping_mul(0x9e37_79b9).rotate_left(9) >> 8 & 0xffff) / 65536.0;
+    let noise = |k: usize, seed: u32| {
+        f64::from((k as u32 ^ seed).wrapping_mul(0x9e37_79b9).rotate_left(9) >> 8 & 0xffff) / 65536.0
+    };
     let wall = |k: usize| k % width == 0 || k % width == width - 1 || k < width || k >= width * (height - 1);
     let ground = hills(width, height, 4.0);
     // Rounded to f32, so that both sides start from the same numbers.
@@ -117,7 +119,8 @@ fn reference_case(width: usize, height: usize) -> (Flow, Constants) {
         u: grid(&|k| cell(k, if depth(k) > 0.01 { 4.0 * noise(k, 9) - 2.0 } else { 0.0 })),
         v: grid(&|k| cell(k, if depth(k) > 0.01 { 4.0 * noise(k, 31) - 2.0 } else { 0.0 })),
     };
-    let constants = Constants { dt: 0.25, dx: 8.0, dy: 16.0, gravity: 9.81, manning: 0.04, dry: 1e-3, rain: 1.0 / 1024.0 };
+    let constants =
+        Constants { dt: 0.25, dx: 8.0, dy: 16.0, gravity: 9.81, manning: 0.04, dry: 1e-3, rain: 1.0 / 1024.0 };
     (flow, constants)
 }
 
@@ -132,9 +135,11 @@ fn run_kernel(rt: &Runtime, placement: Placement, flow: &Flow, c: &Constants) ->
     let call = kernel.call().set("params.width", width).set("params.height", height).set("params.dt", c.dt as f32);
     let call = call.set("params.dt_dx", (c.dt / c.dx) as f32).set("params.dt_dy", (c.dt / c.dy) as f32);
     let call = call.set("params.gravity", c.gravity as f32).set("params.dry", c.dry as f32);
-    let call = call.set("params.friction", (c.gravity * c.manning * c.manning) as f32).set("params.rain", c.rain as f32);
+    let call =
+        call.set("params.friction", (c.gravity * c.manning * c.manning) as f32).set("params.rain", c.rain as f32);
     let call = call.arg("bed", &bed).arg("depth", &depth).arg("u", &u).arg("v", &v);
-    let call = call.arg("depth_next", &mut h1).arg("u_next", &mut u1).arg("v_next", &mut v1).arg("fastest", &mut fastest);
+    let call =
+        call.arg("depth_next", &mut h1).arg("u_next", &mut u1).arg("v_next", &mut v1).arg("fastest", &mut fastest);
     // Strict: a split must be possible.
     call.items([width, height]).on(placement).strict(true).run().unwrap();
     [h1, u1, v1, fastest]

@@ -53,7 +53,7 @@ impl<'a> Map<'a> {
     /// argument's element type.
     pub fn run(self) -> Result<Report> {
         let items = self.check()?;
-        let kernel = self.runtime.map_kernel(&self.source())?;
+        let kernel = self.runtime.kept_kernel(&self.source())?;
         let mut call = kernel.call().named("map").items(items);
         for (name, value) in &self.uniforms {
             call = call.set(*name, value.clone());

@@ -54,7 +54,7 @@ impl Demo for Flood {
         let comparison = compare(&context.rt, &run.halfway, COMPARISON, |done| {
             progress.set("auto beside each device alone", 0.85 + 0.05 * done);
         })?;
-        let files = write_pictures(context, &scenario, &run, &progress)?;
+        let files = write_pictures(context, &scenario, &run, &comparison, &progress)?;
         drop(progress);
         tell(context, &run, &comparison)?;
         Ok(outcome(self.name(), &scenario, lake, run, &comparison, files))
@@ -157,7 +157,13 @@ fn simulate(context: &Context, scenario: &Scenario, progress: &Progress) -> Resu
 }
 
 /// Writes the map at the end, the animation and the owners; returns their paths.
-fn write_pictures(context: &Context, scenario: &Scenario, run: &Run, progress: &Progress) -> Result<Vec<PathBuf>> {
+fn write_pictures(
+    context: &Context,
+    scenario: &Scenario,
+    run: &Run,
+    comparison: &Comparison,
+    progress: &Progress,
+) -> Result<Vec<PathBuf>> {
     let [map, animation, owners] = ["flood.png", "flood.gif", "owners.png"].map(|name| context.file(name));
     let files = vec![map?, animation?, owners?];
     progress.set("pictures", 0.9);
@@ -173,7 +179,7 @@ fn write_pictures(context: &Context, scenario: &Scenario, run: &Run, progress: &
         progress.set("pictures", 0.9 + 0.1 * k as f64 / FRAMES as f64);
     }
     let map = Relief::new(&scenario.terrain, 403);
-    run.owners.draw(&map, scenario.terrain.rows).save(&files[2])?;
+    run.owners.draw(&map, scenario.terrain.rows, comparison).save(&files[2])?;
     Ok(files)
 }
 

@@ -1,7 +1,13 @@
 //! Which device computed which rows, step by step, and how long each step took against what was predicted.
 
-use super::picture::{INK, PAPER, Relief};
-use crate::demo::canvas::{Canvas, Rgb, text_width};
+use super::{
+    compare::Comparison,
+    picture::{INK, PAPER, Relief},
+};
+use crate::{
+    demo::canvas::{Canvas, Rgb, text_width},
+    output,
+};
 use evener_kernels::Step;
 
 /// Rows of cells in a work-group of the solver.
@@ -62,8 +68,8 @@ impl Owners {
     }
 
     /// The picture: the map tinted by who computed its rows at last, the same rows over all steps beside it, and
-    /// the steps' times under them.
-    pub fn draw(&self, relief: &Relief, rows: usize) -> Canvas {
+    /// under them the placements that were compared and the steps' times.
+    pub fn draw(&self, relief: &Relief, rows: usize, comparison: &Comparison) -> Canvas {
         const GAP: usize = 12;
         const TIMELINE: usize = 480;
         const TIMES: usize = 96;
@@ -71,12 +77,15 @@ impl Owners {
         let owner = |row: usize| last.and_then(|r| owner_of(r, row));
         let map = relief.draw_tinted(|row| owner(row).map(|d| self.colour(d).map(f32::from)));
         let left = GAP + map.width + GAP;
-        let mut page = Canvas::new(left + TIMELINE + GAP, 40 + map.height + TIMES + 86, PAPER);
+        let mut page = Canvas::new(left + TIMELINE + GAP, 40 + map.height + TIMES + 74, PAPER);
         page.text(GAP, 14, 2, "Which device computed which rows", INK);
         blit(&mut page, &map, GAP, 40);
         self.timeline(&mut page, [left, 40], [TIMELINE, map.height], rows);
         self.times(&mut page, [left, 40 + map.height + 26], [TIMELINE, TIMES]);
-        self.legend(&mut page, GAP, 40 + map.height + 26);
+        let below = 40 + map.height + 26;
+        let used = self.legend(&mut page, GAP, below, map.width);
+        self.bars(&mut page, [GAP, below + used + 14], map.width, comparison);
+        page.text(GAP, below + TIMES + 30, 1, &comparison.verdict.replace(';', ","), INK);
         page
     }
 
@@ -115,7 +124,11 @@ impl Owners {
             x,
             y + height + 8,
             1,
+<<<<<<< HEAD
             &format!("step time: bars measured, red predicted; top {:.2} ms", high / 1e6),
+=======
+            &format!("step time: bars measured, red predicted, top {:.2} ms", high / 1e6),
+>>>>>>> flood
             INK,
         );
     }
@@ -128,14 +141,28 @@ impl Owners {
         Some([median(bin.iter().map(|r| r.actual_ns)), median(bin.iter().map(|r| r.predicted_ns))])
     }
 
-    fn legend(&self, page: &mut Canvas, x: usize, y: usize) {
+    /// The devices' colours and shares; returns the height.
+    fn legend(&self, page: &mut Canvas, x: usize, y: usize, width: usize) -> usize {
         for (k, (device, share)) in self.shares().into_iter().enumerate() {
-            page.rectangle(x, y + 24 * k, 16, 16, self.colour(k));
-            let text = format!("{device}  {:.1} %", 100.0 * share);
-            page.text(x + 26, y + 24 * k + 1, 2, &text, INK);
+            page.rectangle(x, y + 20 * k, 14, 14, self.colour(k));
+            page.text(x + 22, y + 20 * k, 2, &format!("{device}  {:.1} %", 100.0 * share), INK);
         }
         let steps = format!("{} steps", self.records.len());
-        page.text(x + 380 - text_width(&steps, 2), y + 1, 2, &steps, INK);
+        page.text(x + width - text_width(&steps, 2), y, 2, &steps, INK);
+        20 * self.devices.len()
+    }
+
+    /// The time of a step with each placement.
+    fn bars(&self, page: &mut Canvas, [x, y]: [usize; 2], width: usize, comparison: &Comparison) {
+        let longest = comparison.timings.iter().map(|t| t.step_ns).fold(1.0, f64::max);
+        let room = width - 160;
+        for (k, timing) in comparison.timings.iter().enumerate() {
+            let (top, length) = (y + 14 * k, (timing.step_ns / longest * room as f64) as usize);
+            let device = self.devices.iter().position(|d| *d == timing.placement);
+            page.text(x, top + 1, 1, &timing.placement, INK);
+            page.rectangle(x + 80, top, length.max(1), 9, device.map_or([150, 154, 160], |d| self.colour(d)));
+            page.text(x + 88 + length, top + 1, 1, &output::time(timing.step_ns), INK);
+        }
     }
 }
 
