@@ -124,11 +124,7 @@ impl Owners {
             x,
             y + height + 8,
             1,
-<<<<<<< HEAD
-            &format!("step time: bars measured, red predicted; top {:.2} ms", high / 1e6),
-=======
             &format!("step time: bars measured, red predicted, top {:.2} ms", high / 1e6),
->>>>>>> flood
             INK,
         );
     }
