@@ -3,6 +3,7 @@
 use crate::{
     backend::{Backend, DeviceInfo, DeviceKind},
     cost::{
+        Cost,
         calibrate::{Effort, calibrate},
         profile::{Profile, device_key},
         roofline::{Rate, Rates},
@@ -26,6 +27,9 @@ const MAX_BACKOFF: Duration = Duration::from_secs(30);
 pub(crate) struct Slot {
     pub(crate) backend: Arc<dyn Backend>,
     health: Mutex<Health>,
+    /// What calls lost, in ns, because this device was not warm: once it equals the one-time cost, that is paid. (The
+    /// rule for the ski-rental problem: never more than twice the cost of knowing the future.)
+    credit_ns: Mutex<f64>,
 }
 
 #[derive(Default)]
@@ -36,7 +40,16 @@ struct Health {
 
 impl Slot {
     pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
-        Slot { backend, health: Mutex::default() }
+        Slot { backend, health: Mutex::default(), credit_ns: Mutex::default() }
+    }
+
+    pub(crate) fn credit(&self) -> Cost {
+        Cost::from_ns(*lock(&self.credit_ns))
+    }
+
+    /// Adds what a call lost by not using this device.
+    pub(crate) fn add_credit(&self, lost: Cost) {
+        *lock(&self.credit_ns) += lost.ns();
     }
 
     /// Makes a lost device usable again once its back-off has passed. `Err` says why it cannot be used now.
@@ -167,6 +180,8 @@ pub(crate) fn typical(info: &DeviceInfo) -> Rates {
     let rate = |per_s: f64| Rate::assumed(per_s * scale);
     let is_cpu = info.kind == DeviceKind::Cpu;
     Rates {
+        setup_ns: if is_cpu { 2e5 } else { 1e8 },
+        compile_ns: if is_cpu { 0.0 } else { 2e7 },
         launch_ns: if is_cpu { 2e3 } else { 4e4 },
         parallel_invocations: 512.0 * scale,
         float: rate(4e9),

@@ -154,6 +154,7 @@ mod tests {
     fn a_near_name_is_suggested_and_a_far_one_lists_what_there_is() {
         assert_eq!(did_you_mean("lenght", ["length", "x"]), "; did you mean `length`?");
         assert_eq!(did_you_mean("zzzzzz", ["x", "y"]), "; there is `x`, `y`");
+        assert_eq!(did_you_mean("m", ["a"]), "; there is `a`");
         assert_eq!(did_you_mean("a", []), "");
     }
 }

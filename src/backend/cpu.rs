@@ -1,18 +1,27 @@
 //! The host's cores: lane programs on a rayon pool, in place on the host slices.
 
-use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Started};
+use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Started, Warmth};
 use crate::{
     error::{Error, Result},
     kernel::Compiled,
 };
 use evener_lanes::Buffer;
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 /// The CPU as a device.
 pub struct CpuBackend {
     info: DeviceInfo,
     /// The pool to run on; `None` is rayon's global pool.
     pool: Option<Arc<rayon::ThreadPool>>,
+    /// Whether a chunk has run: the pool's threads are there.
+    warm: AtomicBool,
 }
 
 impl CpuBackend {
@@ -39,7 +48,7 @@ impl CpuBackend {
                 groups_per_axis: u32::MAX,
             },
         };
-        CpuBackend { info, pool }
+        CpuBackend { info, pool, warm: AtomicBool::new(false) }
     }
 
     /// Worker threads of the pool.
@@ -55,6 +64,7 @@ impl CpuBackend {
             Some(pool) => pool.install(|| program.run(&buffers, chunk.grid, chunk.range)),
             None => program.run(&buffers, chunk.grid, chunk.range),
         }?;
+        self.warm.store(true, Ordering::Relaxed); // a hint for predictions, ordering nothing
         Ok(ChunkRun { run_ns: start.elapsed().as_nanos() as f64, ..ChunkRun::default() })
     }
 }
@@ -77,6 +87,10 @@ impl Backend for CpuBackend {
 
     fn accepts(&self, _kernel: &Compiled, _sizes: &[u64]) -> Result<(), String> {
         Ok(())
+    }
+
+    fn warmth(&self, _kernel: &Compiled) -> Warmth {
+        Warmth { device: self.warm.load(Ordering::Relaxed), kernel: true }
     }
 
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {

@@ -3,7 +3,7 @@
 //! It has what a GPU has and the CPU lacks: only uploaded bytes arrive (the rest is poison), only downloaded
 //! bytes come back, and it can be lost at any point. So splits, footprints and recovery are tested without a driver.
 
-use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Started};
+use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Started, Warmth};
 use crate::{
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
@@ -119,6 +119,10 @@ impl Backend for FakeGpu {
             up_bytes,
             upload_ns,
         }))
+    }
+
+    fn warmth(&self, _kernel: &Compiled) -> Warmth {
+        Warmth { device: true, kernel: true }
     }
 
     fn is_lost(&self) -> bool {

@@ -155,6 +155,15 @@ pub struct ChunkRun {
     pub down_bytes: u64,
 }
 
+/// What a device already has in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Warmth {
+    /// The driver's device, or the pool's threads.
+    pub device: bool,
+    /// The compiled kernel.
+    pub kernel: bool,
+}
+
 /// A device that runs chunks.
 pub trait Backend: Send + Sync + fmt::Debug {
     /// What it is.
@@ -169,6 +178,9 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// # Errors
     /// Device loss, memory, driver refusal.
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>>;
+
+    /// What the device already has: nothing of it is paid for again.
+    fn warmth(&self, kernel: &Compiled) -> Warmth;
 
     /// Whether the device is lost and accepts no more work.
     fn is_lost(&self) -> bool {

@@ -258,7 +258,7 @@ impl fmt::Display for Explanation {
             let bytes = human_bytes;
             let (read, written) = (bytes(b.read_bytes), bytes(b.written_bytes));
             let certain = if b.certain_bytes > 0 { ", overwritten without upload" } else { "" };
-            writeln!(f, "      of {}: reads {read}, writes {written}{certain}", bytes(b.bytes))?;
+            writeln!(f, "      footprint: reads {read}, writes {written} of {}{certain}", bytes(b.bytes))?;
         }
         match (self.split_axis, &self.whole_because) {
             (Some(axis), _) => writeln!(f, "splits on axis {axis} at any work-group")?,

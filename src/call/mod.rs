@@ -159,6 +159,9 @@ impl<'a> Call<'a> {
             footprints: &footprints,
             strict: self.strict,
         };
+        if let Some((lost, devices)) = &decided.lost {
+            devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
+        }
         let outcome = coexec::execute(&job, &decided.assignments)?;
         let entry = self.kernel.reflection.entry.as_str();
         let name = self.name.unwrap_or(entry);
@@ -192,7 +195,13 @@ impl<'a> Call<'a> {
     fn decide(&self, ready: &Ready, candidates: &[Candidate]) -> Result<Plan> {
         if let Some(assignments) = &self.assignments {
             let reason = "the parts were given".into();
-            return Ok(Plan { assignments: assignments.clone(), reason, predicted: Cost::ZERO, considered: vec![] });
+            return Ok(Plan {
+                assignments: assignments.clone(),
+                reason,
+                predicted: Cost::ZERO,
+                considered: vec![],
+                lost: None,
+            });
         }
         plan(&Question {
             grid: ready.grid,
@@ -237,7 +246,11 @@ impl<'a> Call<'a> {
             up_bytes: if is_cpu { 0.0 } else { moved.0 },
             down_bytes: if is_cpu { 0.0 } else { moved.1 },
         };
-        Candidate { id: info.id.clone(), refusal, work, rates, known }
+        let warmth = slot.backend.warmth(self.kernel);
+        let one_time =
+            if warmth.device { 0.0 } else { rates.setup_ns } + if warmth.kernel { 0.0 } else { rates.compile_ns };
+        let (one_time, credit) = (Cost::from_ns(one_time), slot.credit());
+        Candidate { id: info.id.clone(), refusal, work, rates, one_time, credit, known }
     }
 }
 

@@ -151,6 +151,8 @@ fn clamp(rates: &mut Rates) {
         }
         bound(&mut rate.spread, 0.0, 1e3);
     }
+    bound(&mut rates.setup_ns, 0.0, 1e11);
+    bound(&mut rates.compile_ns, 0.0, 1e11);
     bound(&mut rates.launch_ns, 0.0, 1e9);
     bound(&mut rates.link_ns, 0.0, 1e9);
     bound(&mut rates.parallel_invocations, 1.0, 1e9);
@@ -201,6 +203,8 @@ impl fmt::Display for Profile {
         for (key, rates) in &self.devices {
             writeln!(f, "{key}")?;
             writeln!(f, "  launch {:.1} us, link latency {:.1} us", rates.launch_ns / 1e3, rates.link_ns / 1e3)?;
+            let (setup, compile) = (rates.setup_ns / 1e6, rates.compile_ns / 1e6);
+            writeln!(f, "  once: device {setup:.2} ms, each kernel {compile:.2} ms")?;
             for (name, rate) in rates.all() {
                 let value = rate.per_s / 1e9;
                 writeln!(

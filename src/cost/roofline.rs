@@ -28,6 +28,10 @@ impl Rate {
 /// What a device does per second, as measured through the same path as real kernels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rates {
+    /// Once in a process, in ns: the driver's device, or the threads of a pool.
+    pub setup_ns: f64,
+    /// Once for each kernel, in ns: the driver's compiler.
+    pub compile_ns: f64,
     /// Fixed time of a chunk, in ns: submission, wake-up, completion.
     pub launch_ns: f64,
     /// Invocations that fill the device: fewer take no less time.
@@ -158,6 +162,8 @@ pub(crate) mod tests {
     pub(crate) fn rates() -> Rates {
         let r = Rate::assumed;
         Rates {
+            setup_ns: 0.0,
+            compile_ns: 0.0,
             launch_ns: 1000.0,
             parallel_invocations: 512.0,
             float: r(1e9),

@@ -28,6 +28,10 @@ pub struct Candidate {
     pub work: Work,
     /// Its rates.
     pub rates: Rates,
+    /// What its first use in this process and the kernel's first run add.
+    pub one_time: Cost,
+    /// What earlier calls lost because it was not warm: so much of the one-time cost does not count in the choice.
+    pub credit: Cost,
     /// Whether the rates were measured; a device out of question is shown with a prediction only then.
     pub known: bool,
 }
@@ -45,9 +49,29 @@ impl Candidate {
         roofline::predict(&work, &self.rates)
     }
 
-    fn alone(&self) -> Cost {
-        if self.refusal.is_some() { Cost::INFINITE } else { self.predict(1.0).total() }
+    /// The whole call on this device.
+    fn alone(&self, view: View) -> Cost {
+        if self.refusal.is_some() { Cost::INFINITE } else { self.predict(1.0).total() + self.once(view) }
     }
+
+    fn once(&self, view: View) -> Cost {
+        match view {
+            View::Warm => Cost::ZERO,
+            View::Choice => Cost::from_ns(self.one_time.ns() - self.credit.ns()),
+            View::Honest => self.one_time,
+        }
+    }
+}
+
+/// What of the one-time costs is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum View {
+    /// Nothing: as if all devices were warm.
+    Warm,
+    /// What earlier calls have not yet lost by avoiding it.
+    Choice,
+    /// All: what this call will really take.
+    Honest,
 }
 
 /// What [`plan`] decides on.
@@ -85,6 +109,8 @@ pub struct Plan {
     pub predicted: Cost,
     /// Every placement considered, with its predicted time.
     pub considered: Vec<(String, Cost)>,
+    /// What this call loses to avoid one-time costs, and the devices (by index) that would have won warm.
+    pub lost: Option<(Cost, Vec<usize>)>,
 }
 
 /// Decides where a call runs.
@@ -93,26 +119,35 @@ pub struct Plan {
 /// `NoSuchDevice` where the placement names a device that is not there or cannot run the call; `NotSplittable`
 /// for a strict split of a call that must run whole.
 pub fn plan(question: &Question<'_>) -> Result<Plan> {
-    let singles: Vec<Cost> = question.candidates.iter().map(Candidate::alone).collect();
-    let best_split = best_split(question);
-    let mut considered: Vec<(String, Cost)> = question
-        .candidates
-        .iter()
-        .zip(&singles)
-        .filter(|(c, _)| c.known)
-        .map(|(c, cost)| (c.id.clone(), *cost))
-        .collect();
-    if let Some((_, cost)) = best_split.as_ref().filter(|_| question.candidates.iter().all(|c| c.known)) {
-        considered.push(("split".into(), *cost));
-    }
-    let chosen = match question.placement {
+    let singles = |view| question.candidates.iter().map(|c| c.alone(view)).collect::<Vec<Cost>>();
+    let best_split = best_split(question, View::Choice);
+    let (assignments, reason) = match question.placement {
         Placement::Cpu => whole(question, 0, "the CPU was asked for".into()),
-        Placement::Gpu(number) => gpu_alone(question, number, &singles)?,
-        Placement::Split(share) => fixed_split(question, share, &singles)?,
-        Placement::Auto => auto(question, &singles, best_split),
+        Placement::Gpu(number) => gpu_alone(question, number, &singles(View::Warm))?,
+        Placement::Split(share) => fixed_split(question, share, &singles(View::Warm))?,
+        Placement::Auto => auto(question, &singles(View::Choice), best_split.as_ref()),
     };
-    let predicted = predicted_end(question, &chosen.0);
-    Ok(Plan { assignments: chosen.0, reason: chosen.1, predicted, considered })
+    let honest = question.candidates.iter().map(|c| (c.id.clone(), c.alone(View::Honest), c.known));
+    let mut considered: Vec<_> = honest.filter(|(.., known)| *known).map(|(id, cost, _)| (id, cost)).collect();
+    if let Some((split, _)) = best_split.as_ref().filter(|_| question.candidates.iter().all(|c| c.known)) {
+        considered.push(("split".into(), predicted_end(question, split, View::Honest)));
+    }
+    let predicted = predicted_end(question, &assignments, View::Honest);
+    let lost = if question.placement == Placement::Auto { avoided(question, &assignments) } else { None };
+    Ok(Plan { assignments, reason, predicted, considered, lost })
+}
+
+/// What a choice loses against the best one on warm devices, if one-time costs kept it from that.
+fn avoided(question: &Question<'_>, chosen: &[Assignment]) -> Option<(Cost, Vec<usize>)> {
+    if question.candidates.iter().all(|c| c.one_time == Cost::ZERO) {
+        return None;
+    }
+    let singles = (0..question.candidates.len()).map(|d| (question.candidates[d].alone(View::Warm), vec![d]));
+    let split = best_split(question, View::Warm)
+        .map(|(parts, cost)| (cost, parts.iter().map(|a| a.device).collect::<Vec<usize>>()));
+    let (best, devices) = singles.chain(split).min_by(|a, b| a.0.ns().total_cmp(&b.0.ns()))?;
+    let lost = Cost::from_ns(predicted_end(question, chosen, View::Warm).ns() - best.ns());
+    (lost > Cost::ZERO && lost.is_finite()).then_some((lost, devices))
 }
 
 type Chosen = (Vec<Assignment>, String);
@@ -180,7 +215,7 @@ fn fixed_split(question: &Question<'_>, share: f64, singles: &[Cost]) -> Result<
     }
 }
 
-fn auto(question: &Question<'_>, singles: &[Cost], best_split: Option<(Vec<Assignment>, Cost)>) -> Chosen {
+fn auto(question: &Question<'_>, singles: &[Cost], best_split: Option<&(Vec<Assignment>, Cost)>) -> Chosen {
     let best = (0..singles.len()).min_by(|a, b| singles[*a].ns().total_cmp(&singles[*b].ns())).unwrap_or(0);
     let id = &question.candidates[best].id;
     if question.candidates.len() == 1 {
@@ -189,7 +224,7 @@ fn auto(question: &Question<'_>, singles: &[Cost], best_split: Option<(Vec<Assig
     match (best_split, question.split) {
         (Some((assignments, cost)), _) if cost.ns() * SPLIT_GAIN < singles[best].ns() => {
             let gain = singles[best].ns() / cost.ns();
-            (assignments, format!("the split is predicted {gain:.2} times as fast as {id} alone"))
+            (assignments.clone(), format!("the split is predicted {gain:.2} times as fast as {id} alone"))
         }
         (_, split) => {
             let next = singles
@@ -217,7 +252,7 @@ fn usable_gpus<'a>(question: &'a Question<'_>) -> impl Iterator<Item = usize> + 
 
 /// The best split over the CPU and the usable GPUs: the CPU's share is tried on a grid of values, the rest is
 /// shared among the GPUs so that they end together.
-fn best_split(question: &Question<'_>) -> Option<(Vec<Assignment>, Cost)> {
+fn best_split(question: &Question<'_>, view: View) -> Option<(Vec<Assignment>, Cost)> {
     let Split::Axis(axis) = question.split else { return None };
     let gpus: Vec<usize> = usable_gpus(question).collect();
     if gpus.is_empty() {
@@ -228,7 +263,7 @@ fn best_split(question: &Question<'_>) -> Option<(Vec<Assignment>, Cost)> {
         .map(|k| {
             let share = f64::from(k) / f64::from(SHARES);
             let assignments = cut(question.grid, usize::from(*axis), share, &balance(question, &gpus, 1.0 - share));
-            let cost = predicted_end(question, &assignments);
+            let cost = predicted_end(question, &assignments, view);
             (assignments, cost)
         })
         .filter(|(assignments, _)| assignments.len() > 1)
@@ -280,7 +315,7 @@ pub fn cut(grid: Grid, axis: usize, cpu_share: f64, gpus: &[(usize, f64)]) -> Ve
 
 /// Predicted end of a set of assignments. Uploads to all devices come first, one after the other (no device may write
 /// host bytes that are still being read); then all run.
-pub fn predicted_end(question: &Question<'_>, assignments: &[Assignment]) -> Cost {
+fn predicted_end(question: &Question<'_>, assignments: &[Assignment], view: View) -> Cost {
     let total = GroupRange::all(question.grid).count() as f64;
     let predictions: Vec<Prediction> =
         assignments.iter().map(|a| question.candidates[a.device].predict(a.range.count() as f64 / total)).collect();
@@ -290,7 +325,7 @@ pub fn predicted_end(question: &Question<'_>, assignments: &[Assignment]) -> Cos
         if question.candidates[a.device].refusal.is_some() {
             return Cost::INFINITE;
         }
-        uploaded = uploaded + p.upload;
+        uploaded = uploaded + p.upload + question.candidates[a.device].once(view);
         end = end.max(uploaded + p.run + p.download);
     }
     end
@@ -311,7 +346,7 @@ mod tests {
         rates.float = Rate::assumed(1e9 * speed);
         let features = Features { float: 100.0, ..Features::default() };
         let work = Work { features, invocations: 1e6, working_set: 0.0, up_bytes: bytes, down_bytes: bytes };
-        Candidate { id: id.into(), refusal: None, work, rates, known: true }
+        Candidate { id: id.into(), refusal: None, work, rates, one_time: Cost::ZERO, credit: Cost::ZERO, known: true }
     }
 
     fn ask(candidates: &[Candidate], split: &Split, placement: Placement, strict: bool) -> Result<Plan> {
@@ -374,6 +409,21 @@ mod tests {
         let plan = ask(&devices, &Split::Axis(0), Placement::Auto, false).unwrap();
         assert_eq!(plan.assignments.len(), 1);
         assert_eq!(plan.assignments[0].device, 0);
+    }
+
+    #[test]
+    fn a_cold_device_waits_until_calls_have_lost_what_it_costs_to_warm_it() {
+        let mut devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 10.0, 0.0)];
+        devices[1].one_time = Cost::from_ns(1e9);
+        let whole = Split::Whole("why".into());
+        let cold = ask(&devices, &whole, Placement::Auto, false).unwrap();
+        assert_eq!(cold.assignments[0].device, 0, "{}", cold.reason);
+        let (lost, by) = cold.lost.unwrap();
+        assert!(lost.ns() > 8e7 && by == [1], "{lost}");
+        devices[1].credit = Cost::from_ns(1e9);
+        let paid = ask(&devices, &whole, Placement::Auto, false).unwrap();
+        assert_eq!(paid.assignments[0].device, 1);
+        assert!(paid.predicted.ns() > 1e9, "the prediction is honest about the first run");
     }
 
     #[test]

@@ -116,7 +116,7 @@ pub fn argument(bytes: &mut [u8]) -> Argument {
 /// Upload of everything, and download of everything if `down`.
 pub fn whole(len: usize, down: bool) -> Transfer {
     let all = Strided { start: 0, run: len as u64, levels: Vec::new() };
-    Transfer { upload: vec![0..len as u64], download: if down { vec![all] } else { Vec::new() } }
+    Transfer { upload: std::iter::once(0..len as u64).collect(), download: if down { vec![all] } else { Vec::new() } }
 }
 
 /// A transfer of given ranges.

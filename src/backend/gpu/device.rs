@@ -8,7 +8,7 @@ use super::{
     run::{self, GpuRun, Job},
 };
 use crate::{
-    backend::{Backend, Chunk, DeviceInfo, Started},
+    backend::{Backend, Chunk, DeviceInfo, Started, Warmth},
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
 };
@@ -159,6 +159,11 @@ impl Backend for GpuDevice {
             arguments: chunk.arguments,
             transfers: chunk.transfers,
         })
+    }
+
+    fn warmth(&self, kernel: &Compiled) -> Warmth {
+        let live = self.lock().clone();
+        Warmth { device: live.is_some(), kernel: live.is_some_and(|l| l.pipelines.has(kernel.id)) }
     }
 
     fn is_lost(&self) -> bool {

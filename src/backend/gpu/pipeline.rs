@@ -69,6 +69,11 @@ struct Entry {
 }
 
 impl Pipelines {
+    /// Whether the kernel was compiled.
+    pub(super) fn has(&self, kernel: u64) -> bool {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).by_kernel.contains_key(&kernel)
+    }
+
     /// Why the driver refused this kernel, if it did.
     pub(super) fn refusal(&self, kernel: u64) -> Option<String> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
