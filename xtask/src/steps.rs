@@ -86,7 +86,7 @@ fn demo(r: &mut Runner, vulkan: bool) {
     let out = root().join("target/xtask/demo");
     let _ = fs::remove_dir_all(&out);
     let small = |on: &str| {
-        let mut c = cargo("run --quiet -p evener-cli -- demo --size 64 --json --out");
+        let mut c = cargo("run --quiet -p evener-cli -- demo --size 128 --json --out");
         c.arg(&out).args(["--on", on]);
         c
     };

@@ -122,10 +122,10 @@ fn parse_inout(text: &str) -> Result<InOut, String> {
         .map(|(from, to)| (format!("{from}.npy"), to))
         .or_else(|| files.rsplit_once(':').map(|(from, to)| (from.to_owned(), to)));
     match divided {
-        Some((from, to)) if !from.is_empty() && !to.is_empty() => {
-            Ok(InOut { name, from: from.into(), to: to.into() })
-        }
-        _ => Err(format!("it is not of the form NAME=FILE.npy:OUT.npy; to change a file in place: {name}={files}:{files}")),
+        Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok(InOut { name, from: from.into(), to: to.into() }),
+        _ => Err(format!(
+            "it is not of the form NAME=FILE.npy:OUT.npy; to change a file in place: {name}={files}:{files}"
+        )),
     }
 }
 
@@ -148,7 +148,10 @@ fn parse_extent<T: std::str::FromStr + From<u8> + Copy>(text: &str) -> Result<Ex
     let mut extent = [T::from(1); 3];
     for (i, part) in text.split(',').enumerate() {
         let slot = extent.get_mut(i).ok_or("it has more than three axes")?;
-        *slot = part.trim().parse().map_err(|_| format!("`{part}` is no count (of at most {} bits)", 8 * size_of::<T>()))?;
+        *slot = part
+            .trim()
+            .parse()
+            .map_err(|_| format!("`{part}` is no count (of at most {} bits)", 8 * size_of::<T>()))?;
     }
     Ok(Extent(extent))
 }
@@ -190,7 +193,9 @@ mod tests {
     fn outputs_name_type_shape_and_file() {
         let out = parse_out("img=f32:1024x768:c:/x.npy").unwrap();
         assert_eq!((out.shape.as_slice(), out.to.to_str()), ([1024, 768].as_slice(), Some("c:/x.npy")));
-        for (bad, says) in [("y=f32:4", "NAME=DTYPE"), ("y=f31:4:a", "f16 f32"), ("y=f32:4xq:a", "shape"), ("y", "NAME")] {
+        for (bad, says) in
+            [("y=f32:4", "NAME=DTYPE"), ("y=f31:4:a", "f16 f32"), ("y=f32:4xq:a", "shape"), ("y", "NAME")]
+        {
             assert!(parse_out(bad).unwrap_err().contains(says), "{bad}");
         }
     }

@@ -33,18 +33,21 @@ pub struct Buffer {
 
 impl Buffer {
     /// How the library is told of the bytes: their kind and shape, which it checks against the binding of this
-    /// name. Buffers of structs take any element type; those bytes are given as words.
+    /// name. Buffers of structs take any element type whose bytes fit.
     ///
     /// # Errors
     /// An element type that only a buffer of structs takes, for another buffer.
     pub fn elements(&self, kernel: &Kernel) -> Result<(ScalarKind, Vec<usize>)> {
         let parameter = kernel.reflection().parameters.iter().find(|p| p.binding.name == self.name);
-        if parameter.is_some_and(holds_structs) {
+        if let Some(parameter) = parameter.filter(|p| holds_structs(p)) {
             let bytes = self.array.bytes.len();
-            if !bytes.is_multiple_of(4) {
-                return Err(bad_input(format!("`{}`: {bytes} bytes are no whole number of structs", self.name)));
+            let (kind, shape) = raw_elements(parameter, bytes);
+            let size = leaf(parameter).scalar().map_or(4, Scalar::bytes) as usize;
+            if !bytes.is_multiple_of(size) {
+                let (name, ty) = (&self.name, &parameter.ty);
+                return Err(bad_input(format!("`{name}` is {ty} in WGSL: {bytes} bytes are no whole number of it")));
             }
-            return Ok((ScalarKind::U32, vec![bytes / 4]));
+            return Ok((kind, shape));
         }
         let dtype = &self.array.dtype;
         let Some((kind, parts)) = kind_of(dtype) else {
@@ -94,7 +97,7 @@ fn holds_structs(parameter: &Parameter) -> bool {
 
 /// The kind and shape under which `bytes` bytes may be bound to a binding as they are.
 pub fn raw_elements(parameter: &Parameter, bytes: usize) -> (ScalarKind, Vec<usize>) {
-    let kind = match leaf(parameter).scalar().filter(|_| !holds_structs(parameter)) {
+    let kind = match leaf(parameter).scalar() {
         Some(Scalar::F16) => ScalarKind::F16,
         Some(Scalar::F32) => ScalarKind::F32,
         Some(Scalar::F64) => ScalarKind::F64,
@@ -231,7 +234,11 @@ impl Outputs {
     }
 }
 
-fn write_all(file: File, target: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> std::io::Result<()> {
+fn write_all(
+    file: File,
+    target: &Path,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     if let Ok(old) = fs::metadata(target) {
         file.set_permissions(old.permissions())?;
     }

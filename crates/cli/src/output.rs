@@ -38,9 +38,11 @@ pub fn table(header: &[&str]) -> Table {
     table
 }
 
-/// The table as text, without blanks at line ends.
+/// The table as text, without blanks around it.
 pub fn trimmed(table: &Table) -> String {
-    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    let lines = table.to_string();
+    let lines = lines.lines().map(|l| l.strip_prefix(' ').unwrap_or(l).trim_end());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A time in ns, for people.

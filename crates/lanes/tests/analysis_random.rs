@@ -239,13 +239,8 @@ proptest! {
     fn footprints_hold_every_access(tape in prop::collection::vec(any::<u32>(), 20..160), cuts in prop::collection::vec(any::<u32>(), 1..4)) {
         let case = random_case(&tape);
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| case.verify(&cuts)));
-        if outcome.is_err() {
-            let sites = case.with(|a, call| a.sites(call));
-            println!("SITES {:?} {:?} {:?} {:?}", case.kernel.workgroup_size, case.groups, case.buffers.iter().map(Vec::len).collect::<Vec<_>>(), case.split());
-            println!("SITES {sites:?}");
-            println!("BODY {:?}", case.kernel.body);
-        }
-        prop_assert!(outcome.is_ok());
+        let forms = case.with(|a, call| a.describe(call));
+        prop_assert!(outcome.is_ok(), "{:?} groups, {:?}\n{}\n{}", case.groups, case.split(), forms.join("\n"), case.kernel);
     }
 }
 

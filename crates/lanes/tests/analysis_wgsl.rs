@@ -270,3 +270,20 @@ fn volumes_split_on_z() {
     let case = case(source, [5, 5, 5], &[("u", Words(20 * 18 * 9)), ("v", Words(20 * 18 * 9))]);
     assert_eq!(case.verify(&CUTS), Split::Axis(2));
 }
+
+#[test]
+fn one_result_of_a_flat_group_is_certain() {
+    let source = "
+        @group(0) @binding(0) var<storage, read_write> fastest: array<f32>;
+        @compute @workgroup_size(16, 4) fn main(@builtin(workgroup_id) wg: vec3u,
+            @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) l: u32) {
+            if (l == 0u) { fastest[wg.y * groups.x + wg.x] = 1.0; }
+        }";
+    let case = case(source, [7, 9, 1], &[("fastest", Words(63))]);
+    assert_eq!(case.verify(&CUTS), Split::Axis(1));
+    case.with(|a, call| {
+        let f = a.footprint(call, &GroupRange::all(call.grid));
+        assert_eq!(f.bindings[0].certain, f.bindings[0].writes);
+        assert_eq!(a.describe(call), ["fastest: write fastest[7*wg.y + wg.x], 252 bytes"]);
+    });
+}

@@ -192,8 +192,8 @@ fn break_and_continue_become_conditions() {
       %4: i32 = 100
       %5: i32 = 1
       loop
-        %6: i32 = param %1 next %20
-        %7: i32 = param %1 next %21
+        %6: i32 = param %1 next %19
+        %7: i32 = param %1 next %20
         %8: bool = lt %7, %3
         if %8
           %9: i32 = load a[%7 : 4 : runtime]
@@ -211,15 +211,14 @@ fn break_and_continue_become_conditions() {
           %15: bool = phi %2 | %11
           %16: bool = not %15
           %17: i32 = add %7, %5
-          %18: i32 = select %15, %7, %17
         end
-        %19: bool = phi %16 | %2
-        %20: i32 = phi %14 | %6
-        %21: i32 = phi %18 | %7
-      while %19
+        %18: bool = phi %16 | %2
+        %19: i32 = phi %14 | %6
+        %20: i32 = phi %17 | %7
+      while %18
+      %21: i32 = last %19
       %22: i32 = last %20
-      %23: i32 = last %21
-      store out[%0 : 4 : runtime] = %22
+      store out[%0 : 4 : runtime] = %21
     ");
 }
 

@@ -171,3 +171,48 @@ fn many_statements_in_a_row_are_fine() {
     let e = refused(&kernel_with(&"if (id.x == a[1]) { return; }\n".repeat(2000)));
     assert_eq!(e.kind(), ErrorKind::TooLarge);
 }
+
+/// Tokens removed, doubled and swapped: a kernel or an error comes out, never a panic.
+#[test]
+fn mutated_sources_end_in_a_kernel_or_an_error() {
+    let source = "struct P { n: u32, s: array<vec3<f32>> } struct Q { a: mat3x3<f32>, b: atomic<i32> }
+        @group ( 0 ) @binding ( 0 ) var < storage , read_write > p : P ;
+        @group ( 0 ) @binding ( 1 ) var < storage , read_write > q : Q ;
+        override k : u32 = 3u ; const t = array ( 1 , 2 , 3 ) ; var < workgroup > w : array < f32 , k > ;
+        fn f ( x : f32 , o : ptr < function , vec2 < f32 > > ) -> f32 {
+            if ( x < 0.0 ) { return 1.0 ; } ( * o ) . y = x ; return modf ( x ) . fract ; }
+        @compute @workgroup_size ( 4 ) fn main ( @builtin ( global_invocation_id ) id : vec3 < u32 > ) {
+            var v = vec2 ( 1.0 , 2.0 ) ; var m = q . a * q . a ; let i = id . x ;
+            for ( var j = 0 ; j < t [ i % 3u ] ; j ++ ) {
+                switch j { case 0 : { continue ; } case 1 , 2 : { v [ i ] += f ( m [ i ] [ j ] , & v ) ; } default : { break ; } } }
+            loop { if ( i > p . n ) { break ; } w [ i ] = v . x ; continuing { v . x += 1.0 ; break if v . x > 9.0 ; } }
+            workgroupBarrier ( ) ; p . s [ i ] = vec3 ( w [ i ] , v ) ; atomicMax ( & q . b , i32 ( arrayLength ( & p . s ) ) ) ; }";
+    assert!(compile(source).is_ok(), "{}", refused(source));
+    let tokens: Vec<&str> = source.split_whitespace().collect();
+    let mut state = 1u64;
+    let mut random = |n: usize| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) as usize % n
+    };
+    let mut accepted = 0;
+    for _ in 0..2000 {
+        let mut mutated = tokens.clone();
+        for _ in 0..1 + random(2) {
+            let (i, j) = (random(mutated.len()), random(mutated.len()));
+            match random(4) {
+                0 => _ = mutated.remove(i),
+                1 => mutated.insert(i, mutated[j]),
+                2 => mutated.swap(i, j),
+                _ => mutated[i] = mutated[j],
+            }
+        }
+        match compile(&mutated.join(" ")) {
+            Ok(_) => accepted += 1,
+            Err(e) => {
+                let ours = ["front end failed", "internal error", "inconsistent"];
+                assert!(!ours.iter().any(|o| e.message().contains(o)), "{e}\n{}", mutated.join(" "));
+            }
+        }
+    }
+    assert!(accepted > 0);
+}

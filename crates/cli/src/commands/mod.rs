@@ -36,8 +36,7 @@ fn kernel(runtime: &Runtime, args: &KernelArgs) -> Result<Kernel> {
     let bytes = fs::read(&args.file).map_err(|e| bad_input(format!("{file}: {e}")))?;
     let source = String::from_utf8(bytes)
         .map_err(|e| bad_input(format!("{file}: not UTF-8 text from byte {}", e.utf8_error().valid_up_to())))?;
-    let options =
-        KernelOptions { entry: args.entry.clone(), overrides: args.overrides.iter().cloned().collect() };
+    let options = KernelOptions { entry: args.entry.clone(), overrides: args.overrides.iter().cloned().collect() };
     Ok(runtime.kernel_with(&source, &options)?)
 }
 
@@ -46,9 +45,8 @@ fn in_options(e: Error) -> anyhow::Error {
     let hint = match e.kind() {
         ErrorKind::NotWritable => "on the command line: --inout or --out instead of --in",
         ErrorKind::MissingArgument => "on the command line: --set for a uniform; --in, --inout or --out for a buffer",
-        ErrorKind::NoSuchDevice => "`evener devices` lists what is there",
+        ErrorKind::NoSuchDevice => "`evener devices` lists what is there, `--software-gpu` takes software devices too",
         _ => return e.into(),
     };
-    let message = format!("{e} ({hint})");
-    Error::new(e.kind(), message).with_source(e).into()
+    Error::new(e.kind(), format!("{e}; {hint}")).into()
 }

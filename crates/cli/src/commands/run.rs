@@ -132,8 +132,7 @@ pub(super) fn prepare<'a>(
 /// Runs as often as asked, each time from the original inputs.
 fn repeat(args: &Args, kernel: &Kernel, buffers: &mut [Buffer]) -> Result<Vec<Report>> {
     let written = |b: &Buffer| b.to.is_some() && args.repeat > 1;
-    let originals: Vec<Option<Vec<u8>>> =
-        buffers.iter().map(|b| written(b).then(|| b.array.bytes.clone())).collect();
+    let originals: Vec<Option<Vec<u8>>> = buffers.iter().map(|b| written(b).then(|| b.array.bytes.clone())).collect();
     let progress = Progress::new(args.json || args.repeat == 1);
     let mut reports = Vec::new();
     for i in 0..args.repeat {

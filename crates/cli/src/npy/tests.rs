@@ -52,7 +52,8 @@ fn records_keep_their_layout() {
 
 #[test]
 fn fortran_order_matters_from_two_axes_on() {
-    let f = |shape: &str, n| file(&format!("{{'descr': '<f4', 'fortran_order': True, 'shape': {shape}, }}"), &vec![0; n]);
+    let f =
+        |shape: &str, n| file(&format!("{{'descr': '<f4', 'fortran_order': True, 'shape': {shape}, }}"), &vec![0; n]);
     assert!(decode(&f("(3,)", 12)).is_ok());
     assert!(decode(&f("(1, 3)", 12)).is_ok());
     assert!(message(&f("(2, 3)", 24)).contains("np.ascontiguousarray"));

@@ -1,12 +1,13 @@
 //! The analysis in words: index forms, reasons.
 
 use super::{
-    Analysis,
+    Analysis, BindingFootprint, SiteInfo, SiteKind, Strided,
     domain::{Domain, Kind},
-    eval::Site,
     form::{Form, Sym},
+    sites::Site,
     split::is_unknown,
 };
+use crate::ir::{Binding, Space};
 
 const AXES: [&str; 3] = ["x", "y", "z"];
 
@@ -84,4 +85,44 @@ pub(super) fn subject(analysis: &Analysis, site: &Site, domain: &Domain) -> Opti
         Kind::Data => "computed from data".into(),
         _ => "that is not an affine function of the invocation".into(),
     })
+}
+
+/// Index forms shown of one binding.
+const MAX_FORMS: usize = 8;
+
+/// `y: read and write y[gid.x], 16 Mi bytes`.
+pub(super) fn binding_line(binding: &Binding, footprint: &BindingFootprint, sites: &[&SiteInfo]) -> String {
+    let any = |kind| sites.iter().any(|s| s.kind == kind);
+    let uses = [(any(SiteKind::Read), "read"), (any(SiteKind::Write), "write"), (any(SiteKind::Atomic), "atomic")];
+    let uses: Vec<&str> = uses.iter().filter(|u| u.0).map(|u| u.1).collect();
+    if binding.space == Space::Uniform {
+        return format!("{}: uniform, {}", binding.name, bytes_text(total(&footprint.reads)));
+    }
+    if uses.is_empty() {
+        return format!("{}: not accessed", binding.name);
+    }
+    let mut forms: Vec<&str> = Vec::new();
+    for site in sites {
+        if !forms.contains(&site.form.as_str()) {
+            forms.push(&site.form);
+        }
+    }
+    let more = forms.len().saturating_sub(MAX_FORMS);
+    forms.truncate(MAX_FORMS);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let bytes = total(&footprint.reads).max(total(&footprint.writes));
+    format!("{}: {} {}{more}, {}", binding.name, uses.join(" and "), forms.join(", "), bytes_text(bytes))
+}
+
+fn total(sets: &[Strided]) -> u64 {
+    sets.iter().map(Strided::bytes).sum()
+}
+
+/// `16 Mi bytes` where that is exact, else the plain number.
+fn bytes_text(bytes: u64) -> String {
+    let units = [(30, "Gi"), (20, "Mi"), (10, "Ki")];
+    match units.iter().find(|u| bytes >> u.0 > 0 && bytes.is_multiple_of(1 << u.0)) {
+        Some((shift, unit)) => format!("{} {unit} bytes", bytes >> shift),
+        None => format!("{bytes} bytes"),
+    }
 }

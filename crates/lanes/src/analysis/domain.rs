@@ -88,6 +88,10 @@ pub(super) struct Mark {
     fraction: f64,
 }
 
+/// Bounds and identities kept, so that no kernel makes the analysis slow.
+const MAX_BOUNDS: usize = 64;
+const MAX_IDENTITIES: usize = 64;
+
 /// "No limit" in [`Domain::assume`].
 pub(super) const INFINITE: i128 = 1 << 120;
 
@@ -96,13 +100,17 @@ impl Domain {
     pub fn new(size: [u32; 3], range: &GroupRange) -> Self {
         let mut symbols = Vec::with_capacity(16);
         let symbol = |lo: i128, hi: i128, kind, lane| Symbol { lo, hi, base: (lo, hi), gap: None, kind, lane };
-        let (first, last) = (|a: usize| i128::from(range.start[a]), |a: usize| i128::from(range.end[a]) - 1);
-        (0..3).for_each(|a| symbols.push(symbol(first(a), last(a), Kind::Group(a as u8), false)));
-        (0..3).for_each(|a| symbols.push(symbol(0, i128::from(size[a]) - 1, Kind::Local(a as u8), size[a] > 1)));
-        for a in 0..3 {
-            let s = i128::from(size[a]);
-            symbols.push(symbol(first(a) * s, last(a) * s + s - 1, Kind::Global(a as u8), size[a] > 1));
-        }
+        let axes = || {
+            (0..3u8).zip(size.map(i128::from)).map(|(a, size)| {
+                let (first, end) = (range.start[a as usize], range.end[a as usize]);
+                (a, size, i128::from(first), i128::from(end) - 1)
+            })
+        };
+        axes().for_each(|(a, _, first, last)| symbols.push(symbol(first, last, Kind::Group(a), false)));
+        axes().for_each(|(a, size, ..)| symbols.push(symbol(0, size - 1, Kind::Local(a), size > 1)));
+        axes().for_each(|(a, size, first, last)| {
+            symbols.push(symbol(first * size, last * size + size - 1, Kind::Global(a), size > 1));
+        });
         let identities = (0..3)
             .filter(|&a| size[a as usize] > 1)
             .map(|a| Identity {
@@ -209,7 +217,6 @@ impl Domain {
             let (lo, hi) = symbol_limits(form.terms[0].1, lo - form.c, hi - form.c);
             return self.tighten(s, lo, hi, 4);
         }
-        self.exact = false;
         let (lo, hi) = (lo - form.c, hi - form.c);
         for &(s, k) in &form.terms {
             let (all_lo, all_hi) = self.box_range(&form.terms);
@@ -219,7 +226,15 @@ impl Domain {
             let (slo, shi) = symbol_limits(k, lo - rest_hi, hi - rest_lo);
             self.tighten(s, slo, shi, 4);
         }
-        self.bounds.push(Bound { terms: form.terms.clone(), lo, hi });
+        let (box_lo, box_hi) = self.box_range(&form.terms);
+        if lo <= box_lo && box_hi <= hi {
+            // The ranges alone say it.
+            return;
+        }
+        self.exact = false;
+        if self.bounds.len() < MAX_BOUNDS {
+            self.bounds.push(Bound { terms: form.terms.clone(), lo, hi });
+        }
     }
 
     /// Intersects a symbol's range and carries it over to the symbols it is made of or part of.
@@ -315,6 +330,11 @@ impl Domain {
     }
 
     fn divide_symbols(&mut self, known: Option<usize>, form: &Form, d: i128) -> (Form, Form) {
+        if known.is_none() && self.identities.len() >= MAX_IDENTITIES {
+            let ((lo, hi), lane) = (self.range(form), self.is_lane(form));
+            let q = self.fresh(lo.div_euclid(d), hi.div_euclid(d), Kind::NotAffine, lane);
+            return (Form::symbol(q), Form::symbol(self.fresh(0, d - 1, Kind::NotAffine, lane)));
+        }
         let at = known.unwrap_or_else(|| {
             let lane = self.is_lane(form);
             // The range must hold wherever the identity is found again, so no guard may narrow it.

@@ -1,52 +1,18 @@
 //! Walks a kernel once per call in the affine domain: values become forms, guards tighten the box, and
-//! each access to storage becomes a [`Site`].
+//! each access to storage becomes a [`Site`](super::sites::Site).
 
 use super::{
     CallShape,
-    domain::{Domain, GLOBAL, GROUP, INFINITE, Kind, LOCAL},
+    domain::{Domain, GLOBAL, GROUP, Kind, LOCAL},
     features::{Counts, count_op},
     form::{Form, Sym},
+    sites::{Site, SiteKind},
     slice::{Def, Slice, int_bits, type_range},
 };
 use crate::{
     ir::{AtomicOp, Base, Builtin, Inst, Kernel, Len, Op, Phi, Place, Region, Space, Ty, Value},
     run::GroupRange,
 };
-
-/// How a site touches memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SiteKind {
-    /// A load.
-    Read,
-    /// A store.
-    Write,
-    /// An atomic read-modify-write or store.
-    Atomic,
-}
-
-/// One access to storage, as a form over a box.
-#[derive(Clone, Debug)]
-pub(super) struct Site {
-    pub binding: u32,
-    pub kind: SiteKind,
-    /// Bytes of the scalar.
-    pub bytes: u32,
-    /// Byte address.
-    pub form: Form,
-    /// Byte addresses outside `[lo, hi)` are not touched.
-    pub clip: (i128, i128),
-    /// Ranges of the form's symbols and of those that these are made of, sorted by symbol.
-    pub ranges: Vec<(Sym, i128, i128)>,
-    /// Values that a symbol of `ranges` does not take.
-    pub gaps: Vec<(Sym, (i128, i128))>,
-    /// Every invocation of the box that the guards let through does this access, and no other.
-    pub exact: bool,
-    /// The indices as the user wrote them, and the constant offset.
-    pub indices: Vec<Form>,
-    pub offset: u32,
-    /// Accesses per invocation.
-    pub weight: f64,
-}
 
 /// The state of a walk.
 pub(super) struct Eval<'a> {
@@ -60,10 +26,15 @@ pub(super) struct Eval<'a> {
     pub weight: f64,
     pub counts: Option<Counts>,
     pub data_dependent: bool,
+    pub guard_budget: u32,
 }
 
-/// Windows of 2^32 that an index may fall in before it is taken for unknown.
-const MAX_WINDOWS: i128 = 3;
+/// Symbols of a 64-bit form that may be narrowed to 32 bits.
+const MAX_NARROWED: i128 = 1 << 48;
+/// Conditions looked at in one walk before guards are no longer captured.
+const GUARD_BUDGET: u32 = 1 << 16;
+/// How far what a loop needs is evaluated ahead of its turn.
+pub(super) const FORCE_DEPTH: u32 = 10;
 
 impl<'a> Eval<'a> {
     pub fn new(kernel: &'a Kernel, slice: &'a Slice, call: &'a CallShape<'a>, range: &GroupRange) -> Self {
@@ -77,6 +48,7 @@ impl<'a> Eval<'a> {
             weight: 1.0,
             counts: None,
             data_dependent: false,
+            guard_budget: GUARD_BUDGET,
         }
     }
 
@@ -113,7 +85,7 @@ impl<'a> Eval<'a> {
             Inst::Atomic { dst, op, place, value, .. } => {
                 let kind = if *op == AtomicOp::Load { SiteKind::Read } else { SiteKind::Atomic };
                 self.access(place, self.kernel.ty(*value), kind);
-                if let Some(counts) = &mut self.counts {
+                if let (Base::Binding(_), Some(counts)) = (place.base, &mut self.counts) {
                     counts.atomic += self.weight;
                 }
                 if let Some(dst) = dst {
@@ -229,123 +201,6 @@ impl<'a> Eval<'a> {
         let (lo, hi) = self.domain.range(form);
         let window = (lo - tlo).div_euclid(modulus);
         ((hi - tlo).div_euclid(modulus) == window).then(|| form.clone().shift(-window * modulus))
-    }
-
-    /// Records the accesses of a place, one site for each way its indices may wrap.
-    fn access(&mut self, place: &Place, ty: Ty, kind: SiteKind) {
-        let Base::Binding(binding) = place.base else {
-            if let (Base::Workgroup(_), Some(counts)) = (place.base, &mut self.counts) {
-                counts.workgroup_bytes += self.weight * f64::from(ty.bytes());
-            }
-            return;
-        };
-        if self.kernel.bindings[binding as usize].space == Space::Uniform {
-            return;
-        }
-        let site = Site {
-            binding,
-            kind,
-            bytes: ty.bytes(),
-            form: Form::constant(place.offset.into()),
-            clip: (0, i128::from(self.call.sizes[binding as usize])),
-            ranges: Vec::new(),
-            gaps: Vec::new(),
-            exact: true,
-            indices: Vec::new(),
-            offset: place.offset,
-            weight: self.weight,
-        };
-        let mark = self.domain.mark();
-        self.steps(place, 0, site);
-        self.domain.undo(mark);
-    }
-
-    /// Adds the steps from `at` on to a site, then records it.
-    fn steps(&mut self, place: &Place, at: usize, site: Site) {
-        let Some(step) = place.steps.get(at) else {
-            return self.record(site);
-        };
-        let len = match step.len {
-            Len::Const(n) => i128::from(n),
-            Len::Runtime => {
-                let binding = &self.kernel.bindings[site.binding as usize];
-                i128::from(binding.runtime_len(self.call.sizes[site.binding as usize]))
-            }
-        };
-        let index = match &self.values[step.index.index()] {
-            Some(form) => form.clone(),
-            None => match self.unknown(Ty::U32, Kind::Data, true) {
-                Some(form) => form,
-                None => return,
-            },
-        };
-        let (lo, hi) = self.domain.range(&index);
-        let (first, last) = (lo >> 32, hi >> 32);
-        if last - first >= MAX_WINDOWS {
-            let s = self.domain.fresh(0, len - 1, Kind::NotAffine, true);
-            return if len > 0 {
-                self.step(place, at, Form::symbol(s), len, site)
-            } else {
-            };
-        }
-        for window in first..=last {
-            let mark = self.domain.mark();
-            let shifted = index.clone().shift(-(window << 32));
-            self.step(place, at, shifted, len, site.clone());
-            self.domain.undo(mark);
-        }
-    }
-
-    fn step(&mut self, place: &Place, at: usize, index: Form, len: i128, mut site: Site) {
-        let before = self.domain.exact;
-        if len == 0 {
-            return;
-        }
-        self.domain.assume(&index, 0, len - 1);
-        if self.domain.empty {
-            return;
-        }
-        let stride = i128::from(place.steps[at].stride);
-        if place.steps.len() == 1
-            && let Some((lo, hi)) = self.domain.bound_of(&index.terms).filter(|_| index.terms.len() > 1)
-        {
-            let start = i128::from(place.offset) + index.c * stride;
-            site.clip =
-                (site.clip.0.max(start + lo * stride), site.clip.1.min(start + hi * stride + i128::from(site.bytes)));
-            // What is clipped away is exactly what the bounds exclude.
-            self.domain.exact = before;
-        }
-        site.form = site.form.add_scaled(&index, stride);
-        site.indices.push(index);
-        self.steps(place, at + 1, site);
-    }
-
-    fn record(&mut self, mut site: Site) {
-        site.form = self.domain.simplify(site.form);
-        site.form = self.spread(site.form);
-        let symbols = self.domain.closure(&site.form);
-        site.ranges = symbols.iter().map(|&s| (s, self.domain.symbol(s).lo, self.domain.symbol(s).hi)).collect();
-        site.gaps = symbols.iter().filter_map(|&s| Some((s, self.domain.symbol(s).gap?))).collect();
-        site.exact = self.domain.exact;
-        self.sites.push(site);
-    }
-
-    /// Splits a global id whose local part a guard has narrowed (`lid.x == 0`), as the box over both parts is
-    /// the tighter one, or whose parts also stand alone, as a box over all three has impossible corners.
-    fn spread(&self, mut form: Form) -> Form {
-        for a in 0..3u32 {
-            let k = form.coef(GLOBAL + a);
-            let size = i128::from(self.kernel.workgroup_size[a as usize]);
-            let local = self.domain.symbol(LOCAL + a);
-            let whole = local.lo == 0 && local.hi == size - 1;
-            let one_group = self.domain.symbol(GROUP + a).lo == self.domain.symbol(GROUP + a).hi;
-            let mixed = form.has(GROUP + a) || form.has(LOCAL + a);
-            if k != 0 && (mixed || !whole && !one_group) {
-                let parts = Form { c: 0, terms: vec![(GROUP + a, size), (LOCAL + a, 1)] };
-                form = form.add_scaled(&Form::symbol(GLOBAL + a), -k).add_scaled(&parts, k);
-            }
-        }
-        form
     }
 
     /// The form of a pure integer operation.
@@ -471,7 +326,13 @@ impl<'a> Eval<'a> {
             return self.unknown(ty, Kind::Data, true);
         };
         let form = self.values[a.index()].clone()?;
-        if int_bits(ty)? <= from_bits { Some(form) } else { self.number(&form, from) }
+        if int_bits(ty)? > from_bits {
+            return self.number(&form, from);
+        }
+        // Narrowing keeps the form only where its symbols are far from overflowing the arithmetic here.
+        let small = |s: Sym| self.domain.symbol(s).lo > -MAX_NARROWED && self.domain.symbol(s).hi < MAX_NARROWED;
+        let all_small = form.symbols().all(small);
+        all_small.then_some(form)
     }
 
     /// The concrete value of `v`, evaluating what it needs ahead of its turn (loop bounds and steps are
@@ -505,14 +366,4 @@ impl<'a> Eval<'a> {
 pub(super) struct Merge {
     pub form: Form,
     pub range: (i128, i128),
-}
-
-impl Site {
-    /// The range of a symbol in this site's box.
-    pub fn range_of(&self, s: Sym) -> (i128, i128) {
-        match self.ranges.binary_search_by_key(&s, |r| r.0) {
-            Ok(i) => (self.ranges[i].1, self.ranges[i].2),
-            Err(_) => (-INFINITE, INFINITE),
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use super::{
     Features,
     domain::{Domain, Kind},
-    eval::Site,
+    sites::Site,
     split::is_unknown,
 };
 use crate::ir::{BinaryOp, Kernel, Op, Ty, UnaryOp, Value};

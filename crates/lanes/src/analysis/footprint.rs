@@ -3,9 +3,9 @@
 use super::{
     BindingFootprint,
     domain::{Domain, GLOBAL, GROUP, Kind, LOCAL},
-    eval::{Site, SiteKind},
     form::{Form, Sym},
     image::{Runs, Span, image, read_set, write_set},
+    sites::{Site, SiteKind},
 };
 use crate::{ir::Kernel, run::GroupRange};
 

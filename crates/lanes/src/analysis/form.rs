@@ -10,7 +10,7 @@ pub(super) type Sym = u32;
 /// Terms that a form may have before it is given up for a fresh symbol.
 pub(super) const MAX_TERMS: usize = 10;
 /// Largest coefficient or constant of a 64-bit form (so that ranges stay far inside `i128`).
-const MAX_COEF: i128 = 1 << 48;
+const MAX_COEF: i128 = 1 << 40;
 
 /// `constant + sum(coefficient * symbol)`; terms sorted by symbol, coefficients not zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -27,9 +27,10 @@ impl Eval<'_> {
     }
 
     fn assume_at(&mut self, cond: Value, truth: bool, depth: u32) -> bool {
-        if depth == 0 {
+        if depth == 0 || self.guard_budget == 0 {
             return false;
         }
+        self.guard_budget -= 1;
         let slice = self.slice;
         match &slice.defs[cond.index()] {
             Def::Op(Op::Const(v)) => {
@@ -142,7 +143,7 @@ impl Eval<'_> {
 
     /// Whether a condition on this form splits the box exactly: it has no symbol that hides more than its
     /// range (an unknown value, a quotient).
-    fn is_plain(&self, form: &Form) -> bool {
+    pub fn is_plain(&self, form: &Form) -> bool {
         form.symbols().all(|s| {
             matches!(self.domain.symbol(s).kind, Kind::Group(_) | Kind::Local(_) | Kind::Global(_) | Kind::Counter)
         })

@@ -218,12 +218,15 @@ pub(super) fn read_set(mut pieces: Vec<Runs>) -> Vec<Strided> {
         }
     }
     let mut pieces = join(pieces);
+    while pieces.len() > 16 * MAX_READ_PIECES {
+        pieces = pieces.chunks(2).map(|p| p.iter().skip(1).fold(p[0].clone(), |a, b| hull_of(&a, b))).collect();
+    }
     loop {
         let mut out: Vec<Runs> = Vec::with_capacity(pieces.len());
         for piece in pieces.drain(..) {
             match out.last_mut() {
                 Some(last) if piece.start < last.end() => {
-                    *last = Runs::range(last.start, last.end().max(piece.end()));
+                    *last = hull_of(last, &piece);
                 }
                 _ => out.push(piece),
             }
@@ -235,12 +238,17 @@ pub(super) fn read_set(mut pieces: Vec<Runs>) -> Vec<Strided> {
     }
 }
 
+/// The range over two pieces.
+fn hull_of(a: &Runs, b: &Runs) -> Runs {
+    Runs::range(a.start.min(b.start), a.end().max(b.end()))
+}
+
 /// Joins the two neighbours with the least gap.
 fn join_closest(mut pieces: Vec<Runs>) -> Vec<Runs> {
     let gap = |i: usize| pieces[i + 1].start - pieces[i].end();
     if let Some(i) = (0..pieces.len() - 1).min_by_key(|&i| gap(i)) {
         let next = pieces.remove(i + 1);
-        pieces[i] = Runs::range(pieces[i].start, pieces[i].end().max(next.end()));
+        pieces[i] = hull_of(&pieces[i], &next);
     }
     pieces
 }

@@ -2,7 +2,7 @@
 
 use super::{
     domain::Kind,
-    eval::Eval,
+    eval::{Eval, FORCE_DEPTH},
     form::{Form, Sym},
     guard::{Comparison, negated, swapped},
     slice::{Def, int_bits, type_range},
@@ -16,6 +16,9 @@ const UNBOUNDED: i128 = u32::MAX as i128;
 /// How far definitions are followed.
 const MAX_DEPTH: u32 = 24;
 
+/// Literals of a condition that are looked at.
+const MAX_LITERALS: usize = 256;
+
 /// What the loop's condition implies, each literal being a value and its truth.
 type Literals = Vec<(Value, bool)>;
 
@@ -23,9 +26,19 @@ type Literals = Vec<(Value, bool)>;
 struct Trips {
     /// Largest number of times that `again` holds.
     most: i128,
+    /// Its mean over the box, where ids and counters alone decide it.
+    mean: Option<f64>,
     /// Whether it is the same for all invocations, and exactly `most`.
     exact: bool,
     bounded: bool,
+}
+
+/// How often one comparison can hold in a row.
+struct Limit {
+    most: i128,
+    mean: Option<f64>,
+    /// Whether that is the same for everyone.
+    same: bool,
 }
 
 impl Eval<'_> {
@@ -60,17 +73,17 @@ impl Eval<'_> {
 
     /// Executions of the body per entry of the loop.
     fn times(&mut self, trips: &Trips) -> f64 {
-        if !trips.exact && !(trips.bounded && trips.most < ASSUMED_TRIPS as i128) {
-            self.data_dependent = true;
-            return ASSUMED_TRIPS.min(trips.most as f64 + 1.0);
+        if let Some(mean) = trips.mean {
+            return mean + 1.0;
         }
-        trips.most as f64 + 1.0
+        self.data_dependent = true;
+        ASSUMED_TRIPS.min(trips.most as f64 + 1.0)
     }
 
     /// Collects what `v == truth` implies. Returns whether the literals together say all of it.
     fn literals(&self, v: Value, truth: bool, out: &mut Literals, depth: u32) -> bool {
         out.push((v, truth));
-        if depth == 0 {
+        if depth == 0 || out.len() > MAX_LITERALS {
             return false;
         }
         let d = depth - 1;
@@ -130,7 +143,7 @@ impl Eval<'_> {
         if depth == 0 {
             return None;
         }
-        let constant = |e: &mut Self, v: Value| Some(e.force(v, 16)?.reduce(32)?.as_constant()?);
+        let constant = |e: &mut Self, v: Value| e.force(v, FORCE_DEPTH)?.reduce(32)?.as_constant();
         match op {
             Op::Binary(BinaryOp::Add, a, b) => {
                 let (base, by) = match (constant(self, *a), constant(self, *b)) {
@@ -189,12 +202,13 @@ impl Eval<'_> {
     /// something known before the loop.
     fn trips(&mut self, params: &[Param], steps: &[Option<i128>], literals: &Literals, plain: bool) -> Trips {
         let (mut most, mut bounded, mut exact, mut comparisons) = (UNBOUNDED, false, false, 0);
+        let mut mean = None;
         for &(v, truth) in literals {
             let slice = self.slice;
             let Def::Op(Op::Binary(op, left, right)) = &slice.defs[v.index()] else {
                 // A literal that never changes.
                 if self.constant_bool(v) == Some(!truth) {
-                    (most, bounded, exact) = (0, true, true);
+                    (most, bounded, exact, mean) = (0, true, true, Some(0.0));
                     comparisons += 1;
                 }
                 continue;
@@ -206,58 +220,50 @@ impl Eval<'_> {
             let c = Comparison { op: if truth { *op } else { negated(*op) }, left: *left, right: *right };
             let flipped = Comparison { op: swapped(c.op), left: c.right, right: c.left };
             for c in [c, flipped] {
-                if let Some((limit, same)) = self.limit(c, params, steps, literals) {
-                    exact = same && limit <= most;
-                    most = most.min(limit);
+                if let Some(limit) = self.limit(c, params, steps, literals) {
+                    exact = limit.same && limit.most <= most;
+                    most = most.min(limit.most);
+                    mean = limit.mean;
                     bounded = true;
                     break;
                 }
             }
         }
-        Trips { most, exact: exact && plain && comparisons == 1, bounded }
+        let only = plain && comparisons == 1;
+        Trips { most, mean: mean.filter(|_| only), exact: exact && only, bounded }
     }
 
-    /// How often `c` can hold in a row, and whether it is that often for everyone.
-    fn limit(&mut self, c: Comparison, params: &[Param], steps: &[Option<i128>], l: &Literals) -> Option<(i128, bool)> {
+    /// How often `c` can hold in a row.
+    fn limit(&mut self, c: Comparison, params: &[Param], steps: &[Option<i128>], l: &Literals) -> Option<Limit> {
         let ty = self.kernel.ty(c.left);
         int_bits(ty).filter(|&bits| bits == 32)?;
         let (i, offset) = self.offset_from(c.left, params, l, MAX_DEPTH)?;
         let step = steps[i].filter(|&s| s != 0)?;
         let init = self.values[params[i].init.index()].clone()?;
         let first = self.number(&init.shift(offset), ty)?;
-        let bound = self.force(c.right, 16)?;
+        let bound = self.force(c.right, FORCE_DEPTH)?;
         let bound = self.number(&bound, ty)?;
-        let same = first.as_constant().is_some() && bound.as_constant().is_some();
-        // The tightest relation: bound - first, as one form.
-        let room = self.domain.simplify(bound.minus(&first));
-        let ((flo, fhi), (blo, bhi), (_, room)) =
-            (self.domain.range(&first), self.domain.range(&bound), self.domain.range(&room));
-        let (tlo, thi) = type_range(ty);
-        let (op, by, room, farthest) = match (c.op, step > 0) {
-            (BinaryOp::Lt | BinaryOp::Le, true) => (c.op, step, room, fhi.max(bhi + step)),
-            (BinaryOp::Gt | BinaryOp::Ge, false) => {
-                let room = self.domain.range(&self.domain.simplify(first.minus(&bound))).1;
-                let strict = i128::from(c.op == BinaryOp::Gt);
-                (swapped(c.op), -step, room, flo.min(blo + strict + step))
-            }
-            (BinaryOp::Ne, up) => return self.limit_not_equal(&first, &bound, if up { step } else { -step }, up),
+        let (up, by) = (step > 0, step.abs());
+        // From the first value to the bound, in the direction of the steps.
+        let way = self.domain.simplify(if up { bound.minus(&first) } else { first.minus(&bound) });
+        let strict = match (c.op, up) {
+            (BinaryOp::Lt, true) | (BinaryOp::Gt, false) => 1,
+            (BinaryOp::Le, true) | (BinaryOp::Ge, false) => 0,
+            // `i != n`, in steps of one towards `n`.
+            (BinaryOp::Ne, _) if by == 1 && self.domain.range(&way).0 >= 0 => 1,
             _ => return None,
         };
         // While the condition holds the value has not wrapped, so it may take one more step.
-        let farthest = if op == BinaryOp::Lt && step > 0 { fhi.max(farthest - 1) } else { farthest };
-        if farthest > thi || farthest < tlo {
+        let ((flo, fhi), (blo, bhi)) = (self.domain.range(&first), self.domain.range(&bound));
+        let (tlo, thi) = type_range(ty);
+        let farthest = if up { fhi.max(bhi - strict + step) } else { flo.min(blo + strict + step) };
+        if farthest < tlo || farthest > thi {
             return None;
         }
-        let room = if op == BinaryOp::Lt { room - 1 } else { room };
-        Some((if room < 0 { 0 } else { room / by + 1 }, same))
-    }
-
-    /// `i != n` with a step of one towards `n`.
-    fn limit_not_equal(&mut self, first: &Form, bound: &Form, by: i128, up: bool) -> Option<(i128, bool)> {
-        let room = if up { bound.minus(first) } else { first.minus(bound) };
-        let room = self.domain.simplify(room);
-        let (lo, hi) = self.domain.range(&room);
-        (by == 1 && lo >= 0).then_some((hi, lo == hi))
+        let times = |way: i128| if way < strict { 0 } else { (way - strict) / by + 1 };
+        let (lo, hi) = self.domain.range(&way);
+        let mean = self.is_plain(&way).then_some((times(lo) + times(hi)) as f64 / 2.0);
+        Some(Limit { most: times(hi), mean, same: way.as_constant().is_some() })
     }
 
     /// A parameter's value after the loop.

@@ -3,6 +3,7 @@
 //!
 //! Compiled once per kernel by [`Analysis::new`]; evaluated per call with the call's real uniforms and sizes.
 
+pub mod address_class;
 pub mod check;
 mod describe;
 mod domain;
@@ -15,11 +16,12 @@ mod image;
 mod loops;
 mod ops;
 mod search;
+mod sites;
 mod slice;
 mod split;
 pub mod uniformity;
 
-pub use eval::SiteKind;
+pub use sites::SiteKind;
 
 use crate::{
     ir::{Kernel, Space},
@@ -196,5 +198,17 @@ impl Analysis {
             }
         }
         out
+    }
+
+    /// One line per binding, for people: `y: read and write y[gid.x], 16 Mi bytes`.
+    pub fn describe(&self, call: &CallShape<'_>) -> Vec<String> {
+        let footprint = self.footprint(call, &GroupRange::all(call.grid));
+        let sites = self.sites(call);
+        (self.kernel.bindings.iter().zip(&footprint.bindings).zip(0u32..))
+            .map(|((binding, bytes), b)| {
+                let own: Vec<&SiteInfo> = sites.iter().filter(|s| s.binding == b).collect();
+                describe::binding_line(binding, bytes, &own)
+            })
+            .collect()
     }
 }

@@ -39,7 +39,7 @@ impl Eval<'_> {
         Some(Form::symbol(self.domain.fresh(lo, hi, kind, lane)))
     }
 
-    fn loaded(&self, form: &Form) -> Option<Kind> {
+    pub(super) fn loaded(&self, form: &Form) -> Option<Kind> {
         form.symbols().map(|s| self.domain.symbol(s).kind).find(|k| matches!(k, Kind::Loaded(_) | Kind::Data))
     }
 
@@ -75,7 +75,7 @@ impl Eval<'_> {
         }
         let (x, y) = (self.number(a, ty)?, self.number(b, ty)?);
         let ((alo, ahi), (blo, bhi)) = (self.domain.range(&x), self.domain.range(&y));
-        let products = [alo * blo, alo * bhi, ahi * blo, ahi * bhi];
+        let products = [alo.checked_mul(blo)?, alo.checked_mul(bhi)?, ahi.checked_mul(blo)?, ahi.checked_mul(bhi)?];
         let (lo, hi) = (*products.iter().min()?, *products.iter().max()?);
         let (tlo, thi) = type_range(ty);
         let (lo, hi) = if lo < tlo || hi > thi { (tlo, thi) } else { (lo, hi) };

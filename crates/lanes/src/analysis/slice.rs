@@ -33,13 +33,13 @@ impl Slice {
         let count = kernel.values.len();
         let mut slice = Slice { defs: vec![Def::None; count], needed: vec![false; count] };
         let mut roots = Vec::new();
-        slice.collect(kernel, &kernel.body, &mut roots);
+        slice.collect(&kernel.body, &mut roots);
         let flows = flows(&kernel.body);
         slice.close(kernel, roots, &flows);
         slice
     }
 
-    fn collect(&mut self, kernel: &Kernel, region: &Region, roots: &mut Vec<Value>) {
+    fn collect(&mut self, region: &Region, roots: &mut Vec<Value>) {
         let indices = |place: &Place, roots: &mut Vec<Value>| {
             if let Base::Binding(_) = place.base {
                 roots.extend(place.steps.iter().map(|s| s.index));
@@ -63,8 +63,8 @@ impl Slice {
                 Inst::Barrier { .. } => {}
                 Inst::If { cond, then, other, phis, .. } => {
                     roots.push(*cond);
-                    self.collect(kernel, then, roots);
-                    self.collect(kernel, other, roots);
+                    self.collect(then, roots);
+                    self.collect(other, roots);
                     for p in phis {
                         self.defs[p.dst.index()] = Def::Phi { cond: *cond, then: p.then, other: p.other };
                     }
@@ -75,7 +75,7 @@ impl Slice {
                         self.defs[p.dst.index()] = Def::Param;
                         self.defs[p.result.index()] = Def::Opaque;
                     }
-                    self.collect(kernel, body, roots);
+                    self.collect(body, roots);
                 }
             }
         }

@@ -5,10 +5,10 @@ use super::{
     Analysis, CallShape, Split,
     describe::{index_text, subject},
     domain::{Domain, GLOBAL, GROUP, Kind, LOCAL},
-    eval::{Site, SiteKind},
     footprint::spans,
     form::{Form, Sym},
     search::{Var, never},
+    sites::{Site, SiteKind},
 };
 
 /// Pairs of sites compared before the analysis gives up.

@@ -56,10 +56,11 @@ impl Lower<'_> {
             },
             Root::None => None,
         };
-        if let Some(pointer) = root
-            && let PointerRoot::Variables(first) = pointer.root
-        {
-            found.extend(first..first + pointer.shape.leaves() as usize);
+        let Some(pointer) = root else { return };
+        match pointer.root {
+            PointerRoot::Variables(first) => found.extend(first..first + pointer.shape.leaves() as usize),
+            PointerRoot::Component { first, count, .. } => found.extend(first..first + count),
+            PointerRoot::Memory { .. } => {}
         }
     }
 

@@ -199,7 +199,7 @@ impl<'a> Lower<'a> {
         let mut variables: Vec<usize> = then.assigned.keys().chain(other.assigned.keys()).copied().collect();
         variables.sort_unstable();
         variables.dedup();
-        let after = |branch: &Branch, v: usize, env: &super::lower::Environment| {
+        let after = |branch: &Branch, v: usize, env: &super::environment::Environment| {
             branch.assigned.get(&v).copied().unwrap_or_else(|| env.get(v))
         };
         let pairs: Vec<_> =

@@ -1,23 +1,21 @@
 //! One entry point to a [`Kernel`]: globals and arguments, the environment of SSA variables, the limits.
 
 use super::{
+    environment::Environment,
+    globals,
     shape::{Layout, Shape, Shapes},
     split::Splits,
 };
 use crate::{
     error::{Error, ErrorKind},
-    ir::{
-        Base, Binding, Builtin, Kernel, Space, Step, Ty, Value, Variable,
-        builder::{BindingKind, Builder},
-        verify,
-    },
+    ir::{Base, Kernel, Step, Ty, Value, Variable, builder::Builder, verify},
     passes,
 };
 use naga::{
-    AddressSpace, BuiltIn, Expression, Function, GlobalVariable, Handle, Span, StorageAccess,
-    valid::{FunctionInfo, GlobalUse, ModuleInfo},
+    Expression, Function, GlobalVariable, Handle,
+    valid::{FunctionInfo, ModuleInfo},
 };
-use std::{collections::BTreeMap, collections::HashMap, rc::Rc};
+use std::{collections::HashMap, rc::Rc};
 
 /// Scalars in one value (a copied array or struct).
 pub const MAX_LEAVES: u64 = 4096;
@@ -50,6 +48,8 @@ pub(super) struct Pointer {
 pub(super) enum Root {
     /// The SSA variables from this one on.
     Variables(usize),
+    /// The one of `count` SSA variables from `first` on that a computed index selects: a component of a vector.
+    Component { first: usize, count: usize, index: Value },
     /// Memory.
     Memory { base: Base, offset: u32, steps: Vec<Step> },
 }
@@ -94,52 +94,6 @@ pub(super) struct Scope {
     pub escape: usize,
 }
 
-/// The current values of the SSA variables, with a log to undo assignments.
-#[derive(Default)]
-pub(super) struct Environment {
-    values: Vec<Value>,
-    log: Vec<(usize, Value)>,
-}
-
-/// A state of the environment to come back to.
-pub(super) struct Mark {
-    variables: usize,
-    log: usize,
-}
-
-impl Environment {
-    pub fn add(&mut self, value: Value) -> usize {
-        self.values.push(value);
-        self.values.len() - 1
-    }
-
-    pub fn get(&self, variable: usize) -> Value {
-        self.values[variable]
-    }
-
-    pub fn set(&mut self, variable: usize, value: Value) {
-        let old = std::mem::replace(&mut self.values[variable], value);
-        self.log.push((variable, old));
-    }
-
-    pub fn mark(&self) -> Mark {
-        Mark { variables: self.values.len(), log: self.log.len() }
-    }
-
-    /// Undoes what happened since the mark; gives the values that the variables had got.
-    pub fn rollback(&mut self, mark: Mark) -> BTreeMap<usize, Value> {
-        let mut set = BTreeMap::new();
-        for (variable, old) in self.log.drain(mark.log..).rev() {
-            if variable < mark.variables {
-                let new = std::mem::replace(&mut self.values[variable], old);
-                set.entry(variable).or_insert(new);
-            }
-        }
-        self.values.truncate(mark.variables);
-        set
-    }
-}
-
 /// The Bool variable that is true in lanes which reach the current statement.
 pub(super) const LIVE: usize = 0;
 
@@ -178,7 +132,7 @@ pub(super) fn lower(module: &naga::Module, info: &ModuleInfo, source: &str, inde
     }
     let mut shapes = Shapes::new(module);
     let uses = info.get_entry_point(index);
-    let (bindings, kinds, handles) = bindings(module, uses, &mut shapes, source)?;
+    let (bindings, kinds, handles) = globals::bindings(module, uses, &mut shapes, source)?;
     let mut lower = Lower {
         module,
         info,
@@ -214,93 +168,15 @@ pub(super) fn lower(module: &naga::Module, info: &ModuleInfo, source: &str, inde
         body,
     };
     passes::remove_dead(&mut kernel);
+    if passes::simplify_carried(&mut kernel) {
+        passes::remove_dead(&mut kernel);
+    }
     if cfg!(debug_assertions)
         && let Err(what) = verify::verify(&kernel)
     {
         return Err(Error::new(ErrorKind::Unsupported, format!("internal error, the lane IR is broken: {what}")));
     }
     Ok(kernel)
-}
-
-/// The name of a global for messages and listings.
-fn global_name(global: &GlobalVariable) -> String {
-    match (&global.name, &global.binding) {
-        (Some(name), _) => name.clone(),
-        (None, Some(b)) => format!("group{}_binding{}", b.group, b.binding),
-        (None, None) => "unnamed".to_string(),
-    }
-}
-
-type Bindings = (Vec<Binding>, Vec<BindingKind>, Vec<Handle<GlobalVariable>>);
-
-/// The buffers that the entry point uses, sorted by (group, binding).
-fn bindings(
-    module: &naga::Module,
-    uses: &FunctionInfo,
-    shapes: &mut Shapes<'_>,
-    source: &str,
-) -> Result<Bindings, Error> {
-    let mut found = Vec::new();
-    for (handle, global) in module.global_variables.iter() {
-        if uses[handle].is_empty() {
-            continue;
-        }
-        let span = module.global_variables.get_span(handle);
-        let name = global_name(global);
-        let (space, stores) = match global.space {
-            AddressSpace::Uniform => (Space::Uniform, false),
-            AddressSpace::Storage { access } => (Space::Storage, access.contains(StorageAccess::STORE)),
-            AddressSpace::Private | AddressSpace::WorkGroup | AddressSpace::Function => continue,
-            AddressSpace::Handle => {
-                let what = match module.types[global.ty].inner {
-                    naga::TypeInner::Image { .. } => "a texture",
-                    naga::TypeInner::Sampler { .. } => "a sampler",
-                    _ => "an opaque resource",
-                };
-                let message = format!("`{name}` is {what}; kernels run on buffers only");
-                return Err(Error::new(ErrorKind::Unsupported, message).at(span, source));
-            }
-            other => {
-                let message = format!("`{name}` is in the address space {other:?}, which is not supported");
-                return Err(Error::new(ErrorKind::Unsupported, message).at(span, source));
-            }
-        };
-        let Some(at) = &global.binding else { continue };
-        let shape = shapes
-            .of(global.ty, Layout::Host)
-            .map_err(|e| Error::new(e.kind(), format!("`{name}`: {}", e.message())).at(span, source))?;
-        let (fixed_bytes, runtime_stride) = sizes(&shape);
-        let binding = Binding {
-            name,
-            group: at.group,
-            binding: at.binding,
-            space,
-            access: Default::default(),
-            fixed_bytes,
-            runtime_stride,
-        };
-        found.push((binding, BindingKind { read_only: !stores, uniform: space == Space::Uniform }, handle));
-    }
-    found.sort_by_key(|(b, ..)| (b.group, b.binding));
-    let mut lists: Bindings = Default::default();
-    for (binding, kind, handle) in found {
-        lists.0.push(binding);
-        lists.1.push(kind);
-        lists.2.push(handle);
-    }
-    Ok(lists)
-}
-
-/// Bytes before the runtime-sized array (or of all), and its stride.
-fn sizes(shape: &Shape) -> (u32, Option<u32>) {
-    match shape {
-        Shape::Array { len: None, stride, .. } => (0, Some(*stride)),
-        Shape::Struct { members, .. } => match members.last() {
-            Some((offset, last)) if let Shape::Array { len: None, stride, .. } = &**last => (*offset, Some(*stride)),
-            _ => (shape.size(), None),
-        },
-        _ => (shape.size(), None),
-    }
 }
 
 impl<'a> Lower<'a> {
@@ -370,37 +246,6 @@ impl<'a> Lower<'a> {
         Ok(shape.leaf_types().into_iter().map(|ty| self.b.constant(ty, 0)).collect())
     }
 
-    fn add_memory(&mut self, handle: Handle<GlobalVariable>, base: Base, layout: Layout) -> Result<(), Error> {
-        let span = self.module.global_variables.get_span(handle);
-        let global = &self.module.global_variables[handle];
-        let shape = self.shapes.of(global.ty, layout).map_err(|e| {
-            Error::new(e.kind(), format!("`{}`: {}", global_name(global), e.message())).at(span, self.source)
-        })?;
-        let root = Root::Memory { base, offset: 0, steps: Vec::new() };
-        self.globals.insert(handle, Rc::new(Pointer { root, shape }));
-        Ok(())
-    }
-
-    fn workgroup_variables(&mut self, uses: &FunctionInfo) -> Result<Vec<Variable>, Error> {
-        let mut variables = Vec::new();
-        let mut total = 0;
-        for (handle, global) in self.module.global_variables.iter() {
-            if global.space != AddressSpace::WorkGroup || uses[handle].is_empty() {
-                continue;
-            }
-            self.add_memory(handle, Base::Workgroup(variables.len() as u32), Layout::Own)?;
-            let bytes = self.globals[&handle].shape.size().next_multiple_of(4);
-            total += u64::from(bytes);
-            if total > MAX_WORKGROUP_BYTES {
-                let message = format!("work-group memory exceeds {MAX_WORKGROUP_BYTES} bytes");
-                let span = self.module.global_variables.get_span(handle);
-                return Err(Error::new(ErrorKind::TooLarge, message).at(span, self.source));
-            }
-            variables.push(Variable { name: global_name(global), bytes });
-        }
-        Ok(variables)
-    }
-
     /// A new variable in private memory.
     pub(super) fn private_memory(&mut self, name: &str, shape: Rc<Shape>) -> Result<Pointer, Error> {
         let bytes = shape.size().next_multiple_of(4).max(4);
@@ -462,57 +307,6 @@ impl<'a> Lower<'a> {
         }
         self.locals(None)?;
         self.body()
-    }
-
-    fn private_globals(&mut self, uses: &FunctionInfo) -> Result<(), Error> {
-        for (handle, global) in self.module.global_variables.iter() {
-            if global.space != AddressSpace::Private || (uses[handle] & !GlobalUse::QUERY).is_empty() {
-                continue;
-            }
-            self.b.span = self.module.global_variables.get_span(handle);
-            let init = match global.init {
-                Some(init) => self.constant_expression(init)?,
-                None => None,
-            };
-            let is_indexed = self.splits.is_global_indexed(handle);
-            let pointer = self.variable(&global_name(global), global.ty, is_indexed, init)?;
-            self.globals.insert(handle, pointer);
-        }
-        Ok(())
-    }
-
-    fn entry_argument(&mut self, argument: &naga::FunctionArgument) -> Result<Vec<Value>, Error> {
-        if let Some(binding) = &argument.binding {
-            return self.input(binding, argument.ty);
-        }
-        let naga::TypeInner::Struct { ref members, .. } = self.module.types[argument.ty].inner else {
-            return self.invalid("an argument of an entry point without a binding");
-        };
-        let mut values = Vec::new();
-        for member in members {
-            match &member.binding {
-                Some(binding) => values.extend(self.input(binding, member.ty)?),
-                None => return self.invalid("an input member without a binding"),
-            }
-        }
-        Ok(values)
-    }
-
-    fn input(&mut self, binding: &naga::Binding, ty: Handle<naga::Type>) -> Result<Vec<Value>, Error> {
-        let naga::Binding::BuiltIn(builtin) = *binding else {
-            return self.unsupported("a user-defined input of a compute entry point");
-        };
-        self.b.span = Span::UNDEFINED;
-        let _ = ty;
-        let mut axes = |make: fn(u8) -> Builtin| (0..3).map(|a| self.b.builtin(make(a))).collect();
-        Ok(match builtin {
-            BuiltIn::GlobalInvocationId => axes(Builtin::GlobalId),
-            BuiltIn::LocalInvocationId => axes(Builtin::LocalId),
-            BuiltIn::WorkGroupId => axes(Builtin::GroupId),
-            BuiltIn::NumWorkGroups => axes(Builtin::NumGroups),
-            BuiltIn::LocalInvocationIndex => vec![self.b.builtin(Builtin::LocalIndex)],
-            other => return self.unsupported(&format!("the built-in input {other:?}")),
-        })
     }
 
     /// Bool of a condition.

@@ -25,6 +25,7 @@ impl Lower<'_> {
         let Some(part) = pointer.shape.part(index) else { return self.invalid("an index out of range") };
         let root = match &pointer.root {
             Root::Variables(first) => Root::Variables(first + part.leaf),
+            Root::Component { .. } => return self.invalid("a part of a component"),
             Root::Memory { base, offset, steps } => {
                 let Some(offset) = offset.checked_add(part.offset) else {
                     return self.invalid("an offset over 4 GiB");
@@ -44,8 +45,13 @@ impl Lower<'_> {
             return self.part_of(pointer, i as u32);
         }
         let Some(part) = pointer.shape.part(0) else { return self.invalid("an index of a scalar") };
-        let Root::Memory { base, offset, steps } = &pointer.root else {
-            return self.invalid("a computed index of a split variable");
+        let (base, offset, steps) = match &pointer.root {
+            Root::Memory { base, offset, steps } => (base, offset, steps),
+            Root::Variables(first) if matches!(*pointer.shape, Shape::Vector(..)) => {
+                let root = Root::Component { first: *first, count: parts.unwrap_or(0) as usize, index };
+                return Ok(Pointer { root, shape: part.shape });
+            }
+            _ => return self.invalid("a computed index of a split variable"),
         };
         let index = self.index(index);
         let len = parts.map_or(Len::Runtime, Len::Const);
@@ -144,6 +150,12 @@ impl Lower<'_> {
         if let Root::Variables(first) = pointer.root {
             return Ok((first..first + pointer.shape.leaves() as usize).map(|v| self.env.get(v)).collect());
         }
+        if let Root::Component { first, count, index } = pointer.root {
+            let values: Rc<[Value]> = (first..first + count).map(|v| self.env.get(v)).collect();
+            let Some(ty) = values.first().map(|v| self.b.ty(*v)) else { return self.invalid("an empty vector") };
+            let vector = Rc::new(Shape::Vector(ty, count as u32));
+            return self.element_of_value(&values, &vector, index);
+        }
         let places = self.places(pointer)?;
         if let Shape::Atomic(ty) = *pointer.shape {
             let zero = self.b.constant(ty, 0);
@@ -159,6 +171,15 @@ impl Lower<'_> {
         }
         if let Root::Variables(first) = pointer.root {
             values.iter().enumerate().for_each(|(i, v)| self.env.set(first + i, *v));
+            return Ok(());
+        }
+        if let Root::Component { first, count, index } = pointer.root {
+            for i in 0..count {
+                let this = self.b.constant(self.b.ty(index), i as u64);
+                let hit = self.b.binary(BinaryOp::Eq, index, this);
+                let value = self.b.select(hit, values[0], self.env.get(first + i));
+                self.env.set(first + i, value);
+            }
             return Ok(());
         }
         let is_atomic = matches!(*pointer.shape, Shape::Atomic(_));

@@ -3,13 +3,17 @@
 //! - `parse`: limits on hostile input, then naga's front end and validator.
 //! - `overrides`: pipeline-overridable constants by name.
 //! - `shape`: types as lists of scalar leaves and as bytes.
-//! - `lower`: one entry point to a [`Kernel`]; `flow` makes jumps structured, `expr`, `operators`, `math`, `matrix`
-//!   and `pack` expand expressions, `memory` reads and writes variables.
+//! - `lower`: one entry point to a [`Kernel`], its state and its limits; `globals`: what it binds; `split`: which
+//!   variables become SSA values, `environment`: what they are now, `assigned`: which of them a loop carries.
+//! - `flow`: statements, jumps made structured; `call`: inlining; `memory`: pointers, loads, stores, atomics.
+//! - `expr`, `operators`, `math`, `matrix`, `pack`: expressions, component by component.
 
 mod assigned;
 mod call;
+mod environment;
 mod expr;
 mod flow;
+mod globals;
 mod jumps;
 mod lower;
 mod math;

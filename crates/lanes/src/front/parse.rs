@@ -44,6 +44,10 @@ fn invalid(message: String, span: Option<naga::Span>, source: &str) -> Error {
 
 /// Runs `f` on a thread with a deep stack; a panic inside becomes an error.
 pub(super) fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    // No threads there; the host's stack has to do.
+    if cfg!(target_family = "wasm") {
+        return Ok(f());
+    }
     let internal = |what: &str| Error::new(ErrorKind::InvalidWgsl, format!("the WGSL front end failed: {what}"));
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("wgsl".into()).stack_size(STACK_BYTES);
@@ -56,44 +60,97 @@ pub(super) fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T, 
 }
 
 /// An upper estimate of how deep a recursive parser goes: open brackets plus the operators, member accesses and `else`s
-/// since the last separator on each open level. Comments count, which only makes it larger.
+/// since the last separator on each open level.
 fn source_depth(source: &str) -> usize {
-    let mut levels = vec![0usize];
-    let (mut total, mut deepest) = (0usize, 0usize);
-    let bytes = source.as_bytes();
-    for (i, &byte) in bytes.iter().enumerate() {
+    let mut depth = Depth { levels: vec![0], total: 0 };
+    let mut deepest = 0;
+    let mut rest = source.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        if let Some(after) = skip_comment(rest) {
+            rest = after;
+            continue;
+        }
         match byte {
-            b'(' | b'[' | b'{' => {
-                levels.push(0);
-                total += 1;
-            }
-            b')' | b']' | b'}' if levels.len() > 1 => {
-                total -= levels.pop().unwrap_or(0) + 1;
+            b'(' | b'[' | b'{' => depth.open(),
+            b')' => depth.close(),
+            b']' => {
                 // Postfix chains such as `a[0][0]` recurse too.
-                if byte == b']' {
-                    add(&mut levels, &mut total);
+                depth.close();
+                depth.add();
+            }
+            b'}' => {
+                depth.close();
+                // The next statement or declaration, unless the chain goes on.
+                if !tail.trim_ascii_start().starts_with(b"else") {
+                    depth.separate();
                 }
             }
-            b';' | b',' => {
-                if let Some(level) = levels.last_mut() {
-                    total -= std::mem::take(level);
-                }
-            }
+            b';' | b',' => depth.separate(),
             b'+' | b'-' | b'*' | b'/' | b'%' | b'&' | b'|' | b'^' | b'!' | b'~' | b'<' | b'>' | b'=' | b'.' => {
-                add(&mut levels, &mut total);
+                depth.add()
             }
-            b'e' if bytes[i..].starts_with(b"else") => add(&mut levels, &mut total),
+            b'e' if tail.starts_with(b"lse") => depth.add(),
             _ => {}
         }
-        deepest = deepest.max(total);
+        deepest = deepest.max(depth.total);
+        rest = tail;
     }
     deepest
 }
 
-fn add(levels: &mut [usize], total: &mut usize) {
-    if let Some(level) = levels.last_mut() {
-        *level += 1;
-        *total += 1;
+/// What follows a comment at the start of the text; block comments nest.
+fn skip_comment(text: &[u8]) -> Option<&[u8]> {
+    if text.starts_with(b"//") {
+        let end = text.iter().position(|b| *b == b'\n').unwrap_or(text.len());
+        return Some(&text[end..]);
+    }
+    if !text.starts_with(b"/*") {
+        return None;
+    }
+    let (mut open, mut at) = (1usize, 2);
+    while open > 0 && at < text.len() {
+        if text[at..].starts_with(b"/*") {
+            open += 1;
+            at += 2;
+        } else if text[at..].starts_with(b"*/") {
+            open -= 1;
+            at += 2;
+        } else {
+            at += 1;
+        }
+    }
+    Some(&text[at.min(text.len())..])
+}
+
+/// Open brackets, and what recurses on each open level.
+struct Depth {
+    levels: Vec<usize>,
+    total: usize,
+}
+
+impl Depth {
+    fn open(&mut self) {
+        self.levels.push(0);
+        self.total += 1;
+    }
+
+    fn close(&mut self) {
+        if self.levels.len() > 1 {
+            self.total -= self.levels.pop().unwrap_or(0) + 1;
+        }
+    }
+
+    fn add(&mut self) {
+        if let Some(level) = self.levels.last_mut() {
+            *level += 1;
+            self.total += 1;
+        }
+    }
+
+    fn separate(&mut self) {
+        if let Some(level) = self.levels.last_mut() {
+            self.total -= std::mem::take(level);
+        }
     }
 }
 
@@ -108,5 +165,7 @@ mod tests {
         assert!(source_depth(&"-".repeat(100)) == 100);
         assert!(source_depth(&"if a {} else ".repeat(100)) >= 100);
         assert!(source_depth("array(-1.0, -2.0, -3.0)") < 5);
+        assert!(source_depth(&"fn f(a: ptr<function, f32>) -> f32 { return *a + 1.0; }\n".repeat(1000)) < 10);
+        assert_eq!(source_depth(&"// ====== (((\n/* ---- /* {{{ */ */".repeat(1000)), 0);
     }
 }

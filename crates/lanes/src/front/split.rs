@@ -1,6 +1,9 @@
-//! Which variables can be split into SSA values: those never indexed at run time.
+//! Which variables can be split into SSA values: those never indexed at run time, but for the components of a vector,
+//! which selects choose among.
 
-use naga::{Block, Expression, Function, GlobalVariable, Handle, LocalVariable, Module, Statement, valid::ModuleInfo};
+use naga::{
+    Block, Expression, Function, GlobalVariable, Handle, LocalVariable, Module, Statement, TypeInner, valid::ModuleInfo,
+};
 use std::collections::{HashMap, HashSet};
 
 /// The variable that a pointer expression leads to.
@@ -73,7 +76,9 @@ fn analyse(
     let mut found = Indexed::default();
     for (_, expr) in function.expressions.iter() {
         if let Expression::Access { base, .. } = *expr
-            && info[base].ty.inner_with(&module.types).pointer_space().is_some()
+            && let inner = info[base].ty.inner_with(&module.types)
+            && inner.pointer_space().is_some()
+            && !points_to_vector(module, inner)
         {
             add(&mut found, root_of(function, base));
         }
@@ -87,6 +92,14 @@ fn analyse(
         }
     });
     found
+}
+
+fn points_to_vector(module: &Module, pointer: &TypeInner) -> bool {
+    match *pointer {
+        TypeInner::Pointer { base, .. } => matches!(module.types[base].inner, TypeInner::Vector { .. }),
+        TypeInner::ValuePointer { size, .. } => size.is_some(),
+        _ => false,
+    }
 }
 
 fn add(found: &mut Indexed, root: Root) {

@@ -1,6 +1,6 @@
 //! Bytecode: what [`lower`](super::lower) makes of a kernel and [`exec`](super::exec) runs.
 
-use super::machine::Ins;
+use super::machine::{Exec, Ins};
 use crate::ir::AtomicOp;
 
 /// A kernel compiled for one batch shape and level.
@@ -15,6 +15,8 @@ pub(crate) struct Code {
     pub(crate) atomics: Vec<Atomic>,
     /// Constants to store in scalar slots before the first batch: slot, bits, bytes.
     pub(crate) constants: Vec<(u32, u64, u32)>,
+    /// Makes the mask of a branch or loop: see [`exec`](super::exec).
+    pub(crate) narrow: Exec,
     /// Lanes a slot has room for, a multiple of the block size.
     pub(crate) capacity: usize,
     /// Bytes of the register file.

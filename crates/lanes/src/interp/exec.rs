@@ -2,7 +2,8 @@
 
 use super::{
     code::{Code, Node},
-    machine::{Ctx, NO_MASK, RunState, W},
+    machine::{Ctx, Ins, NO_MASK, RunState, W},
+    vector::leveled,
 };
 use crate::{analysis::uniformity::BatchShape, run::batch::Batch};
 use std::sync::atomic::Ordering::Relaxed;
@@ -160,32 +161,39 @@ unsafe fn arm(cx: &mut Ctx<'_>, cond: u32, mask: u32, arm: &[Node], flip: u32) -
 /// # Safety
 /// `cond` and `mask` are 4-byte vector slots.
 unsafe fn narrow(cx: &mut Ctx<'_>, cond: u32, mask: u32, flip: u32) -> bool {
+    let run = cx.run.code.narrow;
+    // SAFETY: the caller's promise; the code was picked for a level that the CPU has.
+    unsafe { run(cx, &Ins { run, d: mask, a: cond, b: 0, c: 0, x: flip }) };
+    cx.b0 < cx.b1
+}
+
+leveled!(pub(super) fn pick_narrow = narrow_blocks [] []);
+
+/// The code of [`narrow`]: mask `d`, condition `a`, flip `x`. Leaves `b0 == b1` if no lane is left.
+#[inline(always)]
+unsafe fn narrow_blocks(cx: &mut Ctx<'_>, i: &Ins) {
     let (mut first, mut last) = (usize::MAX, 0);
-    let mut all = !0;
+    let mut all = [!0; W];
     for block in cx.b0..cx.b1 {
         // SAFETY: the caller's promise; the blocks are the batch's.
         unsafe {
             let mut m = cx.mask_block(block);
-            let c = cx.block::<u32>(cond, block);
+            let c = cx.block::<u32>(i.a, block);
             let mut any = 0;
             for k in 0..W {
-                m[k] &= c[k] ^ flip;
+                m[k] &= c[k] ^ i.x;
                 any |= m[k];
-                all &= m[k];
+                all[k] &= m[k];
             }
-            cx.put(mask, block, m);
+            cx.put(i.d, block, m);
             if any != 0 {
                 first = first.min(block);
                 last = block + 1;
             }
         }
     }
-    if first == usize::MAX {
-        return false;
-    }
-    (cx.b0, cx.b1) = (first, last);
-    cx.mask = if all == !0 { NO_MASK } else { mask };
-    true
+    (cx.b0, cx.b1) = (first.min(last), last);
+    cx.mask = if all == [!0; W] { NO_MASK } else { i.d };
 }
 
 /// # Safety

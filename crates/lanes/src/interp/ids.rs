@@ -42,16 +42,14 @@ unsafe fn scalar(cx: &mut Ctx<'_>, ins: &Ins) {
 unsafe fn vector(cx: &mut Ctx<'_>, ins: &Ins) {
     let (batch, size) = (cx.batch, cx.run.size);
     let (kind, axis) = (ins.x / 3, (ins.x % 3) as usize);
+    if cx.run.shape == BatchShape::Row && ins.x == 0 {
+        // SAFETY: `d` is a vector slot.
+        return unsafe { count_up(cx, ins.d) };
+    }
     for block in cx.b0..cx.b1 {
         let mut r = [0u32; W];
         match (cx.run.shape, kind) {
             // The hot cases: no division.
-            (BatchShape::Row, 0) if axis == 0 => {
-                let first = (batch.first[0] as u32).wrapping_add((block * W) as u32);
-                for (k, r) in r.iter_mut().enumerate() {
-                    *r = first.wrapping_add(k as u32);
-                }
-            }
             (BatchShape::Group, 0 | 1) => {
                 let first = if kind == 0 { batch.first[axis] as u32 } else { 0 };
                 let local = &cx.local[axis][block * W..][..W];
@@ -80,6 +78,18 @@ unsafe fn vector(cx: &mut Ctx<'_>, ins: &Ins) {
         }
         // SAFETY: `d` is a vector slot; blocks `b0..b1` belong to the batch.
         unsafe { cx.put(ins.d, block, r) };
+    }
+}
+
+/// Global ids of a row: one more from lane to lane.
+#[inline(always)]
+unsafe fn count_up(cx: &mut Ctx<'_>, slot: u32) {
+    let first = (cx.batch.first[0] as u32).wrapping_add((cx.b0 * W) as u32);
+    let ptr = cx.at::<u32>(slot).wrapping_add(cx.b0 * W);
+    // SAFETY: the slot holds the lanes of blocks `b0..b1`.
+    let ids = unsafe { std::slice::from_raw_parts_mut(ptr, (cx.b1 - cx.b0) * W) };
+    for (lane, id) in ids.iter_mut().enumerate() {
+        *id = first.wrapping_add(lane as u32);
     }
 }
 

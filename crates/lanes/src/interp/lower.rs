@@ -7,7 +7,7 @@
 use super::{
     atomics,
     code::{Access, Atomic, Block, Code, Index, Memory, Node, Operand},
-    ids,
+    exec, ids,
     level::Level,
     machine::{Exec, Ins, W},
     memory, private, select,
@@ -139,6 +139,7 @@ impl Lower<'_> {
             accesses: self.accesses,
             atomics: self.atomics,
             constants: self.constants,
+            narrow: exec::pick_narrow(self.level),
             capacity: self.layout.capacity,
             register_bytes: self.next_extra,
             tail_mask: self.layout.masks as u32,

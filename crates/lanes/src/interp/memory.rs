@@ -60,31 +60,64 @@ struct Lanes {
 }
 
 /// # Safety
-/// `access` belongs to the running code, `block` to the batch.
+/// `access` belongs to the running code and has an index in a vector slot, `block` belongs to the batch.
 #[inline(always)]
 unsafe fn lanes(cx: &Ctx<'_>, access: &Access, runtime: u64, block: usize) -> Lanes {
     let mut at = Lanes { offset: [0; W], inside: [!0; W] };
-    for index in &access.varying {
-        // SAFETY: indices of an access are in 4-byte slots.
-        let i = unsafe { cx.block::<u32>(index.slot, block) };
-        let len = len(index, runtime);
-        for k in 0..W {
-            at.inside[k] &= if u64::from(i[k]) < len { !0 } else { 0 };
-            at.offset[k] = at.offset[k].wrapping_add(u64::from(i[k]).wrapping_mul(index.stride));
-        }
+    // One index is the common case: kept out of the loop, which the compiler would vectorise across indices.
+    // SAFETY: the caller's promise.
+    unsafe { step(cx, &access.varying[0], runtime, block, &mut at) };
+    for index in &access.varying[1..] {
+        // SAFETY: the caller's promise.
+        unsafe { step(cx, index, runtime, block, &mut at) };
     }
     at
+}
+
+/// # Safety
+/// `index` is an index of the running code, `block` belongs to the batch.
+#[inline(always)]
+unsafe fn step(cx: &Ctx<'_>, index: &Index, runtime: u64, block: usize, at: &mut Lanes) {
+    // SAFETY: indices of an access are in 4-byte slots.
+    let i = unsafe { cx.block::<u32>(index.slot, block) };
+    let len = len(index, runtime);
+    for k in 0..W {
+        at.inside[k] &= if u64::from(i[k]) < len { !0 } else { 0 };
+        at.offset[k] = at.offset[k].wrapping_add(u64::from(i[k]).wrapping_mul(index.stride));
+    }
 }
 
 /// Whether a block's lanes access neighbouring elements, all in bounds.
 #[inline(always)]
 fn neighbours(at: &Lanes, bytes: usize) -> bool {
-    let mut same = !0u32;
+    let (mut all, mut low, mut high) = (!0, u64::MAX, 0);
     for k in 0..W {
-        let expected = at.offset[0].wrapping_add((k * bytes) as u64);
-        same &= at.inside[k] & if at.offset[k] == expected { !0 } else { 0 };
+        all &= at.inside[k];
+        let base = at.offset[k].wrapping_sub((k * bytes) as u64);
+        low = low.min(base);
+        high = high.max(base);
     }
-    same != 0
+    all != 0 && low == high
+}
+
+/// The first index of blocks `b0..b1` if the indices are consecutive over all their lanes.
+///
+/// # Safety
+/// `index` is an index of the running code.
+#[inline(always)]
+unsafe fn run(cx: &Ctx<'_>, index: &Index) -> Option<u64> {
+    let lanes = (cx.b1 - cx.b0) * W;
+    let ptr = cx.at::<u32>(index.slot).wrapping_add(cx.b0 * W).cast_const();
+    // A flat loop: nested over blocks, the compiler vectorises across blocks with gathers.
+    // SAFETY: indices of an access are in 4-byte slots, which hold the lanes of blocks `b0..b1`.
+    let indices = unsafe { std::slice::from_raw_parts(ptr, lanes) };
+    let first = *indices.first()?;
+    let mut different = 0;
+    for (lane, i) in indices.iter().enumerate() {
+        different |= i ^ first.wrapping_add(lane as u32);
+    }
+    let wraps = u64::from(first) + lanes as u64 > 1 << 32;
+    (different == 0 && !wraps).then_some(first.into())
 }
 
 /// The first index of a block if the indices are consecutive and all below `len`.
@@ -95,13 +128,15 @@ fn neighbours(at: &Lanes, bytes: usize) -> bool {
 unsafe fn consecutive(cx: &Ctx<'_>, index: &Index, len: u64, block: usize) -> Option<u64> {
     // SAFETY: indices of an access are in 4-byte slots.
     let i = unsafe { cx.block::<u32>(index.slot, block) };
-    let mut different = 0u32;
-    for k in 0..W {
-        different |= i[k] ^ i[0].wrapping_add(k as u32);
+    let (mut low, mut high) = (u32::MAX, 0);
+    for (k, i) in i.iter().enumerate() {
+        let base = i.wrapping_sub(k as u32);
+        low = low.min(base);
+        high = high.max(base);
     }
     let first = u64::from(i[0]);
     // Below `len <= 2^32` nothing wrapped.
-    (different == 0 && first + W as u64 <= len.min(1 << 32)).then_some(first)
+    (low == high && first + W as u64 <= len.min(1 << 32)).then_some(first)
 }
 
 #[inline(always)]
@@ -117,6 +152,11 @@ unsafe fn load<T: Lane>(cx: &mut Ctx<'_>, ins: &Ins) {
         };
         if let [index] = &access.varying[..] {
             let len = len(index, o.runtime);
+            if index.stride == T::BYTES as u64
+                && let Some(first) = run(cx, index)
+            {
+                return load_run::<T>(cx, ins.d, &o, first, len);
+            }
             for block in cx.b0..cx.b1 {
                 let value: [T; W] = match consecutive(cx, index, len, block) {
                     Some(first) if index.stride == T::BYTES as u64 => read(o.ptr, first * index.stride),
@@ -127,10 +167,59 @@ unsafe fn load<T: Lane>(cx: &mut Ctx<'_>, ins: &Ins) {
             }
             return;
         }
+        if access.varying.is_empty() {
+            // Uniform places are loaded into scalar slots: this one was not proven uniform.
+            let value = o.ptr.cast::<T>().read_unaligned();
+            for block in cx.b0..cx.b1 {
+                cx.put(ins.d, block, [value; W]);
+            }
+            return;
+        }
         for block in cx.b0..cx.b1 {
             let value = gather::<T>(cx, access, &o, block);
             cx.put(ins.d, block, value);
         }
+    }
+}
+
+/// Consecutive elements from `first` on, zero from `len` on.
+#[inline(always)]
+unsafe fn load_run<T: Lane>(cx: &mut Ctx<'_>, slot: u32, o: &Origin, first: u64, len: u64) {
+    let lanes = (cx.b1 - cx.b0) * W;
+    let inside = len.saturating_sub(first).min(lanes as u64) as usize;
+    let to = cx.at::<T>(slot).wrapping_add(cx.b0 * W);
+    // SAFETY: the slot holds the lanes, `inside` elements from `first` on are in bounds, and registers are
+    // no buffer's memory.
+    unsafe {
+        if inside > 0 {
+            let from = o.ptr.wrapping_add(first as usize * T::BYTES);
+            std::ptr::copy_nonoverlapping(from, to.cast::<u8>(), inside * T::BYTES);
+        }
+        for lane in inside..lanes {
+            to.wrapping_add(lane).write(T::default());
+        }
+    }
+}
+
+/// Lanes of blocks `b0..b1` from the first that are live, if the live ones are a prefix known without looking.
+#[inline(always)]
+fn prefix(cx: &Ctx<'_>) -> Option<usize> {
+    match cx.mask {
+        NO_MASK => Some((cx.b1 - cx.b0) * W),
+        m if m == cx.run.code.tail_mask => Some(cx.batch.lanes.min(cx.b1 * W) - cx.b0 * W),
+        _ => None,
+    }
+}
+
+/// Stores the first `lanes` lanes to consecutive elements from `first` on, drops those from `len` on.
+#[inline(always)]
+unsafe fn store_run<T: Lane>(cx: &Ctx<'_>, slot: u32, o: &Origin, first: u64, len: u64, lanes: usize) {
+    let inside = len.saturating_sub(first).min(lanes as u64) as usize;
+    if inside > 0 {
+        let from = cx.at::<T>(slot).wrapping_add(cx.b0 * W);
+        let to = o.ptr.wrapping_add(first as usize * T::BYTES);
+        // SAFETY: as in `load_run`; only bytes of live lanes are written.
+        unsafe { std::ptr::copy_nonoverlapping(from.cast::<u8>(), to, inside * T::BYTES) };
     }
 }
 
@@ -180,6 +269,9 @@ unsafe fn store<T: Lane>(cx: &mut Ctx<'_>, ins: &Ins) {
             [] => store_last::<T>(cx, ins, &o),
             [index] if index.stride == T::BYTES as u64 => {
                 let len = len(index, o.runtime);
+                if let (Some(lanes), Some(first)) = (prefix(cx), run(cx, index)) {
+                    return store_run::<T>(cx, ins.a, &o, first, len, lanes);
+                }
                 for block in cx.b0..cx.b1 {
                     match consecutive(cx, index, len, block) {
                         Some(first) if is_full(cx, block) => write::<T>(cx, ins, &o, first * index.stride, block),

@@ -13,6 +13,8 @@
 //! - Inside a branch or loop only blocks `b0..b1`, the hull of the live lanes, are computed.
 //! - All levels give the same bits (but for the payload of a NaN).
 
+#![allow(clippy::needless_range_loop, reason = "lanes of several arrays are indexed together")]
+
 mod atomics;
 pub(crate) mod code;
 pub(crate) mod exec;

@@ -70,7 +70,7 @@ operations!(CountOneBits, ReverseBits, CountLeadingZeros, CountTrailingZeros, Fi
 op2!(Add, u32 | u64, |a, b| a.wrapping_add(b));
 op2!(Sub, u32 | u64, |a, b| a.wrapping_sub(b));
 op2!(Mul, u32 | u64, |a, b| a.wrapping_mul(b));
-op2!(Div, u32 | u64, |a, b| if b == 0 { a } else { a / b });
+op2!(Div, u32 | u64, |a, b| a.checked_div(b).unwrap_or(a));
 op2!(Rem, u32 | u64, |a, b| if b == 0 { 0 } else { a % b });
 op2!(Div, i32 | i64, |a, b| if b == 0 { a } else { a.wrapping_div(b) });
 op2!(Rem, i32 | i64, |a, b| if b == 0 { 0 } else { a.wrapping_rem(b) });

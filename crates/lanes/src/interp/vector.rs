@@ -33,7 +33,7 @@ pub(super) trait Op3 {
 /// Defines `fn $pick<generics>(level) -> Exec`: `$body` compiled for each level.
 macro_rules! leveled {
     ($vis:vis fn $pick:ident = $body:ident [$($g:ident: $b:ident),*] [$($c:ident),*]) => {
-        $vis fn $pick<$($g: $b,)* $(const $c: bool,)*>(level: $crate::interp::Level) -> Exec {
+        $vis fn $pick<$($g: $b,)* $(const $c: bool,)*>(level: $crate::interp::Level) -> $crate::interp::machine::Exec {
             unsafe fn base<$($g: $b,)* $(const $c: bool,)*>(cx: &mut Ctx<'_>, i: &Ins) {
                 // SAFETY: the caller keeps the contract of `Exec`.
                 unsafe { $body::<$($g,)* $($c,)*>(cx, i) }

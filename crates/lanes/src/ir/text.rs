@@ -1,9 +1,11 @@
 //! The text form of a [`Kernel`]: one instruction a line, nested regions indented.
 //!
-//!     kernel saxpy workgroup_size(64, 1, 1)
-//!       binding 0 @group(0) @binding(1) storage x: 0 bytes + runtime * 4 [read]
-//!     body
-//!       %3: f32 = load x[%2 : 4 : runtime]
+//! ```text
+//! kernel saxpy workgroup_size(64, 1, 1)
+//!   @group(0) @binding(1) storage x: 0 bytes + runtime * 4 [read]
+//! body
+//!   %3: f32 = load x[%2 : 4 : runtime]
+//! ```
 //!
 //! A step of a place is `[index : stride : length]`, its constant part `+ offset`.
 

@@ -1,5 +1,7 @@
 //! Reads the conformance data: programs, their buffers, and the checks of their results.
 
+#![allow(dead_code, reason = "not every test runs the programs")]
+
 use evener_lanes::{Error, Module, ir::Kernel};
 use serde_json::Value as Json;
 use std::{
@@ -71,7 +73,6 @@ impl Program {
     }
 
     /// The work-groups of a dispatch.
-    #[allow(dead_code, reason = "not every test runs the programs")]
     pub fn groups(&self, op: &Json, buffers: &[Vec<u8>]) -> [u32; 3] {
         if let Some(indirect) = op["indirect"].as_object() {
             let bytes = &buffers[indirect["buffer"].as_u64().unwrap_or(0) as usize];
@@ -106,7 +107,6 @@ pub fn base64(text: &Json) -> Vec<u8> {
 }
 
 /// Checks a result; an error says what differs.
-#[allow(dead_code, reason = "not every test runs the programs")]
 pub fn check(check: &Json, bytes: &[u8]) -> Result<(), String> {
     let offset = check["offset"].as_u64().unwrap_or(0) as usize;
     match check["kind"].as_str().unwrap_or_default() {

@@ -1,5 +1,7 @@
 //! The interpreter on kernels written in IR: what WGSL cannot say, or says only through the front end.
 
+#![allow(clippy::needless_range_loop, reason = "lanes of several arrays are indexed together")]
+
 mod build;
 mod ops;
 mod oracle;

@@ -46,8 +46,17 @@ pub(super) struct Initial {
 pub(super) enum Op {
     Dispatch(Dispatch),
     Copy {},
-    Clear { buffer: usize, offset: Option<u64>, size: Option<u64> },
-    Write { buffer: usize, #[serde(default)] offset: u64, data: Bytes },
+    Clear {
+        buffer: usize,
+        offset: Option<u64>,
+        size: Option<u64>,
+    },
+    Write {
+        buffer: usize,
+        #[serde(default)]
+        offset: u64,
+        data: Bytes,
+    },
 }
 
 /// A dispatch.
@@ -86,10 +95,31 @@ pub(super) struct Indirect {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(super) enum Check {
-    Cases { buffer: usize, stride: u64, #[serde(rename = "type")] ty: String, cases: Vec<Case> },
-    Bytes { buffer: usize, #[serde(default)] offset: u64, expect: Bytes },
-    Words { buffer: usize, #[serde(default)] offset: u64, expect: Vec<Option<u32>> },
-    Golden { buffer: usize, #[serde(default)] offset: u64, observed: Bytes },
+    Cases {
+        buffer: usize,
+        stride: u64,
+        #[serde(rename = "type")]
+        ty: String,
+        cases: Vec<Case>,
+    },
+    Bytes {
+        buffer: usize,
+        #[serde(default)]
+        offset: u64,
+        expect: Bytes,
+    },
+    Words {
+        buffer: usize,
+        #[serde(default)]
+        offset: u64,
+        expect: Vec<Option<u32>>,
+    },
+    Golden {
+        buffer: usize,
+        #[serde(default)]
+        offset: u64,
+        observed: Bytes,
+    },
 }
 
 /// One case of a `cases` check.
@@ -160,7 +190,9 @@ pub(super) fn spec(folder: &Path, entry: &Entry) -> Result<Spec> {
 mod tests {
     #[test]
     fn base64_reads_every_length() {
-        for (text, bytes) in [("", &b""[..]), ("TQ==", b"M"), ("TWE=", b"Ma"), ("TWFu", b"Man"), ("+/8=", &[0xfb, 0xff])] {
+        for (text, bytes) in
+            [("", &b""[..]), ("TQ==", b"M"), ("TWE=", b"Ma"), ("TWFu", b"Man"), ("+/8=", &[0xfb, 0xff])]
+        {
             assert_eq!(super::base64(text).as_deref(), Some(bytes));
         }
         assert_eq!(super::base64("!"), None);

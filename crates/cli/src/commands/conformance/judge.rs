@@ -177,7 +177,9 @@ mod tests {
 
     #[test]
     fn layouts_are_those_of_wgsl() {
-        for (ty, bytes) in [("f32", 4), ("vec3<bool>", 12), ("mat2x3<f32>", 28), ("mat3x2<f32>", 24), ("array<vec3<f32>, 5>", 76)] {
+        for (ty, bytes) in
+            [("f32", 4), ("vec3<bool>", 12), ("mat2x3<f32>", 28), ("mat3x2<f32>", 24), ("array<vec3<f32>, 5>", 76)]
+        {
             assert_eq!(Type::parse(ty).map(|t| t.bytes()), Some(bytes), "{ty}");
         }
         assert!(Type::parse("texture_2d<f32>").is_none());

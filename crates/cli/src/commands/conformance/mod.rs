@@ -90,7 +90,11 @@ pub fn run(args: &Args) -> Result<()> {
     if score.passed + score.wrong + score.rejected == 0 {
         return Err(bad_input("no program was found"));
     }
-    if args.json { output::json(&score)? } else { output::say(&score.text())? }
+    if args.json {
+        output::json(&score)?
+    } else {
+        output::say(&score.text())?
+    }
     match score.wrong {
         0 => Ok(()),
         n => Err(anyhow::anyhow!("{n} programs gave wrong results")),
@@ -99,12 +103,8 @@ pub fn run(args: &Args) -> Result<()> {
 
 impl Score {
     fn add(&mut self, spec: &str, program: &data::Program, result: Result<(), Fault>) {
-        let failure = |why| Failure {
-            spec: spec.into(),
-            program: program.name.clone(),
-            params: program.params.clone(),
-            why,
-        };
+        let failure =
+            |why| Failure { spec: spec.into(), program: program.name.clone(), params: program.params.clone(), why };
         match result {
             Ok(()) => self.passed += 1,
             Err(Fault::Wrong(why)) => {
@@ -199,7 +199,9 @@ fn dispatch(
         (Some(groups), _) => *groups,
         (None, Some(at)) => {
             let bytes = slice(buffers, at.buffer, at.offset, Some(12))?;
-            std::array::from_fn(|i| u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]]))
+            std::array::from_fn(|i| {
+                u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
+            })
         }
         (None, None) => return Err(malformed("a dispatch without a size")),
     };
@@ -207,6 +209,16 @@ fn dispatch(
         return Ok(()); // WebGPU allows it and runs nothing.
     }
     call(args, &kernel, d, groups, buffers)
+}
+
+/// WebGPU lets a binding have bytes that its type cannot reach; evener takes whole elements.
+fn usable(binding: &evener_lanes::ir::Binding, bytes: usize) -> usize {
+    let fixed = binding.fixed_bytes as usize;
+    match binding.runtime_stride {
+        Some(stride) if bytes >= fixed => bytes - (bytes - fixed) % stride.max(1) as usize,
+        Some(_) => bytes,
+        None => bytes.min(fixed),
+    }
 }
 
 /// Runs on copies of the bound ranges: bindings may be views of one buffer. What is written goes back.
@@ -222,7 +234,8 @@ fn call(
         let p = &parameter.binding;
         let binding = d.bindings.iter().find(|b| b.group == p.group && b.binding == p.binding);
         let binding = binding.ok_or_else(|| malformed("a binding that the dispatch does not set"))?;
-        let bytes = slice(buffers, binding.buffer, binding.offset, binding.size)?.to_vec();
+        let mut bytes = slice(buffers, binding.buffer, binding.offset, binding.size)?.to_vec();
+        bytes.truncate(usable(p, bytes.len()));
         let elements = raw_elements(parameter, bytes.len());
         bound.push((binding, p.access.write || p.access.atomic, elements, bytes));
     }
@@ -238,7 +251,7 @@ fn call(
     call.run()?;
     for (binding, written, _, bytes) in &bound {
         if *written {
-            slice(buffers, binding.buffer, binding.offset, binding.size)?.copy_from_slice(bytes);
+            slice(buffers, binding.buffer, binding.offset, Some(bytes.len() as u64))?.copy_from_slice(bytes);
         }
     }
     Ok(())

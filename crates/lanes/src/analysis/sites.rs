@@ -1,0 +1,175 @@
+//! Access sites: each load, store and atomic on storage as a form over a box.
+
+use super::{
+    domain::{GLOBAL, GROUP, INFINITE, Kind, LOCAL},
+    eval::Eval,
+    form::{Form, Sym},
+};
+use crate::ir::{Base, Len, Place, Space, Ty};
+
+/// How a site touches memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SiteKind {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+    /// An atomic read-modify-write or store.
+    Atomic,
+}
+
+/// One access to storage, as a form over a box.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub binding: u32,
+    pub kind: SiteKind,
+    /// Bytes of the scalar.
+    pub bytes: u32,
+    /// Byte address.
+    pub form: Form,
+    /// Byte addresses outside `[lo, hi)` are not touched.
+    pub clip: (i128, i128),
+    /// Ranges of the form's symbols and of those that these are made of, sorted by symbol.
+    pub ranges: Vec<(Sym, i128, i128)>,
+    /// Values that a symbol of `ranges` does not take.
+    pub gaps: Vec<(Sym, (i128, i128))>,
+    /// Every invocation of the box that the guards let through does this access, and no other.
+    pub exact: bool,
+    /// The indices as the user wrote them, and the constant offset.
+    pub indices: Vec<Form>,
+    pub offset: u32,
+    /// Accesses per invocation.
+    pub weight: f64,
+}
+
+/// Windows of 2^32 that an index may fall in before it is taken for unknown.
+const MAX_WINDOWS: i128 = 3;
+impl Eval<'_> {
+    /// Records the accesses of a place, one site for each way its indices may wrap.
+    pub(super) fn access(&mut self, place: &Place, ty: Ty, kind: SiteKind) {
+        let Base::Binding(binding) = place.base else {
+            if let (Base::Workgroup(_), Some(counts)) = (place.base, &mut self.counts) {
+                counts.workgroup_bytes += self.weight * f64::from(ty.bytes());
+            }
+            return;
+        };
+        if self.kernel.bindings[binding as usize].space == Space::Uniform {
+            return;
+        }
+        let site = Site {
+            binding,
+            kind,
+            bytes: ty.bytes(),
+            form: Form::constant(place.offset.into()),
+            clip: (0, i128::from(self.call.sizes[binding as usize])),
+            ranges: Vec::new(),
+            gaps: Vec::new(),
+            exact: true,
+            indices: Vec::new(),
+            offset: place.offset,
+            weight: self.weight,
+        };
+        let mark = self.domain.mark();
+        self.steps(place, 0, site);
+        self.domain.undo(mark);
+    }
+
+    /// Adds the steps from `at` on to a site, then records it.
+    fn steps(&mut self, place: &Place, at: usize, site: Site) {
+        let Some(step) = place.steps.get(at) else {
+            return self.record(site);
+        };
+        let len = match step.len {
+            Len::Const(n) => i128::from(n),
+            Len::Runtime => {
+                let binding = &self.kernel.bindings[site.binding as usize];
+                i128::from(binding.runtime_len(self.call.sizes[site.binding as usize]))
+            }
+        };
+        let index = match &self.values[step.index.index()] {
+            Some(form) => form.clone(),
+            None => match self.unknown(Ty::U32, Kind::Data, true) {
+                Some(form) => form,
+                None => return,
+            },
+        };
+        let (lo, hi) = self.domain.range(&index);
+        let (first, last) = (lo >> 32, hi >> 32);
+        if last - first >= MAX_WINDOWS {
+            let kind = self.loaded(&index).unwrap_or(Kind::NotAffine);
+            let s = self.domain.fresh(0, len - 1, kind, true);
+            if len > 0 {
+                self.step(place, at, Form::symbol(s), len, site);
+            }
+            return;
+        }
+        for window in first..=last {
+            let mark = self.domain.mark();
+            let shifted = index.clone().shift(-(window << 32));
+            self.step(place, at, shifted, len, site.clone());
+            self.domain.undo(mark);
+        }
+    }
+
+    fn step(&mut self, place: &Place, at: usize, index: Form, len: i128, mut site: Site) {
+        let before = self.domain.exact;
+        if len == 0 {
+            return;
+        }
+        self.domain.assume(&index, 0, len - 1);
+        if self.domain.empty {
+            return;
+        }
+        let stride = i128::from(place.steps[at].stride);
+        if place.steps.len() == 1
+            && let Some((lo, hi)) = self.domain.bound_of(&index.terms).filter(|_| index.terms.len() > 1)
+        {
+            let start = i128::from(place.offset) + index.c * stride;
+            site.clip =
+                (site.clip.0.max(start + lo * stride), site.clip.1.min(start + hi * stride + i128::from(site.bytes)));
+            // What is clipped away is exactly what the bounds exclude.
+            self.domain.exact = before;
+        }
+        site.form = site.form.add_scaled(&index, stride);
+        site.indices.push(index);
+        self.steps(place, at + 1, site);
+    }
+
+    fn record(&mut self, mut site: Site) {
+        site.form = self.domain.simplify(site.form);
+        site.form = self.spread(site.form);
+        let symbols = self.domain.closure(&site.form);
+        site.ranges = symbols.iter().map(|&s| (s, self.domain.symbol(s).lo, self.domain.symbol(s).hi)).collect();
+        site.gaps = symbols.iter().filter_map(|&s| Some((s, self.domain.symbol(s).gap?))).collect();
+        site.exact = self.domain.exact;
+        self.sites.push(site);
+    }
+
+    /// Splits a global id whose local part a guard has narrowed (`lid.x == 0`), as the box over both parts is
+    /// the tighter one, or whose parts also stand alone, as a box over all three has impossible corners.
+    fn spread(&self, mut form: Form) -> Form {
+        for a in 0..3u32 {
+            let k = form.coef(GLOBAL + a);
+            let size = i128::from(self.kernel.workgroup_size[a as usize]);
+            let local = self.domain.symbol(LOCAL + a);
+            let whole = local.lo == 0 && local.hi == size - 1;
+            let one_group = self.domain.symbol(GROUP + a).lo == self.domain.symbol(GROUP + a).hi;
+            let mixed = form.has(GROUP + a) || form.has(LOCAL + a);
+            if k != 0 && (mixed || !whole && !one_group) {
+                let parts = Form { c: 0, terms: vec![(GROUP + a, size), (LOCAL + a, 1)] };
+                form = form.add_scaled(&Form::symbol(GLOBAL + a), -k).add_scaled(&parts, k);
+            }
+        }
+        form
+    }
+}
+
+impl Site {
+    /// The range of a symbol in this site's box.
+    pub fn range_of(&self, s: Sym) -> (i128, i128) {
+        match self.ranges.binary_search_by_key(&s, |r| r.0) {
+            Ok(i) => (self.ranges[i].1, self.ranges[i].2),
+            Err(_) => (-INFINITE, INFINITE),
+        }
+    }
+}
