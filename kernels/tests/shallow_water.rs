@@ -105,7 +105,7 @@ fn reference_case(width: usize, height: usize) -> (Flow, Constants) {
     let noise = |k: usize, seed: u32| {
         f64::from((k as u32 ^ seed).wrapping_mul(0x9e37_79b9).rotate_left(9) >> 8 & 0xffff) / 65536.0
     };
-    let wall = |k: usize| k % width == 0 || k % width == width - 1 || k < width || k >= width * (height - 1);
+    let wall = |k: usize| k.is_multiple_of(width) || k % width == width - 1 || k < width || k >= width * (height - 1);
     let ground = hills(width, height, 4.0);
     // Rounded to f32, so that both sides start from the same numbers.
     let cell = |k: usize, value: f64| if wall(k) { 0.0 } else { wide(value as f32) };

@@ -31,7 +31,10 @@ impl Check {
     pub fn close(name: impl Into<String>, pairs: impl IntoIterator<Item = (f64, f64)>, floor: f64, limit: f64) -> Self {
         let error = |(got, want): (f64, f64)| (got - want).abs() / want.abs().max(floor);
         // Written so that NaN stays.
-        let worst = pairs.into_iter().map(error).fold(0.0, |worst, e| if e <= worst { worst } else { e });
+        let worst = pairs
+            .into_iter()
+            .map(error)
+            .fold(0.0, |worst: f64, e| if worst.is_nan() || e <= worst { worst } else { e });
         Check::below(name, worst, limit)
     }
 }
