@@ -118,7 +118,7 @@ mod tests {
         let mut first = Canvas::new(80, 60, [40, 120, 40]);
         first.set(3, 3, pinned);
         let mut second = first.clone();
-        second.rectangle(5, 4, 6, 2, [20, 40, 220]);
+        second.rectangle(20, 10, 50, 40, [20, 40, 220]);
         let mut animation = Animation::create(&path, &[first.clone(), second.clone()], pinned).unwrap();
         for canvas in [&first, &second, &second] {
             animation.add(canvas, 10).unwrap();
@@ -136,7 +136,8 @@ mod tests {
                 screen[(top + k / width) * 80 + left + k % width] = [pixel[0], pixel[1], pixel[2]];
             }
             let near = |a: &Rgb, b: &Rgb| (0..3).all(|c| a[c].abs_diff(b[c]) <= 40);
-            assert!(screen.iter().zip(&want.pixels).all(|(got, want)| near(got, want)));
+            let wrong = screen.iter().zip(&want.pixels).find(|(got, want)| !near(got, want));
+            assert_eq!(wrong, None, "shown and drawn");
             assert_eq!(screen[3 * 80 + 3], pinned);
         }
         std::fs::remove_file(&path).unwrap();
