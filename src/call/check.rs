@@ -54,7 +54,8 @@ fn parts(whole: GroupRange, split: &Split) -> Vec<GroupRange> {
     let size = whole.end[axis] - whole.start[axis];
     let (mut parts, mut rest) = (Vec::new(), whole);
     for i in 1..PARTS {
-        let (front, back) = rest.split_at(axis, whole.start[axis] + (u64::from(size) * u64::from(i) / u64::from(PARTS)) as u32);
+        let (front, back) =
+            rest.split_at(axis, whole.start[axis] + (u64::from(size) * u64::from(i) / u64::from(PARTS)) as u32);
         parts.push(front);
         rest = back;
     }

@@ -1,9 +1,9 @@
 //! One call of a kernel: arguments, size, placement; checked once, then planned and run.
 
 pub mod args;
+mod check;
 pub mod explain;
 pub mod map;
-mod check;
 mod size;
 
 use crate::{

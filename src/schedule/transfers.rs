@@ -17,7 +17,7 @@ pub fn of_footprint(footprint: &Footprint, bindings: &[Binding], sizes: &[u64]) 
         .zip(&footprint.bindings)
         .zip(sizes)
         .map(|((binding, touched), &size)| match binding.space {
-            Space::Uniform => Transfer { upload: vec![0..size], download: Vec::new() },
+            Space::Uniform => Transfer { upload: Vec::from([0..size]), download: Vec::new() },
             Space::Storage => Transfer { upload: upload(touched, size), download: touched.writes.clone() },
         })
         .collect()

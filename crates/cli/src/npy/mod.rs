@@ -1,6 +1,6 @@
 //! NumPy's npy files: the buffers of the command line.
 //!
-//! A file is untrusted input. Its header is read by [`header`], a small parser of the one dictionary that
+//! A file is untrusted input. Its header is read by a small parser of the one dictionary that
 //! the format allows: it knows a cap on every length and never recurses past a fixed depth (general readers
 //! of Python literals do not, and multiply shapes unchecked). Nothing is allocated before the size that the
 //! header states was compared with the size of the file.

@@ -1,0 +1,161 @@
+//! The runtime around calls: lost devices, pools, nesting, reports, profiles.
+
+mod support;
+mod table;
+
+use evener::{backend::Backend, prelude::*};
+use rayon::prelude::*;
+use std::{sync::Arc, time::Duration};
+use table::{cases::noise, profile_path, software_runtime};
+
+/// Work enough that a device can be lost in the middle of it.
+const LONG: &str = "
+    @group(0) @binding(0) var<storage, read_write> y: array<u32>;
+    @compute @workgroup_size(64) fn long(@builtin(global_invocation_id) id: vec3u) {
+        if (id.x >= arrayLength(&y)) { return; }
+        var h = y[id.x];
+        for (var k = 0u; k < 2000u; k++) { h = h * 1664525u + 1013904223u; }
+        y[id.x] = h;
+    }";
+
+fn long_reference(n: u32) -> Vec<u32> {
+    let step = |h: u32, _: u32| h.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    (0..n).map(|i| (0..2000).fold(i, step)).collect()
+}
+
+#[test]
+fn a_device_destroyed_in_the_middle_of_a_run_ends_as_a_right_result() {
+    let Some(device) = support::software_gpu() else { return };
+    let rt = Runtime::builder().gpu(false).profile(profile_path()).backend(device.clone()).build().unwrap();
+    let kernel = rt.kernel(LONG).unwrap();
+    let n = 40_000u32;
+    let want = long_reference(n);
+    let mut recovered = 0;
+    for (round, placement) in
+        [Placement::Gpu(Some(0)), Placement::Split(0.3), Placement::Gpu(Some(0))].iter().enumerate()
+    {
+        // The device comes back after a back-off, or the call says that it is not there yet.
+        let start = std::time::Instant::now();
+        loop {
+            let mut y: Vec<u32> = (0..n).collect();
+            let result = std::thread::scope(|s| {
+                let delay = Duration::from_millis(2 + 3 * round as u64);
+                let device = &device;
+                s.spawn(move || {
+                    std::thread::sleep(delay);
+                    device.inject_loss();
+                });
+                kernel.call().arg("y", &mut y).items(n).on(*placement).run()
+            });
+            match result {
+                Ok(report) => {
+                    assert!(y == want, "{placement}: {}", report.explain());
+                    recovered += report.recoveries.len();
+                    break;
+                }
+                Err(e) => assert_eq!(e.kind(), ErrorKind::NoSuchDevice, "{e}"),
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "the device never came back");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    assert!(recovered > 0, "no loss hit a run");
+    assert!(device.info().id.starts_with("gpu"));
+}
+
+#[test]
+fn calls_from_inside_rayon_workers_end() {
+    let rt = Runtime::builder().gpu(false).profile(profile_path()).build().unwrap();
+    for threads in [1, 2] {
+        let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
+        let own = Runtime::builder().gpu(false).profile(profile_path()).pool(pool.clone()).build().unwrap();
+        for rt in [&rt, &own] {
+            let sums: Vec<f32> = pool.install(|| {
+                (0..64u32)
+                    .into_par_iter()
+                    .map(|k| {
+                        let (x, mut y) = (vec![k as f32; 3000], vec![1.0f32; 3000]);
+                        rt.map("x * 2.0 + y").arg("x", &x).arg("y", &mut y).run().unwrap();
+                        y[2999]
+                    })
+                    .collect()
+            });
+            assert!(sums.iter().enumerate().all(|(k, s)| *s == 2.0 * k as f32 + 1.0));
+        }
+    }
+}
+
+#[test]
+fn split_calls_from_inside_rayon_workers_end() {
+    let Some(rt) = software_runtime(None) else { return };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    pool.install(|| {
+        (0..8u32).into_par_iter().for_each(|k| {
+            let (x, mut y) = (noise(5000, k), noise(5000, k + 1));
+            let want = x[4999] + y[4999];
+            rt.map("x + y").arg("x", &x).arg("y", &mut y).on(Placement::Split(0.5)).run().unwrap();
+            assert_eq!(y[4999], want);
+        });
+    });
+}
+
+#[test]
+fn a_report_says_where_and_why_and_is_json() {
+    let rt = Runtime::builder().gpu(false).profile(profile_path()).build().unwrap();
+    let (x, mut y) = (noise(100_000, 1), noise(100_000, 2));
+    let kernel = rt.kernel(evener_shaders::SAXPY).unwrap();
+    let report = kernel.call().set("a", 1.5f32).arg("x", &x).arg("y", &mut y).items(100_000).run().unwrap();
+    assert_eq!((report.chose.as_str(), report.entry.as_str()), ("cpu", "saxpy"));
+    assert_eq!(report.placement.get("cpu"), Some(&1.0));
+    assert!(report.predicted_ns > 0.0 && report.actual_ns > 0.0 && !report.reason.is_empty());
+    let line = report.to_string();
+    assert!(line.starts_with("saxpy: cpu 100 %") && !line.contains('\n'), "{line}");
+    let json: serde_json::Value = serde_json::to_value(&report).unwrap();
+    for field in [
+        "kernel",
+        "entry",
+        "chose",
+        "reason",
+        "placement",
+        "predicted_ns",
+        "actual_ns",
+        "phases",
+        "bytes",
+        "recoveries",
+    ] {
+        assert!(!json[field].is_null(), "{field} is missing");
+    }
+    assert_eq!(serde_json::from_value::<evener::Report>(json).unwrap(), report);
+}
+
+#[test]
+fn only_what_is_needed_moves() {
+    let Some(rt) = software_runtime(None) else { return };
+    let n = 64 * 1024usize;
+    let (x, mut y) = (noise(n, 1), noise(n, 2));
+    let kernel = rt.kernel(evener_shaders::SAXPY).unwrap();
+    let call = kernel.call().set("a", 1.5f32).arg("x", &x).arg("y", &mut y).items(n);
+    let half = call.on(Placement::Split(0.5)).run().unwrap();
+    // Half of x and of y up, half of y down.
+    assert_eq!((half.bytes.up, half.bytes.down), (4 * n as u64, 2 * n as u64), "{}", half.explain());
+    let fill = rt
+        .kernel(
+            "@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+             @compute @workgroup_size(64) fn fill(@builtin(global_invocation_id) id: vec3u) { y[id.x] = 1.0; }",
+        )
+        .unwrap();
+    let report = fill.call().arg("y", &mut y).items(n).on(Placement::Gpu(None)).run().unwrap();
+    assert_eq!((report.bytes.up, report.bytes.down), (0, 4 * n as u64), "{}", report.explain());
+}
+
+#[test]
+fn a_profile_that_cannot_be_read_is_measured_again() {
+    let path = std::env::temp_dir().join(format!("evener-runtime-{}.json", std::process::id()));
+    std::fs::write(&path, "not a profile").unwrap();
+    let rt = Runtime::builder().gpu(false).profile(Some(path.clone())).build().unwrap();
+    let mut y = vec![1.0f32; 10];
+    rt.map("y + 1.0").arg("y", &mut y).run().unwrap();
+    assert_eq!(y, [2.0; 10]);
+    assert!(evener::cost::profile::Profile::load(&path).is_ok(), "it was replaced by a good one");
+    std::fs::remove_file(&path).unwrap();
+}
