@@ -96,3 +96,26 @@ pub fn ramp(stops: &[(f32, [f32; 3])], at: f32) -> [f32; 3] {
 pub fn rgb(colour: [f32; 3]) -> Rgb {
     colour.map(|c| c.round().clamp(0.0, 255.0) as u8)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drawing_past_the_edge_is_clipped() {
+        let mut canvas = Canvas::new(8, 8, [0; 3]);
+        canvas.rectangle(6, 6, 100, 100, [9; 3]);
+        canvas.text(4, 4, 2, "Wide text", [1; 3]);
+        canvas.line([-5.0, 2.0], [20.0, 3.0], 3, [2; 3]);
+        assert_eq!(canvas.pixels.len(), 64);
+    }
+
+    #[test]
+    fn a_ramp_is_clamped_and_linear_between_stops() {
+        let stops = [(0.0, [0.0; 3]), (1.0, [100.0; 3])];
+        assert_eq!(ramp(&stops, -1.0), [0.0; 3]);
+        assert_eq!(ramp(&stops, 0.25), [25.0; 3]);
+        assert_eq!(ramp(&stops, 2.0), [100.0; 3]);
+        assert_eq!(ramp(&stops, f32::NAN), [100.0; 3]);
+    }
+}

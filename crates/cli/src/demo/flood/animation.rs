@@ -106,3 +106,40 @@ impl Palette {
         (*known - 1) as u8
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_decode_to_the_pictures_that_were_drawn() {
+        let path = std::env::temp_dir().join(format!("evener-animation-{}.gif", std::process::id()));
+        let pinned = [200, 10, 10];
+        let mut first = Canvas::new(80, 60, [40, 120, 40]);
+        first.set(3, 3, pinned);
+        let mut second = first.clone();
+        second.rectangle(20, 10, 50, 40, [20, 40, 220]);
+        let mut animation = Animation::create(&path, &[first.clone(), second.clone()], pinned).unwrap();
+        for canvas in [&first, &second, &second] {
+            animation.add(canvas, 10).unwrap();
+        }
+        drop(animation);
+
+        let mut options = gif::DecodeOptions::new();
+        options.set_color_output(gif::ColorOutput::RGBA);
+        let mut reader = options.read_info(File::open(&path).unwrap()).unwrap();
+        let mut screen = vec![[0u8; 3]; 80 * 60];
+        for want in [&first, &second, &second] {
+            let frame = reader.read_next_frame().unwrap().expect("a frame");
+            let (left, top, width) = (frame.left as usize, frame.top as usize, frame.width as usize);
+            for (k, pixel) in frame.buffer.chunks_exact(4).enumerate().filter(|(_, pixel)| pixel[3] > 0) {
+                screen[(top + k / width) * 80 + left + k % width] = [pixel[0], pixel[1], pixel[2]];
+            }
+            let near = |a: &Rgb, b: &Rgb| (0..3).all(|c| a[c].abs_diff(b[c]) <= 40);
+            let wrong = screen.iter().zip(&want.pixels).find(|(got, want)| !near(got, want));
+            assert_eq!(wrong, None, "shown and drawn");
+            assert_eq!(screen[3 * 80 + 3], pinned);
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+}

@@ -59,3 +59,33 @@ impl Scenario {
         self.reservoir.iter().map(|depth| f64::from(*depth)).sum::<f64>() * self.terrain.cell_area()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reservoir_is_closed_by_the_dam_and_by_the_hills_alone() {
+        for columns in [150, 403, 500] {
+            let scenario = Scenario::new(columns).unwrap();
+            let terrain = &scenario.terrain;
+            let dam = terrain.dam_cells(&DAM);
+            let (columns, rows) = (terrain.columns, terrain.rows);
+            assert!((300e6..500e6).contains(&scenario.stored()), "{} m3", scenario.stored());
+            for k in (0..columns * rows).filter(|k| scenario.reservoir[*k] > 0.0) {
+                let (col, row) = (k % columns, k / columns);
+                assert!(col > 0 && row > 0 && col + 1 < columns && row + 1 < rows, "the lake reaches the map's edge");
+                for next in [k - 1, k + 1, k - columns, k + columns] {
+                    let held = scenario.reservoir[next] > 0.0 || terrain.bed[next] >= DAM.level || dam.contains(&next);
+                    assert!(held, "water leaks from cell {k} to {next} on {columns} columns");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_grid_without_the_valley_is_refused() {
+        let error = Scenario::new(32).err().expect("too coarse").to_string();
+        assert!(error.contains("--size 32"), "{error}");
+    }
+}
