@@ -121,8 +121,10 @@ impl From<evener_lanes::Error> for Error {
 /// the list of what there is.
 pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let near =
-        known.iter().map(|k| (edit_distance(name, k), *k)).filter(|(d, k)| *d <= 1 + k.len().max(name.len()) / 3).min();
+    // A name of one letter is near to every other: the length bounds the distance.
+    let is_near = |d: usize, length: usize| d <= 1 + length / 3 && d < length;
+    let near = known.iter().map(|k| (edit_distance(name, k), *k));
+    let near = near.filter(|(d, k)| is_near(*d, k.len().max(name.len()))).min();
     match near {
         Some((_, k)) => format!("; did you mean `{k}`?"),
         None if known.is_empty() => String::new(),
