@@ -5,6 +5,7 @@ use crate::{
     call::map::Map,
     cost::{
         calibrate::{Effort, calibrate},
+        learn::Learned,
         profile::Profile,
         roofline::Rates,
     },
@@ -33,6 +34,7 @@ struct Inner {
     placement: Placement,
     strict: bool,
     store: Store,
+    learned: Learned,
     /// Kernels of map expressions and of kernel libraries, by their source. Not `Kernel`s, which hold the runtime.
     kept: Mutex<HashMap<String, Arc<Compiled>>>,
 }
@@ -68,6 +70,7 @@ impl Runtime {
                 placement: builder.placement,
                 strict: builder.strict,
                 store: Store::new(builder.profile.unwrap_or_else(Profile::default_path)),
+                learned: Learned::default(),
                 kept: Mutex::default(),
             }),
         }
@@ -162,6 +165,10 @@ impl Runtime {
 
     pub(crate) fn placement(&self) -> Placement {
         self.inner.placement
+    }
+
+    pub(crate) fn learned(&self) -> &Learned {
+        &self.inner.learned
     }
 
     pub(crate) fn strict(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{Call, Ready, size::Size};
 use crate::{
-    cost::Cost,
+    cost::{Cost, learn::Ran},
     error::Result,
     report::human_bytes,
     schedule::{
@@ -209,6 +209,7 @@ impl Call<'_> {
             grid: ready.grid,
             split: &ready.split,
             candidates: &candidates,
+            learned_split: self.learned(ready, Ran::Split),
             placement: self.placement,
             strict: self.strict,
         })?;

@@ -8,7 +8,11 @@ mod size;
 
 use crate::{
     backend::{Argument, Backend},
-    cost::{Cost, roofline::Work},
+    cost::{
+        Cost,
+        learn::{Key, Ran},
+        roofline::Work,
+    },
     device::{Slot, typical},
     error::{Error, Result},
     kernel::{Compiled, uniform::UniformValue},
@@ -168,6 +172,7 @@ impl<'a> Call<'a> {
         let mut report = Report::new(name, entry, ready.grid.groups, &decided, &candidates, outcome);
         report.phases.decide = Phase { predicted_ns: 0.0, actual_ns: decide_ns };
         report.actual_ns = start.elapsed().as_nanos() as f64;
+        self.observe(&ready, &decided, &candidates, &report);
         Ok(report)
     }
 
@@ -207,6 +212,7 @@ impl<'a> Call<'a> {
             grid: ready.grid,
             split: &ready.split,
             candidates,
+            learned_split: self.learned(ready, Ran::Split),
             placement: self.placement,
             strict: self.strict,
         })
@@ -240,8 +246,7 @@ impl<'a> Call<'a> {
         });
         let work = Work {
             features: ready.features,
-            invocations: GroupRange::all(ready.grid).count() as f64
-                * f64::from(self.kernel.program.kernel().group_invocations()),
+            invocations: ready.invocations(self.kernel),
             working_set: ready.sizes.iter().sum::<u64>() as f64,
             up_bytes: if is_cpu { 0.0 } else { moved.0 },
             down_bytes: if is_cpu { 0.0 } else { moved.1 },
@@ -250,7 +255,32 @@ impl<'a> Call<'a> {
         let one_time =
             if warmth.device { 0.0 } else { rates.setup_ns } + if warmth.kernel { 0.0 } else { rates.compile_ns };
         let (one_time, credit) = (Cost::from_ns(one_time), slot.credit());
-        Candidate { id: info.id.clone(), refusal, work, rates, one_time, credit, known }
+        let learned = self.learned(ready, Ran::Alone(number));
+        Candidate { id: info.id.clone(), refusal, work, rates, learned, one_time, credit, known }
+    }
+
+    fn key(&self, ready: &Ready, ran: Ran) -> Key {
+        Key { kernel: self.kernel.id, ran, invocations: ready.invocations(self.kernel) }
+    }
+
+    fn learned(&self, ready: &Ready, ran: Ran) -> f64 {
+        self.runtime.learned().factor(self.key(ready, ran))
+    }
+
+    /// The only feedback: what the call took teaches the next prediction.
+    fn observe(&self, ready: &Ready, decided: &Plan, candidates: &[Candidate], report: &Report) {
+        // Shorter calls measure the clock and the scheduler, not the kernel.
+        const MIN_NS: f64 = 20e3;
+        let took = report.actual_ns - report.phases.decide.actual_ns;
+        let cold = decided.assignments.iter().any(|a| candidates[a.device].one_time > Cost::ZERO);
+        if cold || took < MIN_NS || !report.recoveries.is_empty() || self.assignments.is_some() {
+            return;
+        }
+        let (ran, factor) = match decided.assignments.as_slice() {
+            [one] => (Ran::Alone(one.device), candidates[one.device].learned),
+            _ => (Ran::Split, self.learned(ready, Ran::Split)),
+        };
+        self.runtime.learned().observe(self.key(ready, ran), decided.predicted.ns() / factor, took);
     }
 }
 
@@ -273,6 +303,10 @@ impl Ready {
 
     fn shape<'s>(&'s self, uniforms: &'s [&'s [u8]]) -> CallShape<'s> {
         CallShape { grid: self.grid, sizes: &self.sizes, uniforms }
+    }
+
+    fn invocations(&self, kernel: &Compiled) -> f64 {
+        GroupRange::all(self.grid).count() as f64 * f64::from(kernel.program.kernel().group_invocations())
     }
 
     fn footprint(&self, kernel: &Compiled, range: &GroupRange) -> Footprint {

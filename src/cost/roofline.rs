@@ -6,6 +6,7 @@
 use super::Cost;
 use evener_lanes::analysis::Features;
 use serde::{Deserialize, Serialize};
+use std::ops::Mul;
 
 /// A calibrated number: its value per second, how often it was measured and how far the measurements spread.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,6 +99,13 @@ impl Prediction {
     /// The round trip.
     pub fn total(&self) -> Cost {
         self.upload + self.run + self.download
+    }
+}
+
+impl Mul<f64> for Prediction {
+    type Output = Prediction;
+    fn mul(self, factor: f64) -> Prediction {
+        Prediction { upload: self.upload * factor, run: self.run * factor, download: self.download * factor }
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Candidate {
     pub work: Work,
     /// Its rates.
     pub rates: Rates,
+    /// What past calls of the kernel on it teach: a factor on the prediction, 1 where nothing.
+    pub learned: f64,
     /// What its first use in this process and the kernel's first run add.
     pub one_time: Cost,
     /// What earlier calls lost because it was not warm: so much of the one-time cost does not count in the choice.
@@ -46,7 +48,7 @@ impl Candidate {
             down_bytes: self.work.down_bytes * share,
             ..self.work
         };
-        roofline::predict(&work, &self.rates)
+        roofline::predict(&work, &self.rates) * self.learned
     }
 
     /// The whole call on this device.
@@ -83,6 +85,8 @@ pub struct Question<'a> {
     pub split: &'a Split,
     /// The CPU first, then the GPUs.
     pub candidates: &'a [Candidate],
+    /// What past splits of the kernel teach: a factor on the prediction of a split.
+    pub learned_split: f64,
     /// What the caller asks for.
     pub placement: Placement,
     /// Refuse rather than run elsewhere or whole.
@@ -328,7 +332,7 @@ fn predicted_end(question: &Question<'_>, assignments: &[Assignment], view: View
         uploaded = uploaded + p.upload + question.candidates[a.device].once(view);
         end = end.max(uploaded + p.run + p.download);
     }
-    end
+    if assignments.len() > 1 { end * question.learned_split } else { end }
 }
 
 fn axis_name(axis: u8) -> &'static str {
@@ -346,11 +350,27 @@ mod tests {
         rates.float = Rate::assumed(1e9 * speed);
         let features = Features { float: 100.0, ..Features::default() };
         let work = Work { features, invocations: 1e6, working_set: 0.0, up_bytes: bytes, down_bytes: bytes };
-        Candidate { id: id.into(), refusal: None, work, rates, one_time: Cost::ZERO, credit: Cost::ZERO, known: true }
+        Candidate {
+            id: id.into(),
+            refusal: None,
+            work,
+            rates,
+            learned: 1.0,
+            one_time: Cost::ZERO,
+            credit: Cost::ZERO,
+            known: true,
+        }
     }
 
     fn ask(candidates: &[Candidate], split: &Split, placement: Placement, strict: bool) -> Result<Plan> {
-        plan(&Question { grid: Grid { groups: [1000, 1, 1] }, split, candidates, placement, strict })
+        plan(&Question {
+            grid: Grid { groups: [1000, 1, 1] },
+            split,
+            candidates,
+            learned_split: 1.0,
+            placement,
+            strict,
+        })
     }
 
     #[test]
