@@ -27,7 +27,7 @@ impl Call<'_> {
             // writes it while the call is being checked.
             buffers.push(unsafe { std::slice::from_raw_parts(argument.ptr, argument.len as usize) }.to_vec());
         }
-        for part in parts(GroupRange::all(ready.grid), &ready.split) {
+        for part in parts(GroupRange::all(ready.grid), ready.split(self.kernel)) {
             let accesses = check::run(self.kernel.program.kernel(), &shape, &mut buffers, &part)?;
             let footprint = self.kernel.analysis.footprint(&shape, &part);
             if let Some((binding, byte, written)) = accesses.outside(&footprint) {

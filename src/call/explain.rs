@@ -156,7 +156,7 @@ impl Call<'_> {
     }
 
     fn describe(&self, ready: &Ready, sizes: Vec<SizeExplanation>, assumptions: Vec<String>) -> Explanation {
-        let (split_axis, whole_because) = match &ready.split {
+        let (split_axis, whole_because) = match ready.split(self.kernel) {
             Split::Axis(axis) => (Some(["x", "y", "z"][usize::from(*axis).min(2)]), None),
             Split::Whole(why) => (None, Some(why.clone())),
         };
@@ -207,7 +207,7 @@ impl Call<'_> {
         let candidates = self.candidates(ready);
         let decided = plan(&Question {
             grid: ready.grid,
-            split: &ready.split,
+            split: ready.split(self.kernel),
             candidates: &candidates,
             learned_split: self.learned(ready, Ran::Split),
             placement: self.placement,

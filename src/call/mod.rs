@@ -32,7 +32,7 @@ use evener_lanes::{
 };
 pub use size::Items;
 use size::Size;
-use std::time::Instant;
+use std::{cell::OnceCell, time::Instant};
 
 /// A call being built. Arguments are borrowed until [`Call::run`] returns; nothing touches them after that.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl<'a> Call<'a> {
     #[doc(hidden)]
     pub fn cut_axis(&self) -> Result<(Grid, Split)> {
         let ready = self.prepare()?;
-        Ok((ready.grid, ready.split))
+        Ok((ready.grid, ready.split(self.kernel).clone()))
     }
 
     /// Runs the call and waits for it.
@@ -189,10 +189,9 @@ impl<'a> Call<'a> {
             sizes: arguments.iter().map(|a| a.len).collect(),
             arguments,
             uniforms,
-            split: Split::Whole(String::new()),
+            split: OnceCell::new(),
             features: Features::default(),
         };
-        ready.split = self.kernel.analysis.split(&ready.shape(&ready.uniform_slices()));
         ready.features = self.kernel.analysis.features(&ready.shape(&ready.uniform_slices()));
         Ok(ready)
     }
@@ -208,9 +207,12 @@ impl<'a> Call<'a> {
                 lost: None,
             });
         }
+        // With nothing to split over, the analysis is not asked: it takes longer than a small call.
+        let alone = Split::Whole("the CPU is the only device".into());
+        let split = if candidates.len() > 1 { ready.split(self.kernel) } else { &alone };
         plan(&Question {
             grid: ready.grid,
-            split: &ready.split,
+            split,
             candidates,
             learned_split: self.learned(ready, Ran::Split),
             placement: self.placement,
@@ -219,8 +221,8 @@ impl<'a> Call<'a> {
     }
 
     fn candidates(&self, ready: &Ready) -> Vec<Candidate> {
-        let moved = ready.moved_bytes(self.kernel);
         let slots = self.runtime.slots();
+        let moved = if slots.len() > 1 { ready.moved_bytes(self.kernel) } else { (0.0, 0.0) };
         slots.iter().enumerate().map(|(k, slot)| self.candidate(k, slot, ready, moved)).collect()
     }
 
@@ -292,7 +294,7 @@ struct Ready {
     arguments: Vec<Argument>,
     /// Bytes of the uniform bindings, empty for storage. The arguments of uniforms point into these.
     uniforms: Vec<Vec<u8>>,
-    split: Split,
+    split: OnceCell<Split>,
     features: Features,
 }
 
@@ -303,6 +305,10 @@ impl Ready {
 
     fn shape<'s>(&'s self, uniforms: &'s [&'s [u8]]) -> CallShape<'s> {
         CallShape { grid: self.grid, sizes: &self.sizes, uniforms }
+    }
+
+    fn split(&self, kernel: &Compiled) -> &Split {
+        self.split.get_or_init(|| kernel.analysis.split(&self.shape(&self.uniform_slices())))
     }
 
     fn invocations(&self, kernel: &Compiled) -> f64 {
