@@ -35,7 +35,7 @@ pub struct Explanation {
     /// Why it must run whole, where it may not.
     pub whole_because: Option<String>,
     /// Work of one invocation on average.
-    pub features: FeatureTable,
+    pub features: Features,
     /// Predicted times.
     pub sizes: Vec<SizeExplanation>,
     /// What was assumed because the call does not say it.
@@ -86,47 +86,6 @@ pub struct SizeExplanation {
     pub reason: String,
 }
 
-/// Operations and bytes of one invocation.
-#[derive(Clone, Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are those of evener_lanes::analysis::Features")]
-pub struct FeatureTable {
-    pub float: f64,
-    pub double: f64,
-    pub divide: f64,
-    pub transcendental: f64,
-    pub integer: f64,
-    pub branch: f64,
-    pub atomic: f64,
-    pub barrier: f64,
-    pub uniform_bytes: f64,
-    pub contiguous_bytes: f64,
-    pub strided_bytes: f64,
-    pub gather_bytes: f64,
-    pub workgroup_bytes: f64,
-    pub data_dependent: bool,
-}
-
-impl From<Features> for FeatureTable {
-    fn from(f: Features) -> Self {
-        FeatureTable {
-            float: f.float,
-            double: f.double,
-            divide: f.divide,
-            transcendental: f.transcendental,
-            integer: f.integer,
-            branch: f.branch,
-            atomic: f.atomic,
-            barrier: f.barrier,
-            uniform_bytes: f.uniform_bytes,
-            contiguous_bytes: f.contiguous_bytes,
-            strided_bytes: f.strided_bytes,
-            gather_bytes: f.gather_bytes,
-            workgroup_bytes: f.workgroup_bytes,
-            data_dependent: f.data_dependent,
-        }
-    }
-}
-
 impl Call<'_> {
     /// Explains the call without running it. What it does not say is assumed, and said so: without a size several are
     /// shown, arrays that are not bound have one element an item, unset uniform integers are the items of an axis.
@@ -167,7 +126,7 @@ impl Call<'_> {
             bindings: self.bindings(ready),
             split_axis,
             whole_because,
-            features: ready.features.into(),
+            features: ready.features,
             sizes,
             assumptions,
         }
@@ -280,32 +239,5 @@ impl fmt::Display for Explanation {
             writeln!(f, "assumed: {assumption}")?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for FeatureTable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let classes = [
-            ("f32", self.float),
-            ("f64", self.double),
-            ("divide", self.divide),
-            ("transcendental", self.transcendental),
-            ("integer", self.integer),
-            ("branch", self.branch),
-            ("atomic", self.atomic),
-            ("barrier", self.barrier),
-            ("bytes uniform", self.uniform_bytes),
-            ("bytes contiguous", self.contiguous_bytes),
-            ("bytes strided", self.strided_bytes),
-            ("bytes gathered", self.gather_bytes),
-            ("bytes work-group", self.workgroup_bytes),
-        ];
-        let parts: Vec<String> = classes
-            .iter()
-            .filter(|(_, amount)| *amount > 0.0)
-            .map(|(name, amount)| format!("{amount:.1} {name}"))
-            .collect();
-        f.write_str(&parts.join(", "))?;
-        if self.data_dependent { f.write_str("; trip counts depend on data") } else { Ok(()) }
     }
 }

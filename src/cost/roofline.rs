@@ -134,6 +134,8 @@ fn kernel(work: &Work, rates: &Rates) -> Cost {
 fn compute(f: &Features, rates: &Rates) -> Cost {
     // A branch or loop iteration costs about as much as four integer operations.
     const BRANCH: f64 = 4.0;
+    // A uniform load serves many invocations: a batch of the CPU, a subgroup of a GPU.
+    const SHARED: f64 = 1.0 / 32.0;
     [
         (f.float, rates.float),
         (f.double, rates.double),
@@ -143,7 +145,7 @@ fn compute(f: &Features, rates: &Rates) -> Cost {
         (f.atomic, rates.atomic),
         (f.barrier, rates.barrier),
         (f.workgroup_bytes, rates.group_bytes),
-        (f.uniform_bytes + f.contiguous_bytes, rates.cache_bytes),
+        (SHARED * f.uniform_bytes + f.contiguous_bytes, rates.cache_bytes),
         (f.strided_bytes + f.gather_bytes, rates.gather_bytes),
     ]
     .into_iter()

@@ -29,6 +29,8 @@ pub(super) struct Eval<'a> {
     pub guard_budget: u32,
 }
 
+/// What an operation on uniform values counts in each of the invocations that share it.
+const UNIFORM_SHARE: f64 = 1.0 / 32.0;
 /// Symbols of a 64-bit form that may be narrowed to 32 bits.
 const MAX_NARROWED: i128 = 1 << 48;
 /// Conditions looked at in one walk before guards are no longer captured.
@@ -75,7 +77,8 @@ impl<'a> Eval<'a> {
                 }
                 let (kernel, weight) = (self.kernel, self.weight);
                 if let Some(counts) = &mut self.counts {
-                    count_op(counts, kernel, *dst, op, weight);
+                    let share = if self.slice.uniform.is_uniform(*dst) { UNIFORM_SHARE } else { 1.0 };
+                    count_op(counts, kernel, *dst, op, weight * share);
                 }
                 if self.slice.needed[dst.index()] && self.values[dst.index()].is_none() {
                     self.values[dst.index()] = self.op(*dst, op);

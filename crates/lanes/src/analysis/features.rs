@@ -7,6 +7,7 @@ use super::{
     split::is_unknown,
 };
 use crate::ir::{BinaryOp, Kernel, Op, Ty, UnaryOp, Value};
+use std::fmt;
 
 /// Sums while walking.
 pub(super) type Counts = Features;
@@ -108,5 +109,32 @@ pub(super) fn count_bytes(counts: &mut Counts, sites: &[Site], domain: &Domain) 
                 if together >= *stride { &mut counts.contiguous_bytes } else { &mut counts.strided_bytes }
             }
         } += bytes;
+    }
+}
+
+impl fmt::Display for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let classes = [
+            ("f32", self.float),
+            ("f64", self.double),
+            ("divide", self.divide),
+            ("transcendental", self.transcendental),
+            ("integer", self.integer),
+            ("branch", self.branch),
+            ("atomic", self.atomic),
+            ("barrier", self.barrier),
+            ("bytes uniform", self.uniform_bytes),
+            ("bytes contiguous", self.contiguous_bytes),
+            ("bytes strided", self.strided_bytes),
+            ("bytes gathered", self.gather_bytes),
+            ("bytes work-group", self.workgroup_bytes),
+        ];
+        let parts: Vec<String> = classes
+            .iter()
+            .filter(|(_, amount)| *amount > 0.0)
+            .map(|(name, amount)| format!("{amount:.1} {name}"))
+            .collect();
+        f.write_str(&parts.join(", "))?;
+        if self.data_dependent { f.write_str("; trip counts depend on data") } else { Ok(()) }
     }
 }

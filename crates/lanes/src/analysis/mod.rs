@@ -83,6 +83,7 @@ pub enum Split {
 
 /// Work per invocation on average (guards and loops weighted), and bytes by access class.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Features {
     /// f32 adds, subtracts, multiplies and FMAs (an FMA counts 1).
     pub float: f64,
@@ -100,7 +101,7 @@ pub struct Features {
     pub atomic: f64,
     /// Barriers.
     pub barrier: f64,
-    /// Bytes of uniform (same address in all invocations) accesses to storage.
+    /// Bytes of uniform (same address in all invocations of a work-group) accesses to storage and work-group memory.
     pub uniform_bytes: f64,
     /// Bytes of storage accesses contiguous over neighbouring invocations.
     pub contiguous_bytes: f64,
@@ -108,7 +109,7 @@ pub struct Features {
     pub strided_bytes: f64,
     /// Bytes of other storage accesses.
     pub gather_bytes: f64,
-    /// Bytes of work-group memory accesses.
+    /// Bytes of other work-group memory accesses.
     pub workgroup_bytes: f64,
     /// Whether a trip count depends on data: the figures assume a few iterations and the cost is learned.
     pub data_dependent: bool,

@@ -49,7 +49,9 @@ impl Eval<'_> {
     pub(super) fn access(&mut self, place: &Place, ty: Ty, kind: SiteKind) {
         let Base::Binding(binding) = place.base else {
             if let (Base::Workgroup(_), Some(counts)) = (place.base, &mut self.counts) {
-                counts.workgroup_bytes += self.weight * f64::from(ty.bytes());
+                let uniform = place.steps.iter().all(|s| self.slice.uniform.is_uniform(s.index));
+                let class = if uniform { &mut counts.uniform_bytes } else { &mut counts.workgroup_bytes };
+                *class += self.weight * f64::from(ty.bytes());
             }
             return;
         };

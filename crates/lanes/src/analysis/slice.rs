@@ -1,6 +1,7 @@
 //! The address-relevant slice of a kernel: which integer values the analysis has to follow, and
 //! where each value is defined.
 
+use super::uniformity::{BatchShape, Uniformity};
 use crate::ir::{Base, Inst, Kernel, Op, Place, Region, Space, Ty, Value};
 
 /// Where a value comes from.
@@ -26,12 +27,15 @@ pub(super) struct Slice {
     pub defs: Vec<Def>,
     /// Integers that decide an address, a guard or a trip count.
     pub needed: Vec<bool>,
+    /// Which values are the same in all invocations of a work-group.
+    pub uniform: Uniformity,
 }
 
 impl Slice {
     pub fn new(kernel: &Kernel) -> Self {
         let count = kernel.values.len();
-        let mut slice = Slice { defs: vec![Def::None; count], needed: vec![false; count] };
+        let uniform = Uniformity::new(kernel, BatchShape::Group);
+        let mut slice = Slice { defs: vec![Def::None; count], needed: vec![false; count], uniform };
         let mut roots = Vec::new();
         slice.collect(&kernel.body, &mut roots);
         let flows = flows(&kernel.body);
