@@ -193,14 +193,14 @@ fn nbody_scalar(p: &[[f32; 4]], out: &mut [[f32; 4]]) {
 const WIDTH: usize = 1024;
 
 const STENCIL: &str = "
-    @group(0) @binding(0) var<storage, read> from: array<f32>;
-    @group(0) @binding(1) var<storage, read_write> to: array<f32>;
+    @group(0) @binding(0) var<storage, read> old: array<f32>;
+    @group(0) @binding(1) var<storage, read_write> out: array<f32>;
     @compute @workgroup_size(64, 4)
     fn main(@builtin(global_invocation_id) g: vec3u) {
         let w = 1024u;
         if g.x > 0 && g.x < w - 1 && g.y > 0 && g.y < w - 1 {
             let i = g.y * w + g.x;
-            to[i] = 0.6 * from[i] + 0.1 * (from[i - 1] + from[i + 1] + from[i - w] + from[i + w]);
+            out[i] = 0.6 * old[i] + 0.1 * (old[i - 1] + old[i + 1] + old[i - w] + old[i + w]);
         }
     }";
 
