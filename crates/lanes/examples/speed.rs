@@ -5,7 +5,7 @@
 mod build;
 
 use build::Build;
-use evener_lanes::{Buffer, Grid, GroupRange, Program, interp::Level, ir::*};
+use evener_lanes::{Buffer, Grid, GroupRange, Module, Program, interp::Level, ir::*};
 use naga::Span;
 use std::{hint::black_box, time::Instant};
 
@@ -18,7 +18,7 @@ fn bytes<T: Copy>(v: &mut [T]) -> &mut [u8] {
 fn time(mut f: impl FnMut()) -> f64 {
     let mut best = f64::INFINITY;
     let start = Instant::now();
-    while start.elapsed().as_secs_f64() < 0.6 {
+    while start.elapsed().as_secs_f64() < 0.3 {
         let t = Instant::now();
         f();
         best = best.min(t.elapsed().as_nanos() as f64);
@@ -190,6 +190,69 @@ fn nbody_scalar(p: &[[f32; 4]], out: &mut [[f32; 4]]) {
     }
 }
 
+const WIDTH: usize = 1024;
+
+const STENCIL: &str = "
+    @group(0) @binding(0) var<storage, read> old: array<f32>;
+    @group(0) @binding(1) var<storage, read_write> out: array<f32>;
+    @compute @workgroup_size(64, 4)
+    fn main(@builtin(global_invocation_id) g: vec3u) {
+        let w = 1024u;
+        if g.x > 0 && g.x < w - 1 && g.y > 0 && g.y < w - 1 {
+            let i = g.y * w + g.x;
+            out[i] = 0.6 * old[i] + 0.1 * (old[i - 1] + old[i + 1] + old[i - w] + old[i + w]);
+        }
+    }";
+
+fn stencil_scalar(from: &[f32], to: &mut [f32]) {
+    for y in 1..WIDTH - 1 {
+        for x in 1..WIDTH - 1 {
+            let i = y * WIDTH + x;
+            to[i] = 0.6 * from[i] + 0.1 * (from[i - 1] + from[i + 1] + from[i - WIDTH] + from[i + WIDTH]);
+        }
+    }
+}
+
+const BLACK_SCHOLES: &str = "
+    @group(0) @binding(0) var<storage, read> spot: array<f32>;
+    @group(0) @binding(1) var<storage, read_write> price: array<f32>;
+    fn normal(x: f32) -> f32 { return 1.0 / (1.0 + exp(-1.702 * x)); }
+    @compute @workgroup_size(64)
+    fn main(@builtin(global_invocation_id) g: vec3u) {
+        let s = spot[g.x];
+        let d1 = (log(s / 100.0) + 0.07) / 0.3;
+        price[g.x] = s * normal(d1) - 100.0 * exp(-0.02) * normal(d1 - 0.3) + sin(s) * pow(s, 0.3);
+    }";
+
+fn black_scholes_scalar(spot: &[f32], price: &mut [f32]) {
+    let normal = |x: f32| 1.0 / (1.0 + (-1.702 * x).exp());
+    for (s, price) in spot.iter().zip(price) {
+        let d1 = ((s / 100.0).ln() + 0.07) / 0.3;
+        *price = s * normal(d1) - 100.0 * (-0.02f32).exp() * normal(d1 - 0.3) + s.sin() * s.powf(0.3);
+    }
+}
+
+fn lowered(source: &str) -> Kernel {
+    Module::parse(source).unwrap().lower("main").unwrap()
+}
+
+fn wgsl(level: Level) {
+    let n = WIDTH * WIDTH;
+    let (mut from, mut to) = ((0..n).map(|i| (i % 977) as f32).collect::<Vec<_>>(), vec![0f32; n]);
+    let scalar = time(|| stencil_scalar(black_box(&from), black_box(&mut to)));
+    let expected = to.clone();
+    let buffers = [Buffer::write(bytes(&mut from)), Buffer::write(bytes(&mut to))];
+    run(lowered(STENCIL), "stencil", level, &buffers, [WIDTH as u32 / 64, WIDTH as u32 / 4, 1], scalar);
+    assert_eq!(to, expected);
+    let mut spot: Vec<f32> = (0..16384).map(|i| 50.0 + i as f32 * 0.01).collect();
+    let mut price = vec![0f32; spot.len()];
+    let scalar = time(|| black_scholes_scalar(black_box(&spot), black_box(&mut price)));
+    let expected = price.clone();
+    let buffers = [Buffer::write(bytes(&mut spot)), Buffer::write(bytes(&mut price))];
+    run(lowered(BLACK_SCHOLES), "black-scholes", level, &buffers, [256, 1, 1], scalar);
+    assert!(price.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 1e-4 * b.abs().max(1.0)));
+}
+
 fn run(kernel: Kernel, name: &str, level: Level, buffers: &[Buffer<'_>], groups: [u32; 3], scalar: f64) {
     let program = Program::with_level(kernel, level).unwrap();
     let grid = Grid { groups };
@@ -199,7 +262,8 @@ fn run(kernel: Kernel, name: &str, level: Level, buffers: &[Buffer<'_>], groups:
 
 fn all() {
     for level in Level::available() {
-        for (name, n) in [("saxpy in cache", 4096usize), ("saxpy in memory", 16 << 20)] {
+        wgsl(level);
+        for (name, n) in [("saxpy of 256", 256), ("saxpy in cache", 4096usize), ("saxpy in memory", 16 << 20)] {
             let (mut x, mut y) = (vec![1.5f32; n], vec![0.5f32; n]);
             let scalar = time(|| {
                 let (x, y) = (black_box(&x), black_box(&mut y));

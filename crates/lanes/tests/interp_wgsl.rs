@@ -428,3 +428,61 @@ fn private_arrays_are_each_invocations_own() {
         assert!(a.iter().enumerate().all(|(i, v)| *v == i as u32), "{:?}", &a[..20]);
     }
 }
+
+#[test]
+fn stores_under_any_mask_leave_the_other_lanes_bytes_alone() {
+    let source = "
+        @group(0) @binding(0) var<storage, read> live: array<u32>;
+        @group(0) @binding(1) var<storage, read_write> out: array<u32>;
+        @compute @workgroup_size(32)
+        fn main(@builtin(global_invocation_id) g: vec3u) {
+            if live[g.x] != 0 { out[g.x + 3] = g.x * 7 + 1; }
+        }";
+    let n = 1024usize;
+    let patterns: [fn(usize) -> bool; 8] = [
+        |i| i > 0 && i < 1023,
+        |i| (5..700).contains(&i),
+        |i| i % 2 == 0,
+        |i| i % 16 == 15 || i % 16 == 0,
+        |i| i % 48 < 33,
+        |i| i.wrapping_mul(2_654_435_761) & 0x300 != 0,
+        |i| i.wrapping_mul(2_654_435_761) & 0xf00 == 0,
+        |i| i == 511,
+    ];
+    for p in programs(source) {
+        for (k, is_live) in patterns.iter().enumerate() {
+            for len in [n + 3, n, 700, 40] {
+                let mut live: Vec<u32> = (0..n).map(|i| is_live(i).into()).collect();
+                let mut out = vec![u32::MAX; len];
+                run(&p, &mut [&mut live, &mut out], [n as u32 / 32, 1, 1]).unwrap();
+                for (at, got) in out.iter().enumerate() {
+                    let stored = at >= 3 && is_live(at - 3);
+                    let expected = if stored { (at as u32 - 3) * 7 + 1 } else { u32::MAX };
+                    assert_eq!(*got, expected, "pattern {k}, element {at} of {len}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn runs_much_longer_or_shorter_than_the_last_are_right() {
+    let source = "
+        @group(0) @binding(0) var<storage, read> trips: array<u32>;
+        @group(0) @binding(1) var<storage, read_write> out: array<u32>;
+        @compute @workgroup_size(64)
+        fn main(@builtin(global_invocation_id) g: vec3u) {
+            var x = g.x;
+            for (var i = 0u; i < trips[0]; i++) { x = x * 1664525u + 1013904223u; }
+            out[g.x] = x;
+        }";
+    let p = program(source);
+    for trips in [0u32, 1, 20_000, 0, 3, 20_000] {
+        let mut out = vec![0; 4096];
+        run(&p, &mut [&mut [trips], &mut out], [64, 1, 1]).unwrap();
+        for g in [0u32, 1, 777, 4095] {
+            let expected = (0..trips).fold(g, |x, _| x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+            assert_eq!(out[g as usize], expected, "{trips} trips");
+        }
+    }
+}

@@ -11,6 +11,7 @@ use super::{
     vector::leveled,
 };
 use crate::interp::Level;
+use std::ops::Range;
 
 leveled!(pub(super) fn load_vector = load [T: Lane] []);
 leveled!(pub(super) fn store_vector = store [T: Lane] []);
@@ -211,16 +212,59 @@ fn prefix(cx: &Ctx<'_>) -> Option<usize> {
     }
 }
 
-/// Stores the first `lanes` lanes to consecutive elements from `first` on, drops those from `len` on.
+/// Stores some lanes (from block `b0` on) to elements `first + lane`, drops those from `len` on.
 #[inline(always)]
-unsafe fn store_run<T: Lane>(cx: &Ctx<'_>, slot: u32, o: &Origin, first: u64, len: u64, lanes: usize) {
-    let inside = len.saturating_sub(first).min(lanes as u64) as usize;
-    if inside > 0 {
-        let from = cx.at::<T>(slot).wrapping_add(cx.b0 * W);
-        let to = o.ptr.wrapping_add(first as usize * T::BYTES);
+unsafe fn store_run<T: Lane>(cx: &Ctx<'_>, slot: u32, o: &Origin, first: u64, len: u64, lanes: Range<usize>) {
+    let end = len.saturating_sub(first).min(lanes.end as u64) as usize;
+    if lanes.start < end {
+        let from = cx.at::<T>(slot).wrapping_add(cx.b0 * W + lanes.start);
+        let to = o.ptr.wrapping_add((first as usize + lanes.start) * T::BYTES);
         // SAFETY: as in `load_run`; only bytes of live lanes are written.
-        unsafe { std::ptr::copy_nonoverlapping(from.cast::<u8>(), to, inside * T::BYTES) };
+        unsafe { std::ptr::copy_nonoverlapping(from.cast::<u8>(), to, (end - lanes.start) * T::BYTES) };
     }
+}
+
+/// Lane `k` of a block as bit `k`.
+#[inline(always)]
+fn bits(mask: [u32; W]) -> u32 {
+    let mut bits = 0;
+    for k in 0..W {
+        bits |= mask[k] & (1 << k);
+    }
+    bits
+}
+
+/// Stores the live lanes to elements `first + lane`, each run of neighbours as one copy: the lanes in
+/// between belong to other threads perhaps, so their bytes are not touched, not even with what they hold.
+#[inline(always)]
+unsafe fn store_live<T: Lane>(cx: &Ctx<'_>, slot: u32, o: &Origin, first: u64, len: u64) {
+    const FULL: u32 = (1 << W) - 1;
+    // The run of live lanes that is not yet stored.
+    let mut open = 0..0;
+    for block in cx.b0..cx.b1 {
+        let lane = (block - cx.b0) * W;
+        // SAFETY: the block belongs to the batch; the caller's promise for the stores.
+        unsafe {
+            let mut live = bits(cx.mask_block(block));
+            if live == FULL && open.end == lane {
+                open.end += W;
+                continue;
+            }
+            while live != 0 {
+                let start = live.trailing_zeros();
+                let count = (live >> start).trailing_ones();
+                live &= !(((1 << count) - 1) << start);
+                let start = lane + start as usize;
+                if open.end != start {
+                    store_run::<T>(cx, slot, o, first, len, open.clone());
+                    open = start..start;
+                }
+                open.end += count as usize;
+            }
+        }
+    }
+    // SAFETY: as above.
+    unsafe { store_run::<T>(cx, slot, o, first, len, open) };
 }
 
 #[inline(always)]
@@ -269,8 +313,11 @@ unsafe fn store<T: Lane>(cx: &mut Ctx<'_>, ins: &Ins) {
             [] => store_last::<T>(cx, ins, &o),
             [index] if index.stride == T::BYTES as u64 => {
                 let len = len(index, o.runtime);
-                if let (Some(lanes), Some(first)) = (prefix(cx), run(cx, index)) {
-                    return store_run::<T>(cx, ins.a, &o, first, len, lanes);
+                if let Some(first) = run(cx, index) {
+                    return match prefix(cx) {
+                        Some(lanes) => store_run::<T>(cx, ins.a, &o, first, len, 0..lanes),
+                        None => store_live::<T>(cx, ins.a, &o, first, len),
+                    };
                 }
                 for block in cx.b0..cx.b1 {
                     match consecutive(cx, index, len, block) {

@@ -22,6 +22,7 @@ mod ids;
 mod level;
 pub(crate) mod lower;
 pub(crate) mod machine;
+mod math;
 mod memory;
 mod ops;
 mod private;

@@ -3,7 +3,10 @@
 //! Each is total and has one result bit for bit on every machine: no operation leaves the choice to the
 //! compiler (`min` of zeros of both signs, NaN operands, integer overflow, division by zero).
 
-use super::vector::{Op1, Op2, Op3};
+use super::{
+    math::{self, Inverse},
+    vector::{Domain1, Domain2, Op1, Op2, Op3},
+};
 use std::marker::PhantomData;
 
 /// Declares operation types, generic over a lane type, without values.
@@ -92,7 +95,8 @@ op2!(Rem, f32 | f64, |a, b| a - b * (a / b).trunc());
 op2!(Min, f32 | f64, |a, b| if b < a || a.is_nan() { b } else { a });
 #[rustfmt::skip]
 op2!(Max, f32 | f64, |a, b| if a < b || a.is_nan() { b } else { a });
-op2!(Pow, f32 | f64, |a, b| a.powf(b));
+op2!(Pow, f64, |a, b| a.powf(b));
+op2!(Pow, f32, |a, b| if math::pow_domain(a, b) { math::pow(a, b) } else { a.powf(b) });
 op2!(Atan2, f32 | f64, |a, b| a.atan2(b));
 
 compare!(Eq, u32 | u64 | f32 | f64, |a, b| a == b);
@@ -111,22 +115,53 @@ op1!(Round, f32 | f64, |a| a.round_ties_even());
 op1!(Trunc, f32 | f64, |a| a.trunc());
 op1!(Sqrt, f32 | f64, |a| a.sqrt());
 op1!(InverseSqrt, f32 | f64, |a| 1.0 / a.sqrt());
-op1!(Exp, f32 | f64, |a| a.exp());
-op1!(Exp2, f32 | f64, |a| a.exp2());
-op1!(Log, f32 | f64, |a| a.ln());
-op1!(Log2, f32 | f64, |a| a.log2());
-op1!(Sin, f32 | f64, |a| a.sin());
-op1!(Cos, f32 | f64, |a| a.cos());
-op1!(Tan, f32 | f64, |a| a.tan());
+op1!(Exp, f64, |a| a.exp());
+op1!(Exp, f32, |a| math::exp(a));
+op1!(Exp2, f64, |a| a.exp2());
+op1!(Exp2, f32, |a| math::exp2(a));
+op1!(Log, f64, |a| a.ln());
+op1!(Log, f32, |a| math::log(a));
+op1!(Log2, f64, |a| a.log2());
+op1!(Log2, f32, |a| math::log2(a));
+op1!(Sin, f64, |a| a.sin());
+op1!(Sin, f32, |a| if math::sin_cos_domain(a) { math::sin(a) } else { a.sin() });
+op1!(Cos, f64, |a| a.cos());
+op1!(Cos, f32, |a| if math::sin_cos_domain(a) { math::cos(a) } else { a.cos() });
+op1!(Tan, f64, |a| a.tan());
+op1!(Tan, f32, |a| if math::sin_cos_domain(a) { math::tan(a) } else { a.tan() });
 op1!(Asin, f32 | f64, |a| a.asin());
 op1!(Acos, f32 | f64, |a| a.acos());
 op1!(Atan, f32 | f64, |a| a.atan());
 op1!(Sinh, f32 | f64, |a| a.sinh());
 op1!(Cosh, f32 | f64, |a| a.cosh());
-op1!(Tanh, f32 | f64, |a| a.tanh());
-op1!(Asinh, f32 | f64, |a| a.asinh());
-op1!(Acosh, f32 | f64, |a| a.acosh());
-op1!(Atanh, f32 | f64, |a| a.atanh());
+op1!(Tanh, f64, |a| a.tanh());
+op1!(Tanh, f32, |a| math::tanh(a));
+op1!(Asinh, f32 | f64, |a| a.arc_sinh());
+op1!(Acosh, f32 | f64, |a| a.arc_cosh());
+op1!(Atanh, f32 | f64, |a| a.arc_tanh());
+
+impl Domain2 for Pow<f32> {
+    #[inline(always)]
+    fn inside(a: f32, b: f32) -> bool {
+        math::pow_domain(a, b)
+    }
+    #[inline(always)]
+    fn fast(a: f32, b: f32) -> f32 {
+        math::pow(a, b)
+    }
+}
+
+macro_rules! angle {
+    ($($name:ident $f:ident;)*) => {$(
+        impl Domain1 for $name<f32> {
+            #[inline(always)]
+            fn inside(a: f32) -> bool { math::sin_cos_domain(a) }
+            #[inline(always)]
+            fn fast(a: f32) -> f32 { math::$f(a) }
+        }
+    )*};
+}
+angle! { Sin sin; Cos cos; Tan tan; }
 
 op1!(CountOneBits, u32, |a| a.count_ones());
 op1!(CountOneBits, u64, |a| u64::from(a.count_ones()));
@@ -204,7 +239,7 @@ macro_rules! to_mask {
 }
 to_mask!(u32 u64 f32 f64);
 
-/// `x as R`: to integers from floats truncating and saturating, NaN is 0.
+/// `x as R` where no float becomes an integer that its own type does not have.
 pub(super) struct As<A, R>(PhantomData<(A, R)>);
 
 macro_rules! convert {
@@ -223,8 +258,28 @@ convert! {
     i32 => i64 f32 f64;
     u64 => u32 f32 f64;
     i64 => f32 f64;
-    f32 => u32 i32 u64 i64 f64;
-    f64 => u32 i32 u64 i64 f32;
+    f32 => f64;
+    f64 => u32 i32 f32;
+}
+
+/// To an integer wider than the float's mantissa: truncating, NaN is 0, clamped to the values both types have.
+macro_rules! clamp_convert {
+    ($($a:ty => $($r:ty)*;)*) => {$($(
+        impl Op1 for As<$a, $r> {
+            type A = $a;
+            type R = $r;
+            #[inline(always)]
+            fn f(a: $a) -> $r {
+                // `MAX` rounds up to a power of two, which is one too large.
+                const LARGEST: $a = (<$r>::MAX as $a).next_down();
+                (if a > LARGEST { LARGEST } else { a }) as $r
+            }
+        }
+    )*)*};
+}
+clamp_convert! {
+    f32 => u32 i32 u64 i64;
+    f64 => u64 i64;
 }
 
 /// A Bool as a number.

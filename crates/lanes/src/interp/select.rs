@@ -4,7 +4,7 @@ use super::{
     level::Level,
     machine::Exec,
     ops::*,
-    vector::{pick_select, pick1, pick1_call, pick2, pick2_call, pick3, select_scalar},
+    vector::{pick_select, pick1, pick1_call, pick1_domain, pick2, pick2_call, pick2_domain, pick3, select_scalar},
 };
 use crate::ir::{BinaryOp, Ty, UnaryOp};
 
@@ -54,6 +54,19 @@ pub(super) fn unary(op: UnaryOp, ty: Ty, level: Level, uniform: bool) -> Option<
                 _ => {}
             }
         };
+    }
+    if ty == Ty::F32 {
+        match op {
+            U::Exp => return Some(pick1::<Exp<f32>>(level, uniform)),
+            U::Exp2 => return Some(pick1::<Exp2<f32>>(level, uniform)),
+            U::Log => return Some(pick1::<Log<f32>>(level, uniform)),
+            U::Log2 => return Some(pick1::<Log2<f32>>(level, uniform)),
+            U::Tanh => return Some(pick1::<Tanh<f32>>(level, uniform)),
+            U::Sin => return Some(pick1_domain::<Sin<f32>>(level, uniform)),
+            U::Cos => return Some(pick1_domain::<Cos<f32>>(level, uniform)),
+            U::Tan => return Some(pick1_domain::<Tan<f32>>(level, uniform)),
+            _ => {}
+        }
     }
     calls!(Exp Exp2 Log Log2 Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh);
     match op {
@@ -148,6 +161,7 @@ fn binary_float(op: BinaryOp, ty: Ty, level: Level, a: bool, b: bool) -> Option<
         B::Ne => float!(pick2, Ne, ty, level, a, b),
         B::Lt => float!(pick2, Lt, ty, level, a, b),
         B::Le => float!(pick2, Le, ty, level, a, b),
+        B::Pow if ty == Ty::F32 => Some(pick2_domain::<Pow<f32>>(level, a, b)),
         B::Pow => float!(pick2_call, Pow, ty, level, a, b),
         B::Atan2 => float!(pick2_call, Atan2, ty, level, a, b),
         B::And | B::Or | B::Xor | B::Shl | B::Shr | B::Gt | B::Ge => None,

@@ -1,6 +1,10 @@
 //! Runs batches over the current rayon pool.
 //!
-//! The batches of a run are halved recursively by `rayon::join` down to tiles, each run by one thread with
+//! A run that should be short starts on the caller's thread, and what is left goes to the pool when the
+//! first batches show that it is not. What is expected is what the last run took; before the first, an
+//! estimate in which each loop makes 50 trips.
+//!
+//! The batches of a longer run are halved recursively by `rayon::join` down to tiles, each run by one thread with
 //! one scratch. No lock is held while batches run: a scratch is taken from and returned to a stack under a
 //! mutex held only for that. A run made from inside a rayon worker works in that worker's pool.
 
@@ -19,10 +23,14 @@ use crate::{
 };
 use std::{
     ops::Range,
-    sync::{Mutex, PoisonError, atomic::Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
 };
 
-/// A run estimated below this is made on the caller's thread: waking the pool costs as much.
+/// A run expected below this is made on the caller's thread: waking the pool costs as much.
 const INLINE_NS: f64 = 20_000.0;
 /// Least estimated time of a tile: a join costs about 1.4 us.
 const TILE_NS: f64 = 30_000.0;
@@ -38,6 +46,8 @@ pub(crate) struct Engine {
     pub(crate) shape: BatchShape,
     size: [u32; 3],
     idle: Mutex<Vec<Scratch>>,
+    /// Bits of the last known time of a full batch in ns. Any thread stores it, none waits for it: relaxed.
+    full_batch_ns: AtomicU64,
 }
 
 impl Engine {
@@ -47,7 +57,8 @@ impl Engine {
     /// As for [`lower`].
     pub(crate) fn new(kernel: &Kernel, shape: BatchShape, level: Level) -> Result<Self, Error> {
         let code = lower(kernel, shape, level)?;
-        Ok(Engine { code, shape, size: kernel.workgroup_size, idle: Mutex::new(Vec::new()) })
+        let full_batch_ns = AtomicU64::new(code.batch_ns.to_bits());
+        Ok(Engine { code, shape, size: kernel.workgroup_size, idle: Mutex::new(Vec::new()), full_batch_ns })
     }
 
     /// Runs all batches.
@@ -55,15 +66,54 @@ impl Engine {
     /// # Errors
     /// The first failure that is not a cancellation.
     pub(crate) fn run(&self, state: &RunState<'_>, batches: &Batches) -> Result<(), Stop> {
-        let full = self.code.capacity as f64;
-        let each = self.code.batch_ns * (batches.lanes() as f64 / full).max(0.1);
-        let threads = rayon::current_num_threads() as u64;
-        if threads == 1 || batches.count == 1 || each * (batches.count as f64) < INLINE_NS {
+        if batches.count == 1 || rayon::current_num_threads() == 1 {
             return self.tile(state, batches, 0..batches.count);
         }
-        let even = batches.count / (threads * TILES_PER_THREAD);
+        let each = f64::from_bits(self.full_batch_ns.load(Relaxed)) * self.fullness(batches);
+        if each * (batches.count as f64) < INLINE_NS {
+            self.begin_inline(state, batches)
+        } else {
+            self.spread(state, batches, 0..batches.count, each)
+        }
+    }
+
+    /// What a batch costs of what a full one does.
+    fn fullness(&self, batches: &Batches) -> f64 {
+        (batches.lanes() as f64 / self.code.capacity as f64).max(0.1)
+    }
+
+    /// Remembers that batches took `each` ns.
+    fn learn(&self, batches: &Batches, each: f64) {
+        self.full_batch_ns.store((each / self.fullness(batches)).to_bits(), Relaxed);
+    }
+
+    /// Runs batches on this thread as long as what is left does not look worth waking the pool.
+    fn begin_inline(&self, state: &RunState<'_>, batches: &Batches) -> Result<(), Stop> {
+        let start = Instant::now();
+        let mut scratch = self.take();
+        for i in 0..batches.count {
+            scratch.run(state, batches.get(i))?;
+            let (done, left) = (i + 1, batches.count - (i + 1));
+            let each = start.elapsed().as_nanos() as f64 / done as f64;
+            let is_long = each * left as f64 > INLINE_NS;
+            if is_long || left == 0 {
+                self.learn(batches, each);
+            }
+            if is_long {
+                self.give(scratch);
+                return self.spread(state, batches, done..batches.count, each);
+            }
+        }
+        self.give(scratch);
+        Ok(())
+    }
+
+    /// Runs batches that take `each` ns on the pool.
+    fn spread(&self, state: &RunState<'_>, batches: &Batches, range: Range<u64>, each: f64) -> Result<(), Stop> {
+        let threads = rayon::current_num_threads() as u64;
+        let even = (range.end - range.start) / (threads * TILES_PER_THREAD);
         let tile = ((TILE_NS / each) as u64).min(even).max(1);
-        self.split(state, batches, 0..batches.count, tile)
+        self.split(state, batches, range, tile)
     }
 
     fn split(&self, state: &RunState<'_>, batches: &Batches, range: Range<u64>, tile: u64) -> Result<(), Stop> {
@@ -82,6 +132,8 @@ impl Engine {
     }
 
     fn tile(&self, state: &RunState<'_>, batches: &Batches, range: Range<u64>) -> Result<(), Stop> {
+        let start = Instant::now();
+        let count = range.end - range.start;
         let mut scratch = self.take();
         let result = range.into_iter().try_for_each(|i| {
             if state.stop.load(Relaxed) {
@@ -91,6 +143,8 @@ impl Engine {
         });
         if result.is_err() {
             state.stop.store(true, Relaxed);
+        } else {
+            self.learn(batches, start.elapsed().as_nanos() as f64 / count as f64);
         }
         self.give(scratch);
         result

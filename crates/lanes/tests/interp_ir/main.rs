@@ -8,6 +8,7 @@ mod oracle;
 mod random;
 mod reference;
 mod rng;
+mod uniformity;
 
 use build::Build;
 use evener_lanes::{Buffer, Grid, GroupRange, Program, ir::*};

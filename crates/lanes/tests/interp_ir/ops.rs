@@ -131,6 +131,23 @@ fn same(ty: Ty, a: u64, b: u64) -> bool {
     }
 }
 
+/// [`same`], or at most two places apart: what a library function may differ from another's.
+fn close(ty: Ty, a: u64, b: u64) -> bool {
+    let order = |x: u64| {
+        let (magnitude, negative) =
+            if ty == Ty::F32 { (x & 0x7fff_ffff, x >> 31 != 0) } else { (x & !(1 << 63), x >> 63 != 0) };
+        if negative { -i128::from(magnitude) } else { magnitude.into() }
+    };
+    same(ty, a, b) || (ty.is_float() && order(a).abs_diff(order(b)) <= 2)
+}
+
+/// Whether an operation has one result to the last bit (transcendental functions do not).
+fn is_exact(op: UnaryOp) -> bool {
+    use UnaryOp::*;
+    let inexact = [Exp, Exp2, Log, Log2, Sin, Cos, Tan, Asin, Acos, Atan, Sinh, Cosh, Tanh, Asinh, Acosh, Atanh];
+    !inexact.contains(&op)
+}
+
 /// Runs `out[i] = op(in[0][i], in[1][i], ...)` at a level; operand `k` is loaded at index 0 where `uniform[k]`.
 fn run(
     op: &dyn Fn(&[Value]) -> Op,
@@ -164,6 +181,7 @@ fn run(
 #[test]
 fn unary_operations_are_the_oracles() {
     let mut tested = 0;
+    let mut all_levels = std::collections::HashMap::new();
     for level in Level::available() {
         for (op, ty) in UNARY.iter().flat_map(|op| TYPES.map(|ty| (*op, ty))) {
             let input = values(ty);
@@ -172,9 +190,16 @@ fn unary_operations_are_the_oracles() {
             };
             let make = |v: &[Value]| Op::Unary(op, v[0]);
             let got = run(&make, &[ty], ty, &[&input], &[false], level);
+            let equal = if is_exact(op) { same } else { close };
+            let first = all_levels.entry((format!("{op:?}"), ty)).or_insert_with(|| got.clone());
             for k in 0..input.len() {
                 assert!(
-                    same(ty, got[k], expected[k]),
+                    same(ty, got[k], first[k]),
+                    "{op:?} {ty:?} {level:?} {:x} differs from another level",
+                    input[k]
+                );
+                assert!(
+                    equal(ty, got[k], expected[k]),
                     "{op:?} {ty:?} {level:?} {:x}: {:x} is not {:x}",
                     input[k],
                     got[k],
@@ -182,7 +207,7 @@ fn unary_operations_are_the_oracles() {
                 );
             }
             let once = run(&make, &[ty], ty, &[&input[1..]], &[true], level);
-            assert!(once.iter().all(|r| same(ty, *r, expected[1])), "uniform {op:?} {ty:?}");
+            assert!(once.iter().all(|r| same(ty, *r, got[1])), "uniform {op:?} {ty:?}");
             tested += 1;
         }
     }
@@ -195,6 +220,7 @@ fn binary_operations_are_the_oracles() {
     for level in Level::available() {
         for (op, ty) in BINARY.iter().flat_map(|op| TYPES.map(|ty| (*op, ty))) {
             let v = values(ty);
+            let equal = if matches!(op, BinaryOp::Pow | BinaryOp::Atan2) { close } else { same };
             let Some(_) = oracle::binary(op, ty, v[0], v[1]) else { continue };
             let out = if op.is_comparison() { Ty::Bool } else { ty };
             let pairs: Vec<(u64, u64)> = v.iter().flat_map(|a| v.iter().map(|b| (*a, *b))).collect();
@@ -206,6 +232,7 @@ fn binary_operations_are_the_oracles() {
                 out,
                 [&a, &b],
                 level,
+                equal,
             );
             tested += 1;
         }
@@ -229,6 +256,7 @@ fn shifts_take_the_amount_modulo_the_width() {
                 ty,
                 [&a, &b],
                 level,
+                same,
             );
         }
     }
@@ -243,6 +271,7 @@ fn check_pair(
     out: Ty,
     [a, b]: [&[u64]; 2],
     level: Level,
+    equal: fn(Ty, u64, u64) -> bool,
 ) {
     for uniform in [[false, false], [true, false], [false, true], [true, true]] {
         // Rotate so that the uniform operand is not always the first value.
@@ -254,7 +283,7 @@ fn check_pair(
             let (x, y) = (if uniform[0] { a[0] } else { a[k] }, if uniform[1] { b[0] } else { b[k] });
             let expected = oracle(x, y);
             assert!(
-                same(out, got[k], expected),
+                equal(out, got[k], expected),
                 "{:?} {tys:?} {level:?} {uniform:?} ({x:x}, {y:x}): {:x} is not {expected:x}",
                 op(&[Value(0), Value(1)]),
                 got[k]

@@ -84,8 +84,8 @@ macro_rules! binary_float {
                 Min if b.is_nan() || a <= b => a,
                 Max if b.is_nan() || a >= b => a,
                 Min | Max => b,
-                Pow => a.powf(b),
-                Atan2 => a.atan2(b),
+                Pow => f64::from(a).powf(f64::from(b)) as $t,
+                Atan2 => f64::from(a).atan2(f64::from(b)) as $t,
                 Eq => return Some(truth(a == b)),
                 Ne => return Some(truth(a != b)),
                 Lt => return Some(truth(a < b)),
@@ -148,22 +148,22 @@ macro_rules! unary_float {
                 Trunc => a.trunc(),
                 Sqrt => a.sqrt(),
                 InverseSqrt => 1.0 / a.sqrt(),
-                Exp => a.exp(),
-                Exp2 => a.exp2(),
-                Log => a.ln(),
-                Log2 => a.log2(),
-                Sin => a.sin(),
-                Cos => a.cos(),
-                Tan => a.tan(),
-                Asin => a.asin(),
-                Acos => a.acos(),
-                Atan => a.atan(),
-                Sinh => a.sinh(),
-                Cosh => a.cosh(),
-                Tanh => a.tanh(),
-                Asinh => a.asinh(),
-                Acosh => a.acosh(),
-                Atanh => a.atanh(),
+                Exp => f64::from(a).exp() as $t,
+                Exp2 => f64::from(a).exp2() as $t,
+                Log => f64::from(a).ln() as $t,
+                Log2 => f64::from(a).log2() as $t,
+                Sin => f64::from(a).sin() as $t,
+                Cos => f64::from(a).cos() as $t,
+                Tan => f64::from(a).tan() as $t,
+                Asin => f64::from(a).asin() as $t,
+                Acos => f64::from(a).acos() as $t,
+                Atan => f64::from(a).atan() as $t,
+                Sinh => f64::from(a).sinh() as $t,
+                Cosh => f64::from(a).cosh() as $t,
+                Tanh => f64::from(a).tanh() as $t,
+                Asinh => f64::from(a).asinh() as $t,
+                Acosh => f64::from(a).acosh() as $t,
+                Atanh => f64::from(a).atanh() as $t,
                 _ => return None,
             };
             Some(r.to_bits().into())
@@ -206,8 +206,8 @@ pub fn convert(from: Ty, to: Ty, a: u64) -> u64 {
         });
     }
     match from {
-        Ty::F32 => convert_float(to, f64::from(f32_of(a))),
-        Ty::F64 => convert_float(to, f64::from_bits(a)),
+        Ty::F32 => convert_float(to, f64::from(f32_of(a)), 24),
+        Ty::F64 => convert_float(to, f64::from_bits(a), 53),
         _ => {
             let x = if from == Ty::Bool { i128::from(a) } else { int(from, a) };
             match to {
@@ -219,15 +219,19 @@ pub fn convert(from: Ty, to: Ty, a: u64) -> u64 {
     }
 }
 
-fn convert_float(to: Ty, x: f64) -> u64 {
-    let clamp = |low: i128, high: i128| if x.is_nan() { 0 } else { (x.trunc() as i128).clamp(low, high) };
+/// Clamped to the integers that a float of `precision` bits has too.
+fn convert_float(to: Ty, x: f64, precision: u32) -> u64 {
+    let clamp = |low: i128, bits: u32| {
+        let high = (1i128 << bits) - (1 << bits.saturating_sub(precision));
+        if x.is_nan() { 0 } else { (x.trunc() as i128).clamp(low, high) }
+    };
     match to {
         Ty::F32 => u64::from((x as f32).to_bits()),
         Ty::F64 => x.to_bits(),
-        Ty::I32 => cut(to, clamp(i32::MIN.into(), i32::MAX.into())),
-        Ty::U32 => cut(to, clamp(0, u32::MAX.into())),
-        Ty::I64 => cut(to, clamp(i64::MIN.into(), i64::MAX.into())),
-        Ty::U64 => cut(to, clamp(0, u64::MAX.into())),
+        Ty::I32 => cut(to, clamp(i32::MIN.into(), 31)),
+        Ty::U32 => cut(to, clamp(0, 32)),
+        Ty::I64 => cut(to, clamp(i64::MIN.into(), 63)),
+        Ty::U64 => cut(to, clamp(0, 64)),
         _ => unreachable!(),
     }
 }
