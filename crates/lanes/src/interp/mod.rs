@@ -4,9 +4,9 @@
 //! starts, so a barrier inside a work-group needs no code and the dispatch cost is shared by the lanes.
 //!
 //! The way of a kernel: [`uniformity`](crate::analysis::uniformity) (what is computed once for all lanes)
-//! -> [`slots`] (liveness, register slots) -> [`lower`] (bytecode: [`code::Code`]) -> [`exec`] (runs a batch).
+//! -> `slots` (liveness, register slots) -> `lower` (bytecode: `code::Code`) -> `exec` (runs a batch).
 //! One instruction is a function pointer with slot offsets; the functions are loops over blocks of
-//! [`machine::W`] lanes that the compiler vectorises, compiled once for each [`Level`] ([`vector`]).
+//! `machine::W` lanes that the compiler vectorises, compiled once for each `Level` (`vector`).
 //!
 //! Invariants:
 //! - Pure operations run for whole blocks and ignore the mask; stores, atomics and loop exits honour it.
