@@ -31,6 +31,8 @@ pub struct Report {
     pub predicted_ns: f64,
     /// Measured time of the call, from `run()` to its return.
     pub actual_ns: f64,
+    /// Time spent before the call on measuring devices never measured on this machine; no part of `actual_ns`.
+    pub calibration_ns: f64,
     /// Predicted and measured time by phase.
     pub phases: Phases,
     /// Bytes moved between host and devices.
@@ -142,6 +144,7 @@ impl Report {
             placement,
             predicted_ns: if plan.predicted.is_finite() { plan.predicted.ns() } else { 0.0 },
             actual_ns: 0.0,
+            calibration_ns: 0.0,
             phases: Phases::default(),
             bytes: Bytes::default(),
             recoveries: outcome.recoveries,
@@ -198,6 +201,9 @@ impl Report {
         for (name, phase) in rows {
             let (predicted, actual) = (time(phase.predicted_ns).to_string(), time(phase.actual_ns).to_string());
             let _ = writeln!(out, "  {name:<10} {predicted:>12} {actual:>12}");
+        }
+        if self.calibration_ns > 0.0 {
+            let _ = writeln!(out, "  measured the machine first: {}", time(self.calibration_ns));
         }
         for c in &self.candidates {
             let _ = writeln!(out, "  {:<10} predicted {}", c.placement, time(c.predicted_ns));

@@ -1,6 +1,7 @@
 //! One call of a kernel: arguments, size, placement; checked once, then planned and run.
 
 pub mod args;
+mod candidates;
 mod check;
 pub mod explain;
 pub mod map;
@@ -8,12 +9,7 @@ mod size;
 
 use crate::{
     backend::{Argument, Backend},
-    cost::{
-        Cost,
-        learn::{Key, Ran},
-        roofline::Work,
-    },
-    device::{Slot, typical},
+    cost::{Cost, learn::Ran},
     error::{Error, Result},
     kernel::{Compiled, uniform::UniformValue},
     report::{Phase, Report},
@@ -145,6 +141,8 @@ impl<'a> Call<'a> {
             return Err(error);
         }
         let ready = self.prepare()?;
+        let calibration = self.measure(&ready);
+        let start = start + calibration;
         let candidates = self.candidates(&ready);
         let decided = self.decide(&ready, &candidates)?;
         let footprints: Vec<Footprint> = decided
@@ -170,6 +168,7 @@ impl<'a> Call<'a> {
         let entry = self.kernel.reflection.entry.as_str();
         let name = self.name.unwrap_or(entry);
         let mut report = Report::new(name, entry, ready.grid.groups, &decided, &candidates, outcome);
+        report.calibration_ns = calibration.as_nanos() as f64;
         report.phases.decide = Phase { predicted_ns: 0.0, actual_ns: decide_ns };
         report.actual_ns = start.elapsed().as_nanos() as f64;
         self.observe(&ready, &decided, &candidates, &report);
@@ -218,71 +217,6 @@ impl<'a> Call<'a> {
             placement: self.placement,
             strict: self.strict,
         })
-    }
-
-    fn candidates(&self, ready: &Ready) -> Vec<Candidate> {
-        let slots = self.runtime.slots();
-        let moved = if slots.len() > 1 { ready.moved_bytes(self.kernel) } else { (0.0, 0.0) };
-        slots.iter().enumerate().map(|(k, slot)| self.candidate(k, slot, ready, moved)).collect()
-    }
-
-    /// A device as the plan sees it; calibrates it only where the placement leaves a choice that it takes part in.
-    fn candidate(&self, number: usize, slot: &Slot, ready: &Ready, moved: (f64, f64)) -> Candidate {
-        let info = slot.backend.info();
-        let is_cpu = number == 0;
-        let mut refusal = slot.revive().and_then(|()| slot.backend.accepts(self.kernel, &ready.sizes)).err();
-        let in_question = match self.placement {
-            Placement::Cpu => is_cpu,
-            Placement::Gpu(Some(k)) => number == k + 1,
-            Placement::Gpu(None) => !is_cpu,
-            Placement::Auto | Placement::Split(_) => true,
-        } && self.assignments.is_none();
-        let rates = match self.runtime.known_rates(slot) {
-            Some(rates) => Ok((rates, true)),
-            None if in_question && refusal.is_none() => self.runtime.rates(slot).map(|r| (r, true)),
-            None => Ok((typical(info), false)),
-        };
-        let (rates, known) = rates.unwrap_or_else(|why| {
-            refusal = Some(why);
-            (typical(info), false)
-        });
-        let work = Work {
-            features: ready.features,
-            invocations: ready.invocations(self.kernel),
-            working_set: ready.sizes.iter().sum::<u64>() as f64,
-            up_bytes: if is_cpu { 0.0 } else { moved.0 },
-            down_bytes: if is_cpu { 0.0 } else { moved.1 },
-        };
-        let warmth = slot.backend.warmth(self.kernel);
-        let one_time =
-            if warmth.device { 0.0 } else { rates.setup_ns } + if warmth.kernel { 0.0 } else { rates.compile_ns };
-        let (one_time, credit) = (Cost::from_ns(one_time), slot.credit());
-        let learned = self.learned(ready, Ran::Alone(number));
-        Candidate { id: info.id.clone(), refusal, work, rates, learned, one_time, credit, known }
-    }
-
-    fn key(&self, ready: &Ready, ran: Ran) -> Key {
-        Key { kernel: self.kernel.id, ran, invocations: ready.invocations(self.kernel) }
-    }
-
-    fn learned(&self, ready: &Ready, ran: Ran) -> f64 {
-        self.runtime.learned().factor(self.key(ready, ran))
-    }
-
-    /// The only feedback: what the call took teaches the next prediction.
-    fn observe(&self, ready: &Ready, decided: &Plan, candidates: &[Candidate], report: &Report) {
-        // Shorter calls measure the clock and the scheduler, not the kernel.
-        const MIN_NS: f64 = 20e3;
-        let took = report.actual_ns - report.phases.decide.actual_ns;
-        let cold = decided.assignments.iter().any(|a| candidates[a.device].one_time > Cost::ZERO);
-        if cold || took < MIN_NS || !report.recoveries.is_empty() || self.assignments.is_some() {
-            return;
-        }
-        let (ran, factor) = match decided.assignments.as_slice() {
-            [one] => (Ran::Alone(one.device), candidates[one.device].learned),
-            _ => (Ran::Split, self.learned(ready, Ran::Split)),
-        };
-        self.runtime.learned().observe(self.key(ready, ran), decided.predicted.ns() / factor, took);
     }
 }
 

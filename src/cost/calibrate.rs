@@ -3,7 +3,7 @@
 //! Each microkernel repeats one kind of work. Its size doubles until a run takes long enough to time; the rate is that of
 //! the lower quartile with the launch time taken off, and it carries its count and spread. About a second a device.
 
-use super::roofline::{Rate, Rates};
+use super::roofline::{MEMORY_SET, MIDDLE_SET, Rate, Rates};
 use crate::{
     backend::{Argument, Backend, Chunk, ChunkRun},
     device::typical,
@@ -21,15 +21,15 @@ pub struct Effort {
     pub run_ns: f64,
     /// Timed runs of each kernel.
     pub repeats: u32,
-    /// Elements of the buffers that must not fit a cache.
-    pub memory_elements: usize,
+    /// Timed runs over buffers that fit no cache: filling them takes longer than the runs.
+    pub memory_repeats: u32,
 }
 
 impl Effort {
     /// About a second a device.
-    pub const FULL: Effort = Effort { run_ns: 4e6, repeats: 5, memory_elements: 1 << 23 };
+    pub const FULL: Effort = Effort { run_ns: 4e6, repeats: 5, memory_repeats: 5 };
     /// Under 0.3 s a device.
-    pub const QUICK: Effort = Effort { run_ns: 1e6, repeats: 3, memory_elements: 1 << 22 };
+    pub const QUICK: Effort = Effort { run_ns: 1e6, repeats: 3, memory_repeats: 2 };
 }
 
 /// Elements of the buffers that fit a cache.
@@ -49,7 +49,8 @@ pub fn calibrate(device: &dyn Backend, effort: Effort, progress: &mut dyn FnMut(
     let (launch_ns, link_ns) = bench.launch()?;
     bench.launch_ns = launch_ns;
     let is_cpu = device.info().kind == crate::backend::DeviceKind::Cpu;
-    let (memory_bytes, link) = bench.memory()?;
+    let (middle_bytes, _) = bench.fresh("memory bandwidth", MIDDLE_SET, effort.repeats)?;
+    let (memory_bytes, link) = bench.fresh("memory bandwidth, large", MEMORY_SET, effort.memory_repeats)?;
     let (up_bytes, down_bytes) = if is_cpu { (Rate::assumed(0.0), Rate::assumed(0.0)) } else { link };
     let f64_there = device.info().capabilities.f64;
     Ok(Rates {
@@ -71,9 +72,9 @@ pub fn calibrate(device: &dyn Backend, effort: Effort, progress: &mut dyn FnMut(
         barrier: bench.rounds("barrier", include_str!("micro/barrier.wgsl"), 2.0)?,
         group_bytes: bench.rounds("group", include_str!("micro/group.wgsl"), 32.0)?,
         cache_bytes: bench.stream(CACHE_ELEMENTS)?,
+        middle_bytes,
         memory_bytes,
         gather_bytes: bench.gather()?,
-        cache_size: if is_cpu { 4e6 } else { 16e6 },
         up_bytes,
         down_bytes,
     })
@@ -102,7 +103,7 @@ impl Timed {
 
 impl Bench<'_> {
     fn step(&mut self, what: &str) {
-        const STEPS: f64 = 14.0;
+        const STEPS: f64 = 15.0;
         (self.progress)(what, f64::from(self.done) / STEPS);
         self.done += 1;
     }
@@ -112,7 +113,8 @@ impl Bench<'_> {
         self.step("first use");
         let kernels = [compile(include_str!("micro/stream.wgsl"))?, compile(include_str!("micro/integer.wgsl"))?];
         let was_warm = self.device.warmth(&kernels[0]).device;
-        let (mut out, source) = (vec![0f32; CACHE_ELEMENTS], vec![1f32; CACHE_ELEMENTS]);
+        // Large enough that a CPU starts its threads for it.
+        let (mut out, source) = (vec![0f32; 8 * CACHE_ELEMENTS], vec![1f32; 8 * CACHE_ELEMENTS]);
         let mut excess = [0.0; 2];
         for (kernel, excess) in kernels.iter().zip(&mut excess) {
             let first = self.run(kernel, 1, &mut out, Some(&source))?.wall_ns;
@@ -173,13 +175,13 @@ impl Bench<'_> {
     ///
     /// Each run has buffers that another part of the program has just filled, as most calls do: on buffers used again and
     /// again caches and page tables are warm and the rate is up to twice as high (2-core AVX-512 Xeon).
-    fn memory(&mut self) -> Result<(Rate, (Rate, Rate))> {
-        self.step("memory bandwidth");
-        let elements = self.effort.memory_elements;
+    fn fresh(&mut self, what: &str, working_set: f64, repeats: u32) -> Result<(Rate, (Rate, Rate))> {
+        self.step(what);
+        let elements = working_set as usize / 8;
         let kernel = compile(include_str!("micro/stream.wgsl"))?;
         let (mut kernel_ns, mut up_ns, mut down_ns, mut moved) = (vec![], vec![], vec![], ChunkRun::default());
-        self.run(&kernel, 1, &mut vec![0.5f32; GROUP], Some(&[1.0; GROUP]))?; // the pipeline is made here
-        for _ in 0..self.effort.repeats {
+        self.run(&kernel, 1, &mut [0.5f32; GROUP], Some(&[1.0; GROUP]))?; // the pipeline is made here
+        for _ in 0..repeats {
             let (mut out, source) = (vec![0.5f32; elements], vec![1f32; elements]);
             let t = self.run(&kernel, 1, &mut out, Some(&source))?;
             kernel_ns.push(t.kernel_ns());
@@ -187,7 +189,8 @@ impl Bench<'_> {
             down_ns.push(t.run.download_ns);
             moved = t.run;
         }
-        let memory = self.rate(12.0 * elements as f64, kernel_ns);
+        // Memory sees each touched byte once, however often it is accessed.
+        let memory = self.rate(8.0 * elements as f64, kernel_ns);
         let up = rate(moved.up_bytes as f64, up_ns);
         let down = rate(moved.down_bytes as f64, down_ns);
         Ok((memory, (up, down)))

@@ -156,12 +156,11 @@ fn clamp(rates: &mut Rates) {
     bound(&mut rates.launch_ns, 0.0, 1e9);
     bound(&mut rates.link_ns, 0.0, 1e9);
     bound(&mut rates.parallel_invocations, 1.0, 1e9);
-    bound(&mut rates.cache_size, 0.0, 1e12);
 }
 
 impl Rates {
     /// Every rate with its name.
-    pub fn all(&self) -> [(&'static str, Rate); 13] {
+    pub fn all(&self) -> [(&'static str, Rate); 14] {
         [
             ("float", self.float),
             ("double", self.double),
@@ -171,6 +170,7 @@ impl Rates {
             ("atomic", self.atomic),
             ("barrier", self.barrier),
             ("cache_bytes", self.cache_bytes),
+            ("middle_bytes", self.middle_bytes),
             ("memory_bytes", self.memory_bytes),
             ("gather_bytes", self.gather_bytes),
             ("group_bytes", self.group_bytes),
@@ -179,7 +179,7 @@ impl Rates {
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut Rate; 13] {
+    fn all_mut(&mut self) -> [&mut Rate; 14] {
         [
             &mut self.float,
             &mut self.double,
@@ -189,6 +189,7 @@ impl Rates {
             &mut self.atomic,
             &mut self.barrier,
             &mut self.cache_bytes,
+            &mut self.middle_bytes,
             &mut self.memory_bytes,
             &mut self.gather_bytes,
             &mut self.group_bytes,

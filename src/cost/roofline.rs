@@ -26,6 +26,13 @@ impl Rate {
     }
 }
 
+/// Bytes of the working set up to which only the cache rate counts.
+pub const CACHE_SET: f64 = (1u32 << 20) as f64;
+/// Bytes of the working set at which `middle_bytes` is measured.
+pub const MIDDLE_SET: f64 = (1u32 << 23) as f64;
+/// Bytes of the working set at which `memory_bytes` is measured.
+pub const MEMORY_SET: f64 = (1u32 << 27) as f64;
+
 /// What a device does per second, as measured through the same path as real kernels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rates {
@@ -53,14 +60,14 @@ pub struct Rates {
     pub barrier: Rate,
     /// Bytes of contiguous accesses in cache.
     pub cache_bytes: Rate,
-    /// Bytes of contiguous accesses in memory.
+    /// Bytes of contiguous accesses over a working set of [`MIDDLE_SET`], just filled: a call's usual state.
+    pub middle_bytes: Rate,
+    /// The same over [`MEMORY_SET`].
     pub memory_bytes: Rate,
     /// Bytes of gathers and strided accesses.
     pub gather_bytes: Rate,
     /// Bytes of work-group memory.
     pub group_bytes: Rate,
-    /// Working set in bytes up to which the cache rate holds.
-    pub cache_size: f64,
     /// Bytes to the device; 0 on the CPU, which works in place and is never asked to move any.
     pub up_bytes: Rate,
     /// Bytes back.
@@ -155,14 +162,28 @@ fn compute(f: &Features, rates: &Rates) -> Cost {
 
 /// Bytes of one invocation through memory, where the working set does not fit the cache.
 fn memory(work: &Work, rates: &Rates) -> Cost {
-    if work.working_set <= rates.cache_size {
+    if work.working_set <= CACHE_SET {
         return Cost::ZERO;
     }
     // Neighbouring invocations share what they read: no more comes from memory than is touched, plus gathers.
     let f = &work.features;
     let accessed = f.contiguous_bytes + f.strided_bytes + f.gather_bytes;
     let touched = work.working_set / work.invocations.max(1.0);
-    Cost::of(accessed.min(touched.max(f.gather_bytes)), rates.memory_bytes.per_s)
+    Cost::of(accessed.min(touched.max(f.gather_bytes)), bandwidth(work.working_set, rates))
+}
+
+/// Bytes per second over a working set: the measured ones, in between by a power law.
+fn bandwidth(working_set: f64, rates: &Rates) -> f64 {
+    let between = |low: (f64, f64), high: (f64, f64)| {
+        let t = ((working_set / low.0).ln() / (high.0 / low.0).ln()).clamp(0.0, 1.0);
+        low.1.max(1.0).powf(1.0 - t) * high.1.max(1.0).powf(t)
+    };
+    let middle = (MIDDLE_SET, rates.middle_bytes.per_s);
+    if working_set < MIDDLE_SET {
+        between((CACHE_SET, rates.cache_bytes.per_s), middle)
+    } else {
+        between(middle, (MEMORY_SET, rates.memory_bytes.per_s))
+    }
 }
 
 #[cfg(test)]
@@ -184,10 +205,10 @@ pub(crate) mod tests {
             atomic: r(1e8),
             barrier: r(1e8),
             cache_bytes: r(1e10),
+            middle_bytes: r(1e9),
             memory_bytes: r(1e9),
             gather_bytes: r(1e9),
             group_bytes: r(1e10),
-            cache_size: 1e6,
             up_bytes: r(1e9),
             down_bytes: r(1e9),
             link_ns: 100.0,
@@ -212,6 +233,17 @@ pub(crate) mod tests {
         let small = predict(&work(f, 1.0), &rates()).run;
         let full = predict(&work(f, 512.0), &rates()).run;
         assert!((small.ns() - full.ns()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn bandwidth_falls_with_the_working_set_and_passes_the_measured_points() {
+        let mut rates = rates();
+        (rates.cache_bytes.per_s, rates.middle_bytes.per_s, rates.memory_bytes.per_s) = (1e11, 1e10, 1e9);
+        for (set, want) in [(0.0, 1e11), (CACHE_SET, 1e11), (MIDDLE_SET, 1e10), (MEMORY_SET, 1e9), (1e12, 1e9)] {
+            let got = bandwidth(set, &rates);
+            assert!((got / want - 1.0).abs() < 1e-9, "{set}: {got}");
+        }
+        assert!(bandwidth(3e6, &rates) < 1e11 && bandwidth(3e6, &rates) > 1e10);
     }
 
     #[test]

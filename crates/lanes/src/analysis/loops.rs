@@ -9,7 +9,7 @@ use super::{
 };
 use crate::ir::{BinaryOp, Op, Param, Region, UnaryOp, Value};
 
-/// Trips assumed where they depend on data.
+/// Trips assumed where they depend on data and nothing bounds them.
 const ASSUMED_TRIPS: f64 = 16.0;
 /// Iterations that are never exceeded: the counter of an unbounded loop.
 const UNBOUNDED: i128 = u32::MAX as i128;
@@ -77,7 +77,9 @@ impl Eval<'_> {
             return mean + 1.0;
         }
         self.data_dependent = true;
-        ASSUMED_TRIPS.min(trips.most as f64 + 1.0)
+        // With a bound, between few trips and all of them: their geometric mean.
+        let most = trips.most as f64 + 1.0;
+        if trips.bounded && most > ASSUMED_TRIPS { (ASSUMED_TRIPS * most).sqrt() } else { ASSUMED_TRIPS.min(most) }
     }
 
     /// Collects what `v == truth` implies. Returns whether the literals together say all of it.

@@ -1,0 +1,108 @@
+//! What a call would cost on each device: rates, past calls and one-time costs put together for the plan, and what the
+//! call teaches afterwards.
+
+use super::{Call, Ready};
+use crate::{
+    cost::{
+        Cost,
+        learn::{Key, Ran},
+        roofline::Work,
+    },
+    device::{Slot, typical},
+    report::Report,
+    schedule::{
+        placement::Placement,
+        plan::{Candidate, Plan},
+    },
+};
+use std::time::{Duration, Instant};
+
+impl Call<'_> {
+    pub(super) fn candidates(&self, ready: &Ready) -> Vec<Candidate> {
+        let slots = self.runtime.slots();
+        let moved = if slots.len() > 1 { ready.moved_bytes(self.kernel) } else { (0.0, 0.0) };
+        slots.iter().enumerate().map(|(k, slot)| self.candidate(k, slot, ready, moved)).collect()
+    }
+
+    /// Whether the placement leaves a choice that this device takes part in.
+    fn in_question(&self, number: usize) -> bool {
+        self.assignments.is_none()
+            && match self.placement {
+                Placement::Cpu => number == 0,
+                Placement::Gpu(Some(k)) => number == k + 1,
+                Placement::Gpu(None) => number > 0,
+                Placement::Auto | Placement::Split(_) => true,
+            }
+    }
+
+    /// Measures the devices in question whose rates are not known yet. Returns the time that took: it is no part of the
+    /// call's own.
+    pub(super) fn measure(&self, ready: &Ready) -> Duration {
+        let start = Instant::now();
+        let mut measured = false;
+        for (number, slot) in self.runtime.slots().iter().enumerate() {
+            if self.in_question(number)
+                && self.runtime.known_rates(slot).is_none()
+                && slot.revive().and_then(|()| slot.backend.accepts(self.kernel, &ready.sizes)).is_ok()
+            {
+                measured = true;
+                // A failure is met again, and reported, when the candidate is looked at.
+                let _ = self.runtime.rates(slot);
+            }
+        }
+        if measured { start.elapsed() } else { Duration::ZERO }
+    }
+
+    /// A device as the plan sees it.
+    fn candidate(&self, number: usize, slot: &Slot, ready: &Ready, moved: (f64, f64)) -> Candidate {
+        let info = slot.backend.info();
+        let is_cpu = number == 0;
+        let mut refusal = slot.revive().and_then(|()| slot.backend.accepts(self.kernel, &ready.sizes)).err();
+        let rates = match self.runtime.known_rates(slot) {
+            Some(rates) => Ok((rates, true)),
+            None if self.in_question(number) && refusal.is_none() => self.runtime.rates(slot).map(|r| (r, true)),
+            None => Ok((typical(info), false)),
+        };
+        let (rates, known) = rates.unwrap_or_else(|why| {
+            refusal = Some(why);
+            (typical(info), false)
+        });
+        let work = Work {
+            features: ready.features,
+            invocations: ready.invocations(self.kernel),
+            working_set: ready.sizes.iter().sum::<u64>() as f64,
+            up_bytes: if is_cpu { 0.0 } else { moved.0 },
+            down_bytes: if is_cpu { 0.0 } else { moved.1 },
+        };
+        let warmth = slot.backend.warmth(self.kernel);
+        let one_time =
+            if warmth.device { 0.0 } else { rates.setup_ns } + if warmth.kernel { 0.0 } else { rates.compile_ns };
+        let (one_time, credit) = (Cost::from_ns(one_time), slot.credit());
+        let learned = self.learned(ready, Ran::Alone(number));
+        Candidate { id: info.id.clone(), refusal, work, rates, learned, one_time, credit, known }
+    }
+
+    fn key(&self, ready: &Ready, ran: Ran) -> Key {
+        Key { kernel: self.kernel.id, ran, invocations: ready.invocations(self.kernel) }
+    }
+
+    pub(super) fn learned(&self, ready: &Ready, ran: Ran) -> f64 {
+        self.runtime.learned().factor(self.key(ready, ran))
+    }
+
+    /// The only feedback: what the call took teaches the next prediction.
+    pub(super) fn observe(&self, ready: &Ready, decided: &Plan, candidates: &[Candidate], report: &Report) {
+        // Shorter calls measure the clock and the scheduler, not the kernel.
+        const MIN_NS: f64 = 20e3;
+        let took = report.actual_ns - report.phases.decide.actual_ns;
+        let cold = decided.assignments.iter().any(|a| candidates[a.device].one_time > Cost::ZERO);
+        if cold || took < MIN_NS || !report.recoveries.is_empty() || self.assignments.is_some() {
+            return;
+        }
+        let (ran, factor) = match decided.assignments.as_slice() {
+            [one] => (Ran::Alone(one.device), candidates[one.device].learned),
+            _ => (Ran::Split, self.learned(ready, Ran::Split)),
+        };
+        self.runtime.learned().observe(self.key(ready, ran), decided.predicted.ns() / factor, took);
+    }
+}
