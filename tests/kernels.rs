@@ -1,5 +1,6 @@
 //! The one case table on every path: cpu, gpu, clamping gpu, split, auto, and random placements.
 
+#[cfg(feature = "gpu")]
 mod support;
 mod table;
 
@@ -39,6 +40,7 @@ fn every_kernel_is_right_on_the_gpu() {
     }
 }
 
+#[cfg(feature = "gpu")]
 #[test]
 fn every_kernel_is_right_where_the_driver_clamps_indices() {
     if let Some(rt) = software_runtime(Some(support::clamped)) {

@@ -1,5 +1,6 @@
 //! `rt.map`: one expression over arrays, on every path.
 
+#[cfg(feature = "gpu")]
 mod support;
 mod table;
 
@@ -36,6 +37,7 @@ fn a_map_is_right_on_the_gpu_split_and_where_the_model_chooses() {
         let placements = [Placement::Gpu(None), Placement::Split(0.37), Placement::Split(0.5), Placement::Auto];
         saxpy_everywhere(&rt, &placements);
     }
+    #[cfg(feature = "gpu")]
     if let Some(rt) = software_runtime(Some(support::clamped)) {
         saxpy_everywhere(&rt, &[Placement::Gpu(None), Placement::Split(0.5)]);
     }

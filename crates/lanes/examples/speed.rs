@@ -290,6 +290,33 @@ fn all() {
     }
 }
 
+const SHORT_LOOP: &str = "
+    @group(0) @binding(0) var<storage, read> trips: array<u32>;
+    @group(0) @binding(1) var<storage, read_write> out: array<f32>;
+    @compute @workgroup_size(64)
+    fn main(@builtin(global_invocation_id) g: vec3u) {
+        var x = f32(g.x);
+        for (var i = 0u; i < trips[0]; i++) { x = x * 0.5 + 1.0; }
+        out[g.x] = x;
+    }";
+
+/// Calls that should not wake the global pool, made from outside it.
+fn small_calls() {
+    let level = Level::detect();
+    for n in [256usize, 4096] {
+        let (mut x, mut y) = (vec![1.5f32; n], vec![0.5f32; n]);
+        let buffers = [Buffer::write(bytes(&mut x)), Buffer::write(bytes(&mut y))];
+        run(saxpy(), &format!("pool, saxpy of {n}"), level, &buffers, [(n / 64) as u32, 1, 1], f64::NAN);
+        for trips in [2u32, 1000] {
+            let mut trips_buffer = [trips];
+            let buffers = [Buffer::write(bytes(&mut trips_buffer)), Buffer::write(bytes(&mut y))];
+            let name = format!("pool, {trips} trips, {n}");
+            run(lowered(SHORT_LOOP), &name, level, &buffers, [(n / 64) as u32, 1, 1], f64::NAN);
+        }
+    }
+}
+
 fn main() {
+    small_calls();
     rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(all);
 }

@@ -2,7 +2,7 @@
 //!
 //! The way of a kernel: [`Module::parse`] (naga) -> [`Module::specialize`] (overrides) ->
 //! [`Module::lower`] (inline, SSA, lane IR: [`ir`]) -> [`Program`] (vector interpreter) and
-//! [`Analysis`](analysis::Analysis) (features, footprint, splittability).
+//! [`Analysis`] (features, footprint, splittability).
 
 pub mod analysis;
 pub mod error;

@@ -239,7 +239,7 @@ impl fmt::Display for FileScalar {
 
 /// Checks a file's C-order data of a shape against a binding: the bytes are taken as they are.
 ///
-/// The element type must be the scalar that the WGSL type is made of (c64 for vec2<f32> and multiples); structs
+/// The element type must be the scalar that the WGSL type is made of (c64 for `vec2<f32>` and multiples); structs
 /// take any whose bytes fit the stride.
 ///
 /// # Errors

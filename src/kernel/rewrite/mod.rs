@@ -3,18 +3,18 @@
 //! The rewritten module has one entry point. Its built-ins are those of the logical grid (a chunk starts at a
 //! base, more than the device's limit of groups an axis is folded), every access that is not certainly in
 //! bounds is tested against the *logical* length (a read gives zero, a write or atomic is dropped), and
-//! `arrayLength` is logical too. What a dispatch needs for that comes in one uniform ([`params`]).
+//! `arrayLength` is logical too. What a dispatch needs for that comes in one uniform (`params`).
 //!
 //! Uniform control flow stays uniform: a test of bounds is a select, or an `if` around one load, store or
 //! atomic; a work-group in excess returns as a whole.
 //!
-//! - [`params`]: the uniform, on both sides, and the folding of grids
-//! - [`entry`]: the logical built-ins
-//! - [`function`]: walks a function and rebuilds its statements
-//! - [`expression`]: rebuilds expressions
-//! - [`bounds`]: guarded pointers, loads, stores and atomics
-//! - [`guards`]: which pointer parameters come with a guard
-//! - [`emit`]: appends expressions and statements, with naga's scoping rules
+//! - `params`: the uniform, on both sides, and the folding of grids
+//! - `entry`: the logical built-ins
+//! - `function`: walks a function and rebuilds its statements
+//! - `expression`: rebuilds expressions
+//! - `bounds`: guarded pointers, loads, stores and atomics
+//! - `guards`: which pointer parameters come with a guard
+//! - `emit`: appends expressions and statements, with naga's scoping rules
 
 mod bounds;
 mod emit;

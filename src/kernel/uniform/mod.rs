@@ -1,7 +1,7 @@
 //! The bytes of a uniform binding, set member by member.
 //!
 //! A path names what is set: `a` for the whole binding, `params.n` for a member, `table[2]` for an element,
-//! `v.x` for a component. Typed values must be of the WGSL type exactly; [`text`] reads what the command line gives.
+//! `v.x` for a component. Typed values must be of the WGSL type exactly; `text` reads what the command line gives.
 
 mod path;
 mod text;

@@ -3,8 +3,9 @@
 //! A batch of invocations runs in lock step: every instruction works on all lanes before the next one
 //! starts, so a barrier inside a work-group needs no code and the dispatch cost is shared by the lanes.
 //!
-//! The way of a kernel: `uniformity` (what is computed once for all lanes)
-//! -> `liveness`, `slots` (which values live, in which register slot) -> `lower` (bytecode: `code::Code`) -> `exec` (runs a batch).
+//! The way of a kernel: [`uniformity`](crate::analysis::uniformity) (what is computed once for all lanes)
+//! -> `liveness`, `slots` (which values live, in which register slots) -> `lower` (bytecode: `code::Code`)
+//! -> `exec` (runs a batch).
 //! One instruction is a function pointer with slot offsets; the functions are loops over blocks of
 //! `machine::W` lanes that the compiler vectorises, compiled once for each `Level` (`vector`).
 //!

@@ -1,0 +1,64 @@
+//! A device that is lost in the middle of a call.
+#![cfg(feature = "gpu")]
+
+mod support;
+mod table;
+
+use evener::{backend::Backend, prelude::*};
+use std::time::{Duration, Instant};
+use table::profile_path;
+
+/// Work enough that a device can be lost in the middle of it.
+const LONG: &str = "
+    @group(0) @binding(0) var<storage, read_write> y: array<u32>;
+    @compute @workgroup_size(64) fn long(@builtin(global_invocation_id) id: vec3u) {
+        if (id.x >= arrayLength(&y)) { return; }
+        var h = y[id.x];
+        for (var k = 0u; k < 2000u; k++) { h = h * 1664525u + 1013904223u; }
+        y[id.x] = h;
+    }";
+
+fn long_reference(n: u32) -> Vec<u32> {
+    let step = |h: u32, _: u32| h.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    (0..n).map(|i| (0..2000).fold(i, step)).collect()
+}
+
+#[test]
+fn a_device_destroyed_in_the_middle_of_a_run_ends_as_a_right_result() {
+    let Some(device) = support::software_gpu() else { return };
+    let rt = Runtime::builder().gpu(false).profile(profile_path()).backend(device.clone()).build().unwrap();
+    let kernel = rt.kernel(LONG).unwrap();
+    let n = 40_000u32;
+    let want = long_reference(n);
+    let mut recovered = 0;
+    for (round, placement) in
+        [Placement::Gpu(Some(0)), Placement::Split(0.3), Placement::Gpu(Some(0))].iter().enumerate()
+    {
+        // The device comes back after a back-off, or the call says that it is not there yet.
+        let start = Instant::now();
+        loop {
+            let mut y: Vec<u32> = (0..n).collect();
+            let result = std::thread::scope(|s| {
+                let delay = Duration::from_millis(2 + 3 * round as u64);
+                let device = &device;
+                s.spawn(move || {
+                    std::thread::sleep(delay);
+                    device.inject_loss();
+                });
+                kernel.call().arg("y", &mut y).items(n).on(*placement).run()
+            });
+            match result {
+                Ok(report) => {
+                    assert!(y == want, "{placement}: {}", report.explain());
+                    recovered += report.recoveries.len();
+                    break;
+                }
+                Err(e) => assert_eq!(e.kind(), ErrorKind::NoSuchDevice, "{e}"),
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "the device never came back");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    assert!(recovered > 0, "no loss hit a run");
+    assert!(device.info().id.starts_with("gpu"));
+}
