@@ -254,10 +254,14 @@ fn wgsl(level: Level) {
 }
 
 fn run(kernel: Kernel, name: &str, level: Level, buffers: &[Buffer<'_>], groups: [u32; 3], scalar: f64) {
+    let t = time_of(kernel, level, buffers, groups);
+    println!("{name:20} {level:?}: {:10.1} us, scalar {:10.1} us, ratio {:.2}", t / 1e3, scalar / 1e3, scalar / t);
+}
+
+fn time_of(kernel: Kernel, level: Level, buffers: &[Buffer<'_>], groups: [u32; 3]) -> f64 {
     let program = Program::with_level(kernel, level).unwrap();
     let grid = Grid { groups };
-    let t = time(|| program.run(buffers, grid, GroupRange::all(grid)).unwrap());
-    println!("{name:20} {level:?}: {:10.1} us, scalar {:10.1} us, ratio {:.2}", t / 1e3, scalar / 1e3, scalar / t);
+    time(|| program.run(buffers, grid, GroupRange::all(grid)).unwrap())
 }
 
 fn all() {
@@ -290,6 +294,35 @@ fn all() {
     }
 }
 
+const SHORT_LOOP: &str = "
+    @group(0) @binding(0) var<storage, read> trips: array<u32>;
+    @group(0) @binding(1) var<storage, read_write> out: array<f32>;
+    @compute @workgroup_size(64)
+    fn main(@builtin(global_invocation_id) g: vec3u) {
+        var x = f32(g.x);
+        for (var i = 0u; i < trips[0]; i++) { x = x * 0.5 + 1.0; }
+        out[g.x] = x;
+    }";
+
+/// Calls that should not wake the global pool, made from outside it.
+fn small_calls() {
+    let level = Level::detect();
+    for n in [256usize, 4096] {
+        let (mut x, mut y) = (vec![1.5f32; n], vec![0.5f32; n]);
+        let buffers = [Buffer::write(bytes(&mut x)), Buffer::write(bytes(&mut y))];
+        let groups = [(n / 64) as u32, 1, 1];
+        let t = time_of(saxpy(), level, &buffers, groups);
+        println!("{n} items, saxpy: {:.2} us", t / 1e3);
+        for trips in [2u32, 1000] {
+            let mut trips = [trips];
+            let buffers = [Buffer::write(bytes(&mut trips)), Buffer::write(bytes(&mut y))];
+            let t = time_of(lowered(SHORT_LOOP), level, &buffers, groups);
+            println!("{n} items, {} trips: {:.2} us", trips[0], t / 1e3);
+        }
+    }
+}
+
 fn main() {
+    small_calls();
     rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(all);
 }

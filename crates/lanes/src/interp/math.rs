@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn inverse_hyperbolic_functions_keep_their_digits_at_the_ends() {
         let near_one = -0.999_999_94f32;
-        assert!((near_one.arc_tanh() + 8.664_339_6).abs() < 1e-6);
+        assert!((near_one.arc_tanh() + 8.664_34).abs() < 1e-6);
         assert_eq!(0.5f32.arc_tanh(), -(-0.5f32).arc_tanh());
         assert_eq!((1f32.arc_tanh(), (-1f32).arc_tanh()), (f32::INFINITY, f32::NEG_INFINITY));
         assert!(1.5f32.arc_tanh().is_nan() && 0.5f32.arc_cosh().is_nan() && (-2f32).arc_cosh().is_nan());

@@ -4,7 +4,8 @@
 //! starts, so a barrier inside a work-group needs no code and the dispatch cost is shared by the lanes.
 //!
 //! The way of a kernel: [`uniformity`](crate::analysis::uniformity) (what is computed once for all lanes)
-//! -> `slots` (liveness, register slots) -> `lower` (bytecode: `code::Code`) -> `exec` (runs a batch).
+//! -> `liveness`, `slots` (which values live, in which register slots) -> `lower` (bytecode: `code::Code`)
+//! -> `exec` (runs a batch).
 //! One instruction is a function pointer with slot offsets; the functions are loops over blocks of
 //! `machine::W` lanes that the compiler vectorises, compiled once for each `Level` (`vector`).
 //!
@@ -20,6 +21,7 @@ pub(crate) mod code;
 pub(crate) mod exec;
 mod ids;
 mod level;
+mod liveness;
 pub(crate) mod lower;
 pub(crate) mod machine;
 mod math;
@@ -28,6 +30,7 @@ mod ops;
 mod private;
 mod select;
 mod slots;
+mod store;
 mod vector;
 
 pub use level::Level;

@@ -6,7 +6,8 @@
 use super::{
     code::Access,
     machine::{Ctx, Exec, Ins, W},
-    memory::{address, is_full, origin},
+    memory::{address, origin},
+    store::is_full,
     vector::leveled,
 };
 use crate::interp::Level;

@@ -1,4 +1,4 @@
-//! Liveness and register slots.
+//! Register slots of values, by their lives.
 //!
 //! Positions number the instructions in program order. A value used in a loop that it was defined before
 //! lives to the end of that loop. Values that must share a register (a loop parameter and its result)
@@ -6,10 +6,10 @@
 //! overlap, so that most loop updates need no copy. A linear scan then gives each web a slot; a slot is
 //! free again at the position of its last use, because operations read a block before they write it.
 
-use super::select::converts_in_place;
+use super::{liveness::live_values, select::converts_in_place};
 use crate::{
     analysis::uniformity::Uniformity,
-    ir::{Base, Inst, Kernel, Op, Param, Phi, Region, Value},
+    ir::{Base, Inst, Kernel, Op, Param, Region, Value},
 };
 use std::collections::{BTreeSet, BinaryHeap};
 
@@ -86,66 +86,6 @@ pub(super) fn must_blend(uniformity: &Uniformity, live: impl Fn(Value) -> bool, 
 /// Whether a parameter and its result share a register: not where the one is scalar and the other not.
 pub(super) fn result_shares(uniformity: &Uniformity, p: &Param) -> bool {
     uniformity.is_uniform(p.dst) == uniformity.is_uniform(p.result)
-}
-
-/// What defines a value, as far as liveness needs it.
-enum Def<'k> {
-    Op(&'k Op),
-    Phi(&'k Phi),
-    Param(&'k Param),
-    Result(&'k Param),
-}
-
-/// Marks what stores, atomics, conditions and loop exits need.
-fn live_values(kernel: &Kernel) -> Vec<bool> {
-    fn collect<'k>(region: &'k Region, defs: &mut Vec<Option<Def<'k>>>, work: &mut Vec<Value>) {
-        for inst in &region.insts {
-            match inst {
-                Inst::Op { dst, op, .. } => defs[dst.index()] = Some(Def::Op(op)),
-                Inst::Store { place, value, .. } => {
-                    work.push(*value);
-                    work.extend(place.steps.iter().map(|s| s.index));
-                }
-                Inst::Atomic { place, value, compare, .. } => {
-                    work.push(*value);
-                    work.extend(compare);
-                    work.extend(place.steps.iter().map(|s| s.index));
-                }
-                Inst::Barrier { .. } => {}
-                Inst::If { cond, then, other, phis, .. } => {
-                    work.push(*cond);
-                    collect(then, defs, work);
-                    collect(other, defs, work);
-                    phis.iter().for_each(|p| defs[p.dst.index()] = Some(Def::Phi(p)));
-                }
-                Inst::Loop { params, body, again, .. } => {
-                    work.push(*again);
-                    for p in params {
-                        defs[p.dst.index()] = Some(Def::Param(p));
-                        defs[p.result.index()] = Some(Def::Result(p));
-                    }
-                    collect(body, defs, work);
-                }
-            }
-        }
-    }
-    let mut defs: Vec<Option<Def<'_>>> = (0..kernel.values.len()).map(|_| None).collect();
-    let mut work = Vec::new();
-    collect(&kernel.body, &mut defs, &mut work);
-    let mut live = vec![false; kernel.values.len()];
-    while let Some(v) = work.pop() {
-        if std::mem::replace(&mut live[v.index()], true) {
-            continue;
-        }
-        match &defs[v.index()] {
-            Some(Def::Op(op)) => op.operands(|v| work.push(v)),
-            Some(Def::Phi(p)) => work.extend([p.then, p.other]),
-            Some(Def::Param(p)) => work.extend([p.init, p.next]),
-            Some(Def::Result(p)) => work.push(p.next),
-            None => {}
-        }
-    }
-    live
 }
 
 /// Lives of values while the kernel is walked.

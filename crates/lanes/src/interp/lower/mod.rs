@@ -1,33 +1,27 @@
-//! Lane IR to bytecode.
-//!
-//! Layout of the register file: scalar slots, then 4-byte vector slots, 8-byte vector slots, a mask slot
-//! for each nesting depth, and temporaries. Vector slots are one cache line apart beyond their size, so
-//! that equal lanes of different slots do not fall on the same cache set.
+//! Lane IR to bytecode: structured code and pure operations; memory is in [`places`], slots in [`layout`].
+
+mod layout;
+mod places;
 
 use super::{
-    atomics,
-    code::{Access, Atomic, Block, Code, Index, Memory, Node, Operand},
+    code::{Access, Atomic, Block, Code, Node},
     exec, ids,
     level::Level,
     machine::{Exec, Ins, W},
-    memory, private, select,
+    select,
     slots::{Class, Slots, class, must_blend, renames, result_shares},
-    vector::pick1,
 };
 use crate::{
     analysis::uniformity::{BatchShape, Uniformity},
     error::{Error, ErrorKind},
-    ir::{Base, BinaryOp, Inst, Kernel, Len, Op, Param, Phi, Place, Region, Ty, Value},
+    ir::{BinaryOp, Inst, Kernel, Op, Param, Phi, Region, Ty, Value},
 };
+use layout::Layout;
 
 /// Most nested branches and loops.
 const MAX_DEPTH: usize = 200;
 /// Most bytes of a thread's register file and of its private memory.
 const MAX_BYTES: usize = 1 << 28;
-/// The register file should stay in the first-level cache.
-const CACHE_BYTES: usize = 24 << 10;
-/// Temporaries: broadcast operands, converted values.
-const TEMPORARIES: usize = 4;
 
 /// Compiles a kernel for batches of a shape.
 ///
@@ -68,36 +62,6 @@ fn depth(region: &Region, at: usize) -> Result<usize, Error> {
             _ => deepest,
         })
     })
-}
-
-/// Where slots lie.
-struct Layout {
-    capacity: usize,
-    step4: usize,
-    step8: usize,
-    vector4: usize,
-    vector8: usize,
-    masks: usize,
-    temporaries: usize,
-    extra: usize,
-}
-
-impl Layout {
-    fn new(kernel: &Kernel, slots: &Slots, shape: BatchShape, depth: usize) -> Self {
-        let [scalars, count4, count8] = slots.counts.map(|c| c as usize);
-        let lane_bytes = 4 * (count4 + depth + 1) + 8 * count8;
-        let capacity = match shape {
-            BatchShape::Group => (kernel.group_invocations() as usize).next_multiple_of(W),
-            _ => (CACHE_BYTES / lane_bytes).next_power_of_two().clamp(64, 512),
-        };
-        let (step4, step8) = (capacity * 4 + 64, capacity * 8 + 64);
-        let vector4 = (scalars * 8).next_multiple_of(64);
-        let vector8 = vector4 + count4 * step4;
-        let masks = vector8 + count8 * step8;
-        let temporaries = masks + (depth + 1) * step4;
-        let extra = temporaries + TEMPORARIES * step8;
-        Layout { capacity, step4, step8, vector4, vector8, masks, temporaries, extra }
-    }
 }
 
 struct Lower<'k> {
@@ -413,128 +377,6 @@ impl Lower<'_> {
         let ((a, au), (b, bu)) = (self.place_of(a), self.place_of(b));
         let run = select::binary(op, ty, self.level, au, bu);
         self.emit_or_fail(run, d, [a, b, 0], || format!("{op:?} of {ty:?}"));
-    }
-
-    fn load(&mut self, d: u32, ty: Ty, uniform: bool, place: &Place) {
-        let Some(access) = self.access(place, ty.bytes(), 1) else { return };
-        let run = match access.memory {
-            Memory::Private(_) => private::pick_load(ty.bytes(), self.level),
-            _ => memory::pick_load(ty.bytes(), self.level, uniform),
-        };
-        let x = self.accesses.len() as u32;
-        self.accesses.push(access);
-        self.emit(run, d, [0; 3], x);
-        if ty == Ty::Bool {
-            let run = pick1::<super::ops::ToMask<u32>>(self.level, uniform);
-            self.emit(run, d, [d, 0, 0], 0);
-        }
-    }
-
-    fn store(&mut self, place: &Place, value: Value) {
-        let ty = self.kernel.ty(value);
-        let Some(access) = self.access(place, ty.bytes(), 1) else { return };
-        let mut from = self.vector(value, 0);
-        if ty == Ty::Bool {
-            let run = pick1::<super::ops::FromMask>(self.level, false);
-            let to = self.temporary(1);
-            self.emit(run, to, [from, 0, 0], 0);
-            from = to;
-        }
-        let run = match access.memory {
-            Memory::Private(_) => private::pick_store(ty.bytes(), self.level),
-            _ => memory::pick_store(ty.bytes(), self.level),
-        };
-        let x = self.accesses.len() as u32;
-        self.accesses.push(access);
-        self.emit(run, 0, [from, 0, 0], x);
-    }
-
-    fn atomic(&mut self, inst: &Inst) {
-        let Inst::Atomic { dst, op, place, value, compare, .. } = inst else { return };
-        let ty = self.kernel.ty(*value);
-        let Some(access) = self.access(place, ty.bytes(), ty.bytes()) else { return };
-        let dst = dst.filter(|d| self.slots.is_live(*d));
-        let uniform = dst.is_some_and(|d| self.is_uniform(d));
-        let Some(run) = atomics::pick(ty, uniform).filter(|_| !matches!(access.memory, Memory::Private(_))) else {
-            return self.fail(format!("atomic {op:?} of {ty:?} in {:?}", place.base));
-        };
-        let operand = |l: &Self, v: Value| {
-            let (slot, uniform) = l.place_of(v);
-            Operand { slot, uniform }
-        };
-        let value = operand(self, *value);
-        let compare = compare.map_or(value, |v| operand(self, v));
-        let dst = dst.map(|d| self.slot(d));
-        let x = self.atomics.len() as u32;
-        self.atomics.push(Atomic { access, op: *op, dst, value, compare });
-        self.emit(run, dst.unwrap_or(0), [0; 3], x);
-    }
-
-    /// Lowers a place and proves that indices within their lengths stay within its base.
-    fn access(&mut self, place: &Place, bytes: u32, align: u32) -> Option<Access> {
-        if let Err(why) = check_place(self.kernel, place, bytes, align) {
-            self.fail(why);
-            return None;
-        }
-        let at = |sizes: &[crate::ir::Variable], i: u32| {
-            sizes[..i as usize].iter().map(|v| v.bytes.next_multiple_of(8)).sum::<u32>()
-        };
-        let memory = match place.base {
-            Base::Binding(i) => Memory::Binding(i),
-            Base::Workgroup(i) => Memory::Workgroup(at(&self.kernel.workgroup, i)),
-            Base::Private(i) => Memory::Private(at(&self.kernel.private, i)),
-        };
-        let index = |s: &crate::ir::Step| Index {
-            slot: self.slot(s.index),
-            stride: s.stride.into(),
-            len: match s.len {
-                Len::Const(n) => Some(n),
-                Len::Runtime => None,
-            },
-        };
-        let (uniform, varying): (Vec<_>, Vec<_>) = place.steps.iter().partition(|s| self.is_uniform(s.index));
-        Some(Access {
-            memory,
-            offset: place.offset.into(),
-            uniform: uniform.into_iter().map(index).collect(),
-            varying: varying.into_iter().map(index).collect(),
-        })
-    }
-}
-
-/// Whether an access of `bytes` stays in its base for all indices in bounds, at multiples of `align`.
-fn check_place(kernel: &Kernel, place: &Place, bytes: u32, align: u32) -> Result<(), String> {
-    let lost = || format!("an access path of kernel `{}` leaves {:?}", kernel.name, place.base);
-    let (size, runtime) = match place.base {
-        Base::Binding(i) => kernel.bindings.get(i as usize).map(|b| (b.fixed_bytes, b.runtime_stride)),
-        Base::Workgroup(i) => kernel.workgroup.get(i as usize).map(|v| (v.bytes, None)),
-        Base::Private(i) => kernel.private.get(i as usize).map(|v| (v.bytes, None)),
-    }
-    .ok_or_else(lost)?;
-    let align = if matches!(place.base, Base::Private(_)) { 4 } else { align };
-    let mut end = u64::from(place.offset) + u64::from(bytes);
-    let mut limit = u64::from(size);
-    let mut aligned = place.offset.is_multiple_of(align);
-    for step in &place.steps {
-        aligned &= step.stride.is_multiple_of(align);
-        match step.len {
-            Len::Const(n) => {
-                end = u64::from(n.saturating_sub(1))
-                    .checked_mul(step.stride.into())
-                    .and_then(|s| end.checked_add(s))
-                    .ok_or_else(lost)?;
-            }
-            Len::Runtime if runtime == Some(step.stride) && limit == u64::from(size) => {
-                // The index moves by whole elements: within the first it must stay within one.
-                limit += u64::from(step.stride);
-            }
-            Len::Runtime => return Err(lost()),
-        }
-    }
-    match (end <= limit, aligned) {
-        (true, true) => Ok(()),
-        (false, _) => Err(lost()),
-        (_, false) => Err(format!("an access path of kernel `{}` is not a multiple of {align} bytes", kernel.name)),
     }
 }
 
