@@ -11,7 +11,10 @@ use evener::{
 };
 use evener_lanes::{Grid, GroupRange, analysis::Split};
 use std::sync::Arc;
-use table::{cases::cases, profile_path, run_case, software_runtime};
+use table::{
+    cases::{beyond_one_dispatch, cases},
+    profile_path, run_case, software_runtime,
+};
 
 /// 1, around a work-group, and a large odd number.
 const SIZES: [usize; 7] = [1, 63, 64, 65, 255, 257, 100_003];
@@ -66,14 +69,10 @@ fn every_kernel_is_right_where_the_model_chooses() {
 
 #[test]
 fn more_work_groups_than_an_axis_takes() {
-    // 65,535 work-groups of 64 are 4,194,240 invocations.
-    let n = 4_194_240 + 64 * 3 + 7;
     let Some(rt) = software_runtime(None) else { return };
-    let table = cases(n);
-    for name in ["unguarded copy", "write only"] {
-        let case = table.iter().find(|c| c.name == name).unwrap();
+    for case in beyond_one_dispatch() {
         for placement in [Placement::Cpu, Placement::Gpu(Some(0)), Placement::Split(0.37)] {
-            run_case(&rt, case, n, |call| call.on(placement));
+            run_case(&rt, &case, case.items[0] as usize, |call| call.on(placement));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The shallow-water step in plain f64, as its authors write it: conserved variables, the textbook HLL formula,
 //! the source term on each side of a face. Independent of evener and of the kernel's arrangement.
 
+#![allow(dead_code, reason = "each test binary uses a part")]
+
 /// Water on a grid of `width` columns, row by row.
 #[derive(Clone, Debug)]
 pub struct Flow {
@@ -131,4 +133,38 @@ pub fn stoker(g: f64, left: f64, right: f64, x: f64, t: f64) -> f64 {
     } else {
         right
     }
+}
+
+/// Hills with a height of about `scale` metres, on a grid of 2^-10 m.
+pub fn hills(columns: usize, rows: usize, scale: f32) -> Vec<f32> {
+    let height = |k: usize| {
+        let (x, y) = ((k % columns) as f32 / columns as f32, (k / columns) as f32 / rows as f32);
+        scale * (1.0 + (7.0 * x).sin() * (5.0 * y + 1.0).cos() + 0.3 * (31.0 * x + 17.0 * y).sin())
+    };
+    (0..columns * rows).map(|k| (height(k) * 1024.0).round() / 1024.0).collect()
+}
+
+/// A ring of walls around uneven ground with wet, thin and dry cells in motion.
+pub fn uneven_ground(width: usize, height: usize) -> (Flow, Constants) {
+    let wide = |x: f32| f64::from(x);
+    let noise = |k: usize, seed: u32| {
+        f64::from((k as u32 ^ seed).wrapping_mul(0x9e37_79b9).rotate_left(9) >> 8 & 0xffff) / 65536.0
+    };
+    let wall = |k: usize| k.is_multiple_of(width) || k % width == width - 1 || k < width || k >= width * (height - 1);
+    let ground = hills(width, height, 4.0);
+    // Rounded to f32, so that both sides start from the same numbers.
+    let cell = |k: usize, value: f64| if wall(k) { 0.0 } else { wide(value as f32) };
+    let depth = |k: usize| if noise(k, 77) < 0.3 { 0.0 } else { 3.0 * noise(k, 5) };
+    let grid = |f: &dyn Fn(usize) -> f64| (0..width * height).map(f).collect::<Vec<f64>>();
+    let flow = Flow {
+        width,
+        height,
+        bed: grid(&|k| if wall(k) { 1.0e4 } else { wide(ground[k]) }),
+        depth: grid(&|k| cell(k, depth(k))),
+        u: grid(&|k| cell(k, if depth(k) > 0.01 { 4.0 * noise(k, 9) - 2.0 } else { 0.0 })),
+        v: grid(&|k| cell(k, if depth(k) > 0.01 { 4.0 * noise(k, 31) - 2.0 } else { 0.0 })),
+    };
+    let constants =
+        Constants { dt: 0.25, dx: 8.0, dy: 16.0, gravity: 9.81, manning: 0.04, dry: 1e-3, rain: 1.0 / 1024.0 };
+    (flow, constants)
 }

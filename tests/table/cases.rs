@@ -2,6 +2,9 @@
 
 use evener::prelude::*;
 
+#[path = "../support/reference.rs"]
+mod reference;
+
 /// A buffer of a case, as 4-byte words.
 #[derive(Clone, Debug)]
 pub struct Buffer {
@@ -83,10 +86,28 @@ pub fn cases(n: usize) -> Vec<Case> {
         three_axes(n),
         column_major(n),
         data_loop(n),
+        shallow_water(n),
     ]
 }
 
-pub fn saxpy(n: usize) -> Case {
+/// Kernels of the library on more than 65,535 work-groups of one axis, which a GPU's dispatch does not take at once.
+pub fn beyond_one_dispatch() -> Vec<Case> {
+    const GROUPS: usize = 65_535;
+    let mut bodies = nbody(300);
+    bodies.items = [(GROUPS * 64 + 100) as u64, 1, 1];
+    vec![
+        saxpy(GROUPS * 256 + 300),
+        unguarded_copy(GROUPS * 64 + 199),
+        write_only(GROUPS * 64 + 199),
+        histogram(GROUPS * 256 + 300),
+        stencil_on(3, GROUPS * 8 + 9),
+        mandelbrot_on(3, GROUPS * 4 + 5),
+        bodies,
+        shallow_water_on(3, GROUPS * 4 + 5),
+    ]
+}
+
+fn saxpy(n: usize) -> Case {
     let (x, y) = (noise(n, 1), noise(n, 2));
     let after: Vec<f32> = x.iter().zip(&y).map(|(x, y)| (2.5 * f64::from(*x) + f64::from(*y)) as f32).collect();
     Case {
@@ -129,6 +150,10 @@ fn grid(n: usize) -> (usize, usize) {
 
 fn stencil(n: usize) -> Case {
     let (w, h) = grid(n);
+    stencil_on(w, h)
+}
+
+fn stencil_on(w: usize, h: usize) -> Case {
     let old = noise(w * h, 4);
     let at = |x: usize, y: usize| f64::from(old[y * w + x]);
     let new: Vec<f32> = (0..w * h)
@@ -142,22 +167,9 @@ fn stencil(n: usize) -> Case {
         .collect();
     Case {
         name: "stencil",
-        wgsl: "struct Size { w: u32, h: u32 }
-               @group(0) @binding(0) var<uniform> size: Size;
-               @group(0) @binding(1) var<storage, read> old: array<f32>;
-               @group(0) @binding(2) var<storage, read_write> new: array<f32>;
-               @compute @workgroup_size(8, 8) fn stencil(@builtin(global_invocation_id) id: vec3u) {
-                   if (id.x >= size.w || id.y >= size.h) { return; }
-                   let i = id.y * size.w + id.x;
-                   var value = old[i];
-                   if (id.x > 0u && id.y > 0u && id.x + 1u < size.w && id.y + 1u < size.h) {
-                       value += 0.2 * (old[i - 1u] + old[i + 1u] + old[i - size.w] + old[i + size.w] - 4.0 * old[i]);
-                   }
-                   new[i] = value;
-               }"
-        .replace("new", "fresh"),
-        uniforms: vec![("size.w", w.to_string()), ("size.h", h.to_string())],
-        buffers: vec![input("old", &old), output("fresh", &vec![9.0; w * h], &new)],
+        wgsl: evener_shaders::STENCIL5.into(),
+        uniforms: vec![("grid.width", w.to_string()), ("grid.height", h.to_string()), ("grid.rate", "0.2".into())],
+        buffers: vec![input("now", &old), output("next", &vec![9.0; w * h], &new)],
         items: [w as u64, h as u64, 1],
         tolerance: 2e-6,
         loose: 0.0,
@@ -167,6 +179,10 @@ fn stencil(n: usize) -> Case {
 
 fn mandelbrot(n: usize) -> Case {
     let (w, h) = grid(n.min(100_000));
+    mandelbrot_on(w, h)
+}
+
+fn mandelbrot_on(w: usize, h: usize) -> Case {
     let (left, top, pixel, cap) = (-2.0f32, 1.25f32, 2.5 / w as f32, 60u32);
     let mut counts = Vec::with_capacity(w * h);
     for y in 0..h {
@@ -499,6 +515,50 @@ fn data_loop(n: usize) -> Case {
         buffers: vec![words_in("steps", steps), words_out("y", vec![1; n], after)],
         items: [n as u64, 1, 1],
         tolerance: 0.0,
+        loose: 0.0,
+        splits: true,
+    }
+}
+
+fn shallow_water(n: usize) -> Case {
+    let (w, h) = grid(n.min(20_000));
+    shallow_water_on(w, h)
+}
+
+/// One step of the solver of the flood demo.
+fn shallow_water_on(w: usize, h: usize) -> Case {
+    let (flow, c) = reference::uneven_ground(w, h);
+    let (after, fastest) = reference::shallow_water(&flow, &c);
+    let narrow = |x: &[f64]| x.iter().map(|x| *x as f32).collect::<Vec<f32>>();
+    let blank = |x: &[f64]| vec![-1.0f32; x.len()];
+    let next = |name, x: &[f64]| output(name, &blank(x), &narrow(x));
+    let number = |name, x: f64| (name, (x as f32).to_string());
+    Case {
+        name: "shallow water",
+        wgsl: evener_shaders::SHALLOW_WATER.into(),
+        uniforms: vec![
+            ("params.width", w.to_string()),
+            ("params.height", h.to_string()),
+            number("params.dt", c.dt),
+            number("params.dt_dx", c.dt / c.dx),
+            number("params.dt_dy", c.dt / c.dy),
+            number("params.gravity", c.gravity),
+            number("params.dry", c.dry),
+            number("params.friction", c.gravity * c.manning * c.manning),
+            number("params.rain", c.rain),
+        ],
+        buffers: vec![
+            input("bed", &narrow(&flow.bed)),
+            input("depth", &narrow(&flow.depth)),
+            input("u", &narrow(&flow.u)),
+            input("v", &narrow(&flow.v)),
+            next("depth_next", &after.depth),
+            next("u_next", &after.u),
+            next("v_next", &after.v),
+            next("fastest", &fastest),
+        ],
+        items: [w as u64, h as u64, 1],
+        tolerance: 3e-4,
         loose: 0.0,
         splits: true,
     }
