@@ -18,7 +18,7 @@ use evener_lanes::{
 use serde::Serialize;
 use std::fmt;
 
-/// Sizes shown when the call does not say its own: items on the x axis.
+/// Sizes shown when the call does not say its own: items in all, on as many axes as the work-group has.
 const SIZES: [u64; 4] = [1 << 10, 1 << 15, 1 << 20, 1 << 24];
 
 /// Everything evener knows of a call before it runs.
@@ -97,7 +97,7 @@ impl Call<'_> {
             return Err(error);
         }
         let given = !matches!(self.size, Size::Unset);
-        let sizes: Vec<Size> = if given { vec![self.size] } else { SIZES.map(|n| Size::Items(n.into())).to_vec() };
+        let sizes: Vec<Size> = if given { vec![self.size] } else { SIZES.map(|n| self.spread(n)).to_vec() };
         let mut shown = Vec::new();
         let mut first = None;
         for size in sizes {
@@ -112,6 +112,17 @@ impl Call<'_> {
             assumptions.insert(0, "the size of the call: several are shown".into());
         }
         Ok(self.describe(&ready, shown, assumptions))
+    }
+
+    /// About `n` items, a line, a square or a cube as the work-group is.
+    fn spread(&self, n: u64) -> Size {
+        let axes = self.kernel.reflection.workgroup_size.map(|size| size > 1);
+        let side = |dimensions: f64| (n as f64).powf(1.0 / dimensions).round() as u64;
+        Size::Items(match axes {
+            [_, _, true] => [side(3.0); 3].into(),
+            [_, true, _] => [side(2.0); 2].into(),
+            _ => n.into(),
+        })
     }
 
     fn describe(&self, ready: &Ready, sizes: Vec<SizeExplanation>, assumptions: Vec<String>) -> Explanation {
