@@ -226,6 +226,8 @@ pub struct Builder {
     strict: bool,
     profile: Option<Option<PathBuf>>,
     extra: Vec<Arc<dyn Backend>>,
+    #[cfg(feature = "interop-wgpu")]
+    wgpu_devices: Vec<(wgpu::Device, wgpu::Queue)>,
 }
 
 impl Default for Builder {
@@ -241,6 +243,8 @@ impl Default for Builder {
             strict: false,
             profile: None,
             extra: Vec::new(),
+            #[cfg(feature = "interop-wgpu")]
+            wgpu_devices: Vec::new(),
         }
     }
 }
@@ -279,6 +283,14 @@ impl Builder {
         self
     }
 
+    /// Adds a wgpu device of the program's own, numbered after the GPUs found; with `gpu(false)` it is `gpu:0`. evener
+    /// replaces its uncaptured-error handler and its lost callback. After a loss only the program can create it again.
+    #[cfg(feature = "interop-wgpu")]
+    pub fn wgpu_device(mut self, device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        self.wgpu_devices.push((device, queue));
+        self
+    }
+
     /// For tests: one more device, numbered after the GPUs.
     #[doc(hidden)]
     pub fn backend(mut self, backend: Arc<dyn Backend>) -> Self {
@@ -307,7 +319,7 @@ impl Builder {
     /// Finds the devices.
     ///
     /// # Errors
-    /// `Limit`: a pool of that many threads cannot be made.
+    /// `Limit`: a pool of that many threads cannot be made, or a device's own thread.
     pub fn build(mut self) -> Result<Runtime> {
         if let (None, Some(threads)) = (&self.pool, self.threads) {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
@@ -318,6 +330,11 @@ impl Builder {
         let mut left_out = Vec::new();
         if self.gpu {
             find_gpus(&self, &mut slots, &mut left_out);
+        }
+        #[cfg(feature = "interop-wgpu")]
+        for (device, queue) in std::mem::take(&mut self.wgpu_devices) {
+            let id = format!("gpu:{}", slots.len() - 1);
+            slots.push(Slot::new(crate::backend::gpu::GpuDevice::from_wgpu(device, queue, id)?));
         }
         slots.extend(std::mem::take(&mut self.extra).into_iter().map(Slot::new));
         let mut runtime = Runtime::from_slots(slots, self);
