@@ -10,12 +10,15 @@ use std::{fs, path::PathBuf, process::Command};
 /// Platforms that must compile; what runs there is not tested from here.
 const TARGETS: [&str; 3] = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin", "aarch64-unknown-linux-gnu"];
 
+/// Everything with every feature: one set of features for all steps, so that dependencies are built once.
+const ALL: &str = "--workspace --features evener/interop-wgpu";
+
 /// Runs all steps.
 pub fn all(r: &mut Runner, options: Options) {
     let vulkan = software_vulkan(r, options);
     r.check("format", &mut cargo("fmt --all --check"));
-    r.check("lints", &mut cargo("clippy --workspace --all-targets --quiet -- -D warnings"));
-    r.tests("tests", with_devices(&mut cargo("test --workspace --no-fail-fast -- --show-output"), vulkan));
+    r.check("lints", &mut cargo(&format!("clippy {ALL} --all-targets --quiet -- -D warnings")));
+    r.tests("tests", with_devices(&mut cargo(&format!("test {ALL} --no-fail-fast -- --show-output")), vulkan));
     if options.quick {
         return;
     }
@@ -24,9 +27,11 @@ pub fn all(r: &mut Runner, options: Options) {
         &mut cargo("test -p evener --no-default-features --no-fail-fast -- --show-output"),
     );
     r.check("documentation", cargo("doc --workspace --no-deps --quiet").env("RUSTDOCFLAGS", "-D warnings"));
-    examples(r, vulkan);
-    demo(r, vulkan);
-    conformance(r, vulkan);
+    if r.check("build of binaries and examples", &mut cargo(&format!("build {ALL} --bins --examples --quiet"))) {
+        examples(r, vulkan);
+        demo(r, vulkan);
+        conformance(r, vulkan);
+    }
     package(r);
     toolchain(r);
     platforms(r, options);
@@ -61,16 +66,21 @@ fn with_devices(command: &mut Command, vulkan: bool) -> &mut Command {
 
 fn examples(r: &mut Runner, vulkan: bool) {
     let mut found = 0;
-    for (package, folder) in [("evener", "examples"), ("evener-kernels", "kernels/examples")] {
-        for name in names(&root().join(folder), "rs") {
-            let run = format!("run --quiet -p {package} --example {name}");
-            r.check(&format!("example {name}"), with_devices(&mut cargo(&run), vulkan));
-            found += 1;
-        }
+    for name in names(&root().join("examples"), "rs") {
+        r.check(&format!("example {name}"), with_devices(&mut built(&format!("examples/{name}")), vulkan));
+        found += 1;
     }
     if found == 0 {
         r.record("examples", Err("no example was found".into()));
     }
+}
+
+/// A program that was built before.
+fn built(name: &str) -> Command {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let mut command = Command::new(target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
+    command.current_dir(root());
+    command
 }
 
 /// File names without their extension, sorted.
@@ -86,8 +96,8 @@ fn demo(r: &mut Runner, vulkan: bool) {
     let out = root().join("target/xtask/demo");
     let _ = fs::remove_dir_all(&out);
     let small = |on: &str| {
-        let mut c = cargo("run --quiet -p evener-cli -- demo --size 128 --json --out");
-        c.arg(&out).args(["--on", on]);
+        let mut c = built("evener");
+        c.args(["demo", "--size", "128", "--json", "--on", on, "--out"]).arg(&out);
         c
     };
     if r.check("demo", with_devices(&mut small("auto"), vulkan)) {
@@ -108,8 +118,9 @@ fn conformance(r: &mut Runner, vulkan: bool) {
     if !folder.join("MANIFEST.json").is_file() {
         return r.skip("conformance", "the data is not beside this checkout (../shared/conformance)");
     }
-    let mut command = cargo("run --quiet -p evener-cli -- conformance --on cpu");
-    r.check("conformance on cpu", with_devices(command.arg(&folder), vulkan));
+    let mut command = built("evener");
+    command.args(["conformance", "--on", "cpu"]).arg(&folder);
+    r.check("conformance on cpu", with_devices(&mut command, vulkan));
 }
 
 fn package(r: &mut Runner) {
