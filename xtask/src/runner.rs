@@ -111,7 +111,7 @@ fn run(command: &mut Command, mut line: impl FnMut(&str)) -> std::io::Result<boo
 }
 
 fn count(line: &str, counts: &mut Counts) {
-    if line.trim_start().starts_with("skipped: ") {
+    if line.starts_with("skipped: ") {
         counts.skipped += 1;
     }
     let Some(rest) = line.trim_start().strip_prefix("test result: ") else { return };
