@@ -145,7 +145,7 @@ fn dispatch(
     groups: [u32; 3],
     fold: bool,
 ) -> Result<(), String> {
-    let lengths: Vec<u64> = arguments.iter().map(|a| a.len).collect();
+    let lengths: Vec<u64> = arguments.iter().map(|a| a.byte_len()).collect();
     let range = GroupRange::all(Grid { groups });
     let limit = if fold { (range.count() as f64).cbrt().ceil() as u32 } else { device.info().limits.groups_per_axis };
     let params = gpu.dispatch(Grid { groups }, &range, &lengths, limit).map_err(|e| e.to_string())?;

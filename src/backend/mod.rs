@@ -97,11 +97,37 @@ pub struct DeviceInfo {
 #[derive(Clone, Copy)]
 pub struct Argument {
     /// First byte. Valid for the call.
-    pub ptr: *mut u8,
+    pub(crate) ptr: *mut u8,
     /// Length in bytes: the *logical* length, which bounds tests use.
-    pub len: u64,
+    pub(crate) len: u64,
     /// Whether the slice was given as `&mut`.
-    pub writable: bool,
+    pub(crate) writable: bool,
+}
+
+impl Argument {
+    /// An argument over raw memory.
+    ///
+    /// # Safety
+    /// `ptr` is valid for reads (and for writes if `writable`) of `len` bytes until every chunk started with it is finished or
+    /// dropped, and no Rust reference to the bytes is used meanwhile.
+    pub unsafe fn new(ptr: *mut u8, len: u64, writable: bool) -> Self {
+        Argument { ptr, len, writable }
+    }
+
+    /// First byte.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.ptr
+    }
+
+    /// Length in bytes.
+    pub fn byte_len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it may be written.
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
 }
 
 // SAFETY: the call that owns the borrowed slices blocks until no backend uses the pointers.

@@ -85,8 +85,8 @@ enum Elements {
     File(FileScalar, Vec<usize>),
 }
 
-/// A borrowed slice on its way to a binding.
-#[derive(Clone, Debug)]
+/// A borrowed slice on its way to a binding. It stands for an exclusive borrow where it is writable, so it is not `Clone`.
+#[derive(Debug)]
 pub struct HostArg<'a> {
     argument: Argument,
     elements: Elements,

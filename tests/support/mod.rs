@@ -110,7 +110,8 @@ pub const READ_WRITE: Access = Access { read: true, write: true, atomic: false }
 
 /// A writable argument over bytes that outlive the job.
 pub fn argument(bytes: &mut [u8]) -> Argument {
-    Argument { ptr: bytes.as_mut_ptr(), len: bytes.len() as u64, writable: true }
+    // SAFETY: the tests keep the bytes until their jobs are finished or dropped, and look at them only then.
+    unsafe { Argument::new(bytes.as_mut_ptr(), bytes.len() as u64, true) }
 }
 
 /// Upload of everything, and download of everything if `down`.
