@@ -17,9 +17,23 @@ const SOURCES: &[(&str, &str)] = &[
     ("wide", include_str!("rewrite_support/wide.wgsl")),
 ];
 
+/// The kernels that evener itself measures devices with.
+const MICRO: &[(&str, &str)] = &[
+    ("atomic", include_str!("../src/cost/micro/atomic.wgsl")),
+    ("barrier", include_str!("../src/cost/micro/barrier.wgsl")),
+    ("divide", include_str!("../src/cost/micro/divide.wgsl")),
+    ("float", include_str!("../src/cost/micro/float.wgsl")),
+    ("gather", include_str!("../src/cost/micro/gather.wgsl")),
+    ("group", include_str!("../src/cost/micro/group.wgsl")),
+    ("integer", include_str!("../src/cost/micro/integer.wgsl")),
+    ("stream", include_str!("../src/cost/micro/stream.wgsl")),
+    ("transcendental", include_str!("../src/cost/micro/transcendental.wgsl")),
+];
+
 #[test]
 fn each_source_is_rewritten_and_written_by_every_back_end() {
-    for (name, source) in SOURCES {
+    assert!(evener_shaders::ALL.len() >= 6, "the library's kernels are there");
+    for (name, source) in SOURCES.iter().chain(evener_shaders::ALL).chain(MICRO) {
         let modules = rewrite_all(source).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(!modules.is_empty(), "{name} has no entry point");
         for gpu in &modules {
