@@ -3,6 +3,7 @@
 //! Messages name the argument, the limit and what would be right. WGSL errors show the source
 //! line with a caret.
 
+use evener_lanes::error::edit_distance;
 use std::{error::Error as StdError, fmt};
 
 /// What went wrong.
@@ -130,22 +131,6 @@ pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a s
         None if known.is_empty() => String::new(),
         None => format!("; there is {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
     }
-}
-
-/// Levenshtein distance in characters, case-insensitive; inputs are cut at 64 characters.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let chars = |s: &str| s.chars().take(64).flat_map(char::to_lowercase).collect::<Vec<_>>();
-    let (a, b) = (chars(a), chars(b));
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, cb) in b.iter().enumerate() {
-            let substitution = diagonal + usize::from(ca != cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substitution.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

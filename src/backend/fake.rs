@@ -7,9 +7,8 @@ use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, Device
 use crate::{
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
-    schedule::transfers,
 };
-use evener_lanes::Buffer;
+use evener_lanes::{Buffer, analysis::Strided};
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -180,7 +179,7 @@ impl Started for FakeRun<'_> {
         for ((memory, argument), transfer) in self.memory.iter().zip(chunk.arguments).zip(chunk.transfers) {
             let bytes: &[u8] = bytemuck::cast_slice(memory);
             for set in &transfer.download {
-                transfers::for_each_run(set, |run| {
+                set.for_each_run(|run| {
                     let (at, len) = (run.start as usize, (run.end - run.start) as usize);
                     // SAFETY: the run lies inside the argument, which is writable and no other device's to write.
                     unsafe { std::ptr::copy_nonoverlapping(bytes[at..at + len].as_ptr(), argument.ptr.add(at), len) };
@@ -192,7 +191,7 @@ impl Started for FakeRun<'_> {
             run_ns,
             download_ns: start.elapsed().as_nanos() as f64,
             up_bytes: self.up_bytes,
-            down_bytes: chunk.transfers.iter().flat_map(|t| &t.download).map(transfers::bytes).sum(),
+            down_bytes: chunk.transfers.iter().flat_map(|t| &t.download).map(Strided::bytes).sum(),
         })
     }
 }

@@ -5,10 +5,7 @@ use crate::{
     cost::{Cost, learn::Ran},
     error::Result,
     report::human_bytes,
-    schedule::{
-        plan::{Question, plan},
-        transfers,
-    },
+    schedule::plan::{Question, plan},
 };
 use evener_lanes::{
     GroupRange,
@@ -146,7 +143,7 @@ impl Call<'_> {
     fn bindings(&self, ready: &Ready) -> Vec<BindingExplanation> {
         let Footprint { bindings } = ready.footprint(self.kernel, &GroupRange::all(ready.grid));
         let sites = self.kernel.analysis.sites(&ready.shape(&ready.uniform_slices()));
-        let total = |sets: &[Strided]| sets.iter().map(transfers::bytes).sum();
+        let total = |sets: &[Strided]| sets.iter().map(Strided::bytes).sum();
         self.kernel
             .reflection
             .parameters

@@ -24,7 +24,7 @@ use crate::{
 use args::{Arguments, IntoArg, Name, Resolved};
 use evener_lanes::{
     Grid, GroupRange,
-    analysis::{CallShape, Features, Footprint, Split},
+    analysis::{CallShape, Features, Footprint, Split, Strided},
 };
 pub use size::Items;
 use size::Size;
@@ -258,7 +258,7 @@ impl Ready {
         let footprint = self.footprint(kernel, &GroupRange::all(self.grid));
         let moved = transfers::of_footprint(&footprint, kernel.bindings(), &self.sizes);
         let up: u64 = moved.iter().flat_map(|t| &t.upload).map(|r| r.end - r.start).sum();
-        let down: u64 = moved.iter().flat_map(|t| &t.download).map(transfers::bytes).sum();
+        let down: u64 = moved.iter().flat_map(|t| &t.download).map(Strided::bytes).sum();
         (up as f64, down as f64)
     }
 }

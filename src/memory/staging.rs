@@ -105,9 +105,7 @@ pub(crate) fn spans(sets: &[Strided], bound: u64) -> Vec<Range<u64>> {
     for set in sets.iter().filter(|s| !is_empty(s)) {
         let (run, levels) = joined(set);
         let block = Strided { start: set.start, run, levels };
-        for_each_run(&block, |start, len| {
-            all.push(start / ALIGN * ALIGN..padded(start + len).min(bound));
-        });
+        block.for_each_run(|run| all.push(run.start / ALIGN * ALIGN..padded(run.end).min(bound)));
     }
     all.sort_by_key(|r| r.start);
     let mut spans: Vec<Range<u64>> = Vec::new();
@@ -137,30 +135,6 @@ fn joined(set: &Strided) -> (u64, Vec<(u64, u64)>) {
     (run, levels)
 }
 
-/// Calls `f(start, bytes)` for each run of a set, innermost level fastest.
-pub(crate) fn for_each_run(set: &Strided, mut f: impl FnMut(u64, u64)) {
-    if is_empty(set) {
-        return;
-    }
-    let mut index = vec![0u64; set.levels.len()];
-    let mut start = set.start;
-    loop {
-        f(start, set.run);
-        let mut level = 0;
-        loop {
-            let Some(&(stride, count)) = set.levels.get(level) else { return };
-            index[level] += 1;
-            start += stride;
-            if index[level] < count {
-                break;
-            }
-            start -= stride * count;
-            index[level] = 0;
-            level += 1;
-        }
-    }
-}
-
 /// Downloaded bytes of one binding that lie together: the device range and where its bytes are on the host.
 #[derive(Clone, Debug)]
 pub(crate) struct Landed<'a> {
@@ -176,11 +150,10 @@ pub(crate) struct Landed<'a> {
 /// `host` is valid for writes of every byte in `sets`, and nobody else accesses these bytes meanwhile.
 pub(crate) unsafe fn scatter(sets: &[Strided], landed: &[Landed<'_>], host: *mut u8) {
     let mut at = 0;
-    for set in sets {
-        for_each_run(set, |start, len| {
-            let run = start..start + len;
-            if !landed.get(at).is_some_and(|l| l.range.contains(&start)) {
-                at = landed.partition_point(|l| l.range.end <= start);
+    for set in sets.iter().filter(|s| !is_empty(s)) {
+        set.for_each_run(|run| {
+            if !landed.get(at).is_some_and(|l| l.range.contains(&run.start)) {
+                at = landed.partition_point(|l| l.range.end <= run.start);
             }
             for l in landed[at..].iter().take_while(|l| l.range.start < run.end) {
                 let part = run.start.max(l.range.start)..run.end.min(l.range.end);
@@ -204,7 +177,9 @@ mod tests {
 
     fn covered(set: &Strided) -> Vec<u64> {
         let mut all = Vec::new();
-        for_each_run(set, |s, n| all.extend(s..s + n));
+        if !is_empty(set) {
+            set.for_each_run(|run| all.extend(run));
+        }
         all
     }
 

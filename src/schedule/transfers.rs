@@ -34,44 +34,19 @@ fn upload(touched: &BindingFootprint, size: u64) -> Vec<Range<u64>> {
 
 /// Whether every byte of `inner` is certainly in `outer`.
 fn covers(outer: &Strided, inner: &Strided) -> bool {
-    outer == inner
-        || outer.levels.is_empty() && outer.start <= inner.start && hull(inner).end <= outer.start + outer.run
-}
-
-/// The smallest range around a set.
-pub fn hull(set: &Strided) -> Range<u64> {
-    let extent: u64 = set.levels.iter().map(|(stride, count)| stride * count.saturating_sub(1)).sum();
-    set.start..set.start + extent + set.run
-}
-
-/// Bytes in a set (its runs do not overlap).
-pub fn bytes(set: &Strided) -> u64 {
-    set.run * set.levels.iter().map(|(_, count)| count).product::<u64>()
-}
-
-/// Calls `f` with each run of a set, in no particular order.
-pub fn for_each_run(set: &Strided, mut f: impl FnMut(Range<u64>)) {
-    let total: u64 = set.levels.iter().map(|(_, count)| count).product();
-    for mut k in 0..total {
-        let mut start = set.start;
-        for (stride, count) in &set.levels {
-            start += k % count * stride;
-            k /= count;
-        }
-        f(start..start + set.run);
-    }
+    outer == inner || outer.levels.is_empty() && outer.start <= inner.start && inner.end() <= outer.end()
 }
 
 /// The runs of a set, or its hull where the runs are many or the gaps small.
 fn runs(set: &Strided, gap: u64) -> Vec<Range<u64>> {
     const MAX_RUNS: u64 = 4096;
-    let count: u64 = set.levels.iter().map(|(_, count)| count).product();
+    let count = set.count();
     let widest_gap = set.levels.iter().map(|(stride, _)| stride.saturating_sub(set.run)).max().unwrap_or(0);
     if count > MAX_RUNS || widest_gap <= gap {
-        return vec![hull(set)];
+        return std::iter::once(set.start..set.end()).collect();
     }
     let mut runs = Vec::with_capacity(count as usize);
-    for_each_run(set, |run| runs.push(run));
+    set.for_each_run(|run| runs.push(run));
     runs
 }
 
@@ -122,6 +97,6 @@ mod tests {
     fn a_column_block_is_its_runs_and_counts_its_bytes() {
         let set = Strided { start: 100, run: 8, levels: vec![(10_000, 3)] };
         assert_eq!(runs(&set, 4096), vec![100..108, 10_100..10_108, 20_100..20_108]);
-        assert_eq!((bytes(&set), hull(&set)), (24, 100..20_108));
+        assert_eq!((set.bytes(), set.end()), (24, 20_108));
     }
 }

@@ -87,3 +87,20 @@ impl fmt::Display for Error {
         }
     }
 }
+
+/// Insertions, deletions and replacements that turn `a` into `b` (Levenshtein), without regard to case: how near a misspelt
+/// name is. Names are cut at 64 characters.
+pub fn edit_distance(a: &str, b: &str) -> usize {
+    let lower = |s: &str| s.chars().take(64).flat_map(char::to_lowercase).collect::<Vec<_>>();
+    let (a, b) = (lower(a), lower(b));
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = (diagonal + usize::from(x != y)).min(above + 1).min(row[j] + 1);
+            diagonal = above;
+        }
+    }
+    row[b.len()]
+}

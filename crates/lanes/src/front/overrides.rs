@@ -1,6 +1,6 @@
 //! Pipeline-overridable constants, by name or by the number of their `@id`.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, edit_distance};
 use naga::{
     Handle, Override,
     back::{
@@ -96,22 +96,6 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>)
     let limit = name.chars().count().div_ceil(3);
     let scored = candidates.map(|c| (edit_distance(name, c), c));
     scored.filter(|(d, _)| *d <= limit).min_by_key(|(d, _)| *d).map(|(_, c)| c)
-}
-
-/// Insertions, deletions and replacements that turn `a` into `b` (Levenshtein), without regard to case.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let lower = |s: &str| s.chars().take(64).flat_map(char::to_lowercase).collect::<Vec<_>>();
-    let (a, b) = (lower(a), lower(b));
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(x != y)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
