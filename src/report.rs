@@ -43,6 +43,9 @@ pub struct Report {
     pub candidates: Vec<Considered>,
     /// What ran where.
     pub chunks: Vec<ChunkReport>,
+    /// Why the CPU interpreted the kernel, if it took part and machine code could not be made or run.
+    #[serde(default)]
+    pub interpreted: Option<String>,
 }
 
 /// Time by phase. Phases of different devices overlap: each is the longest over the devices, so they need not sum to the whole.
@@ -150,6 +153,7 @@ impl Report {
             recoveries: outcome.recoveries,
             candidates: considered,
             chunks: Vec::new(),
+            interpreted: None,
         };
         for a in &plan.assignments {
             report.predict(&candidates[a.device].predict(share(a.range.count())));
@@ -204,6 +208,9 @@ impl Report {
         }
         if self.calibration_ns > 0.0 {
             let _ = writeln!(out, "  measured the machine first: {}", time(self.calibration_ns));
+        }
+        if let Some(why) = &self.interpreted {
+            let _ = writeln!(out, "  the CPU interpreted the kernel: {why}");
         }
         for c in &self.candidates {
             let _ = writeln!(out, "  {:<10} predicted {}", c.placement, time(c.predicted_ns));

@@ -39,6 +39,24 @@ fn an_error_in_the_second_source_is_shown_there() {
 }
 
 #[test]
+fn a_fault_at_run_time_is_shown_in_its_source() {
+    let sources = [
+        "var<workgroup> w: u32;\nfn part(l: u32) {\n  if (l < 3u) { workgroupBarrier(); }\n}",
+        "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+         @compute @workgroup_size(8) fn main(@builtin(local_invocation_index) l: u32) { part(l); y[l] = w; }",
+    ];
+    let mut y = vec![0u32; 8];
+    for count in [1, 2] {
+        let kernel = if count == 1 { rt().kernel(sources.concat().as_str()) } else { rt().kernel(sources) };
+        let error = kernel.unwrap().call().arg("y", &mut y).items(8).run().unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::KernelFault, "{text}");
+        assert!(text.contains("line 3") && text.contains("workgroupBarrier()") && text.contains('^'), "{text}");
+        assert_eq!(text.contains("source 1 of 2"), count == 2, "{text}");
+    }
+}
+
+#[test]
 fn an_unknown_entry_point_or_override_suggests_the_right_name() {
     let options = |entry: &str| KernelOptions { entry: Some(entry.into()), ..Default::default() };
     let error = rt().kernel_with(SAXPY, &options("saxpi")).map(|_| ()).unwrap_err();

@@ -10,7 +10,10 @@ use table::{cases::cases, run_case, software_runtime};
 fn own_device() -> Option<(wgpu::Device, wgpu::Queue)> {
     let instance = wgpu::Instance::default();
     let adapter = pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).ok()?;
-    let descriptor = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
+    // What a program does not ask for its device lacks, and kernels that need it go elsewhere.
+    let required_features = adapter.features() & (wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP);
+    let descriptor =
+        wgpu::DeviceDescriptor { required_limits: adapter.limits(), required_features, ..Default::default() };
     pollster::block_on(adapter.request_device(&descriptor)).ok()
 }
 

@@ -33,7 +33,8 @@ fn parameter(source: &str) -> Parameter {
 
 fn storage(ty: &str) -> Parameter {
     parameter(&format!(
-        "struct S {{ position: vec3<f32>, mass: f32, velocity: vec2<f32> }}
+        "enable f16; enable wgpu_int16;
+         struct S {{ position: vec3<f32>, mass: f32, velocity: vec2<f32> }}
          struct Tail {{ n: u32, items: array<u32> }}
          @group(0) @binding(0) var<storage, read_write> data: {ty};"
     ))
@@ -105,6 +106,11 @@ fn elements_match_by_kind_and_stride() {
     fits::<Good>("array<S>", 2);
     fits::<Good>("S", 1);
     fits::<u32>("Tail", 2);
+    fits::<u16>("array<f16>", 3);
+    fits::<[u16; 4]>("array<vec3<f16>>", 3);
+    fits::<[[u16; 2]; 3]>("array<mat3x2<f16>>", 3);
+    fits::<i16>("array<i16>", 3);
+    fits::<u16>("array<u16>", 3);
 }
 
 #[test]
@@ -126,6 +132,8 @@ fn what_does_not_match_shows_both_layouts_and_the_fix() {
     refused::<Misnamed>("array<S>", 8, ty, &["no field `mass`"]);
     refused::<f32>("array<S>", 8, ty, &["derives Element"]);
     refused::<f32>("Tail", 8, ty, &["[u32]"]);
+    refused::<f32>("array<f16>", 8, ty, &["f16", "pass `u16`"]);
+    refused::<u16>("array<i16>", 8, ty, &["pass `i16`"]);
 }
 
 #[test]

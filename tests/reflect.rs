@@ -15,6 +15,7 @@ fn reflect(source: &str, entry: &str) -> Reflection {
 }
 
 const SOURCE: &str = "
+    enable f16; enable wgpu_int16;
     struct P { a: f32, n: u32 }
     @group(0) @binding(2) var<uniform> p: P;
     @group(0) @binding(0) var<storage> x: array<vec3<f32>>;
@@ -24,6 +25,7 @@ const SOURCE: &str = "
     @group(1) @binding(3) var<storage, read_write> counts: array<atomic<u64>>;
     var<workgroup> tile: array<f32, 33>;
     override SIZE: u32 = 32;
+    @group(1) @binding(4) var<storage, read_write> sums: array<atomic<f32>>;
     fn double(i: u32) { wide[i] = wide[i] * 2.0lf; }
     @compute @workgroup_size(SIZE, 2) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         tile[id.x] = p.a;
@@ -31,6 +33,11 @@ const SOURCE: &str = "
         y[id.x] = x[id.x].z * tile[id.y];
     }
     @compute @workgroup_size(1) fn other() { double(3u); }
+    @compute @workgroup_size(8) fn lanes(@builtin(subgroup_invocation_id) i: u32) {
+        y[i] = f32(f16(subgroupAdd(y[i]))) + f32(i16(i));
+        subgroupBarrier();
+    }
+    @compute @workgroup_size(1) fn add() { atomicAdd(&sums[0], 1.0); }
 ";
 
 #[test]
@@ -42,6 +49,10 @@ fn an_entry_point_binds_and_needs_what_it_reaches() {
     assert_eq!(r.needs, Capabilities::default());
     let r = reflect(SOURCE, "other");
     assert_eq!(r.needs, Capabilities { f64: true, ..Default::default() });
+    let r = reflect(SOURCE, "lanes");
+    let lanes = Capabilities { f16: true, i16: true, subgroups: true, subgroup_barriers: true, ..Default::default() };
+    assert_eq!(r.needs, lanes);
+    let r = reflect(SOURCE, "other");
     assert_eq!(r.parameter("wide").unwrap().0, 0);
     assert_eq!(r.workgroup_bytes, 0);
 }

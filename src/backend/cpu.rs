@@ -35,7 +35,7 @@ impl CpuBackend {
             api: "lanes".into(),
             merged: Vec::new(),
             driver: format!("evener-lanes {}", env!("CARGO_PKG_VERSION")),
-            capabilities: Capabilities { f64: true, i64: true, i64_atomics: true, f16: false, subgroups: false },
+            capabilities: Capabilities::ALL,
             limits: Limits {
                 storage_binding_bytes: u64::MAX,
                 uniform_binding_bytes: u64::MAX,
@@ -63,7 +63,8 @@ impl CpuBackend {
         match &self.pool {
             Some(pool) => pool.install(|| program.run(&buffers, chunk.grid, chunk.range)),
             None => program.run(&buffers, chunk.grid, chunk.range),
-        }?;
+        }
+        .map_err(|e| chunk.kernel.fault(e))?;
         self.warm.store(true, Ordering::Relaxed); // a hint for predictions, ordering nothing
         Ok(ChunkRun { run_ns: start.elapsed().as_nanos() as f64, ..ChunkRun::default() })
     }

@@ -66,7 +66,7 @@ impl FakeGpu {
             api: "fake".into(),
             merged: Vec::new(),
             driver: "none".into(),
-            capabilities: Capabilities { f64: true, i64: true, i64_atomics: true, f16: false, subgroups: false },
+            capabilities: Capabilities { f64: true, i64: true, i64_atomics: true, ..Capabilities::default() },
             limits,
         };
         FakeGpu { info, state: Mutex::new(State { script: script.into_iter().collect(), lost: false }) }

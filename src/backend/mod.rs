@@ -43,8 +43,45 @@ pub struct Capabilities {
     pub i64_atomics: bool,
     /// 16-bit floats.
     pub f16: bool,
-    /// Subgroup operations.
+    /// 16-bit integers.
+    #[serde(default)]
+    pub i16: bool,
+    /// Atomics on 32-bit floats.
+    #[serde(default)]
+    pub f32_atomics: bool,
+    /// Subgroup operations. How many lanes a subgroup has is the device's choice, and so is what depends on it.
     pub subgroups: bool,
+    /// Barriers of subgroups.
+    #[serde(default)]
+    pub subgroup_barriers: bool,
+}
+
+impl Capabilities {
+    /// All there are.
+    pub const ALL: Self = Capabilities {
+        f64: true,
+        i64: true,
+        i64_atomics: true,
+        f16: true,
+        i16: true,
+        f32_atomics: true,
+        subgroups: true,
+        subgroup_barriers: true,
+    };
+
+    /// Each with its name for people.
+    pub fn named(&self) -> [(&'static str, bool); 8] {
+        [
+            ("f16", self.f16),
+            ("f64", self.f64),
+            ("16-bit integers", self.i16),
+            ("64-bit integers", self.i64),
+            ("64-bit atomics", self.i64_atomics),
+            ("f32 atomics", self.f32_atomics),
+            ("subgroup operations", self.subgroups),
+            ("subgroup barriers", self.subgroup_barriers),
+        ]
+    }
 }
 
 /// Sizes a device accepts.

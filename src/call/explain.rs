@@ -31,6 +31,8 @@ pub struct Explanation {
     pub split_axis: Option<&'static str>,
     /// Why it must run whole, where it may not.
     pub whole_because: Option<String>,
+    /// How the CPU runs it: `machine code`, or `interpreted` and why.
+    pub cpu: String,
     /// Work of one invocation on average.
     pub features: Features,
     /// Predicted times.
@@ -134,6 +136,7 @@ impl Call<'_> {
             bindings: self.bindings(ready),
             split_axis,
             whole_because,
+            cpu: self.kernel.program.fallback().map_or("machine code".into(), |why| format!("interpreted: {why}")),
             features: ready.features,
             sizes,
             assumptions,
@@ -228,6 +231,7 @@ impl fmt::Display for Explanation {
             let certain = if b.certain_bytes > 0 { ", overwritten without upload" } else { "" };
             writeln!(f, "      footprint: reads {read}, writes {written} of {}{certain}", bytes(b.bytes))?;
         }
+        writeln!(f, "on the CPU: {}", self.cpu)?;
         match (self.split_axis, &self.whole_because) {
             (Some(axis), _) => writeln!(f, "splits on axis {axis} at any work-group")?,
             (_, Some(why)) => writeln!(f, "runs whole: {why}")?,

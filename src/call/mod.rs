@@ -169,6 +169,9 @@ impl<'a> Call<'a> {
         let name = self.name.unwrap_or(entry);
         let mut report = Report::new(name, entry, ready.grid.groups, &decided, &candidates, outcome);
         report.calibration_ns = calibration.as_nanos() as f64;
+        if report.placement.contains_key("cpu") {
+            report.interpreted = self.kernel.program.fallback().map(str::to_string);
+        }
         report.phases.decide = Phase { predicted_ns: 0.0, actual_ns: decide_ns };
         report.actual_ns = start.elapsed().as_nanos() as f64;
         self.observe(&ready, &decided, &candidates, &report);

@@ -5,7 +5,7 @@
 
 pub use handle::{Kernel, KernelOptions, Source};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use evener_lanes::{Analysis, Module, Program};
 use reflect::Reflection;
 use rewrite::GpuModule;
@@ -17,6 +17,7 @@ use std::{
     },
 };
 
+mod cache;
 mod handle;
 pub mod layout;
 pub mod reflect;
@@ -37,17 +38,24 @@ pub struct Compiled {
     pub program: Program,
     /// Footprint, splittability, features.
     pub analysis: Analysis,
+    /// Where each of several sources starts in the joined text.
+    starts: Vec<usize>,
     gpu: OnceLock<Result<GpuModule, String>>,
 }
 
 impl Compiled {
-    /// Parses, checks, lowers and analyses.
+    /// Parses, checks, lowers and analyses; a kernel known already is taken as it is.
     ///
     /// `entry` may be left out when the module has one compute entry point.
     ///
     /// # Errors
     /// Invalid WGSL (with line and caret), unknown entry or override, unsupported features.
     pub fn new(sources: &[&str], entry: Option<&str>, overrides: &BTreeMap<String, f64>) -> Result<Arc<Self>> {
+        static KNOWN: cache::Cache = cache::Cache::new();
+        KNOWN.get(cache::Key::new(sources, entry, overrides), || Self::compile(sources, entry, overrides))
+    }
+
+    fn compile(sources: &[&str], entry: Option<&str>, overrides: &BTreeMap<String, f64>) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let sources = wgsl::Sources::new(sources);
         let module = sources.parse()?;
@@ -59,7 +67,13 @@ impl Compiled {
         let analysis = Analysis::new(&lane);
         let program = Program::new(lane)?;
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Compiled { id, module, reflection, program, analysis, gpu: OnceLock::new() }))
+        let starts = sources.into_starts();
+        Ok(Compiled { id, module, reflection, program, analysis, starts, gpu: OnceLock::new() })
+    }
+
+    /// A failure of the CPU program, told in terms of the source it is in.
+    pub(crate) fn fault(&self, error: evener_lanes::Error) -> Error {
+        wgsl::fault(error, self.module.source(), &self.starts)
     }
 
     /// The module that GPUs run, rewritten and validated at first use. The error is a reason for the user.

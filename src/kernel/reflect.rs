@@ -144,7 +144,9 @@ impl Scan<'_> {
                 | Statement::SubgroupGather { .. }
                 | Statement::SubgroupCollectiveOperation { .. } => self.needs.subgroups = true,
                 Statement::ControlBarrier(b) | Statement::MemoryBarrier(b) => {
-                    self.needs.subgroups |= b.contains(naga::Barrier::SUB_GROUP);
+                    let subgroup = b.contains(naga::Barrier::SUB_GROUP);
+                    self.needs.subgroups |= subgroup;
+                    self.needs.subgroup_barriers |= subgroup;
                 }
                 Statement::Block(b) => self.block(b),
                 Statement::If { accept, reject, .. } => [accept, reject].into_iter().for_each(|b| self.block(b)),
@@ -170,6 +172,7 @@ impl Scan<'_> {
             TypeInner::Atomic(s) => {
                 self.scalar(*s);
                 self.needs.i64_atomics |= s.width == 8;
+                self.needs.f32_atomics |= s.kind == ScalarKind::Float;
             }
             TypeInner::Pointer { base, .. } => self.ty(*base),
             TypeInner::Array {
@@ -201,6 +204,7 @@ impl Scan<'_> {
         match (scalar.kind, scalar.width) {
             (ScalarKind::Float, 8) => self.needs.f64 = true,
             (ScalarKind::Float, 2) => self.needs.f16 = true,
+            (ScalarKind::Sint | ScalarKind::Uint, 2) => self.needs.i16 = true,
             (ScalarKind::Sint | ScalarKind::Uint, 8) => self.needs.i64 = true,
             _ => {}
         }

@@ -63,16 +63,17 @@ impl<'s> Sources<'s> {
         if self.texts.len() < 2 {
             return error.into();
         }
-        let text = match (error.kind(), error.location()) {
-            (evener_lanes::ErrorKind::InvalidWgsl, _) => super::on_deep_stack(|| self.explain()).ok().flatten(),
-            (_, Some(at)) => {
-                let range = at.offset as usize..(at.offset + at.length) as usize;
-                Some(self.show(error.message(), &range, ""))
-            }
-            _ => None,
+        let text = match error.kind() {
+            evener_lanes::ErrorKind::InvalidWgsl => super::on_deep_stack(|| self.explain()).ok().flatten(),
+            _ => return placed(error, self.texts, &self.starts),
         };
         let text = text.unwrap_or_else(|| error.message().to_owned());
         Error::new(Error::from(error).kind(), text)
+    }
+
+    /// Where each source starts in the joined text.
+    pub fn into_starts(self) -> Vec<usize> {
+        self.starts
     }
 
     /// naga's complaint about the joined text, rendered per source.
@@ -99,37 +100,56 @@ impl<'s> Sources<'s> {
 
     fn show_span(&self, message: &str, label: Option<(Span, String)>) -> String {
         match label.and_then(|(span, text)| Some((span.to_range()?, text))) {
-            Some((range, text)) => self.show(message, &range, &text),
+            Some((range, text)) => show(self.texts, &self.starts, message, &range, &text),
             None => message.to_owned(),
         }
     }
+}
 
-    /// A message with the line it is about, named and counted within its own source, and a caret below.
-    fn show(&self, message: &str, range: &Range<usize>, label: &str) -> String {
-        let index = self.starts.partition_point(|&s| s <= range.start).saturating_sub(1);
-        let text = self.texts[index];
-        let mut start = range.start.saturating_sub(self.starts[index]).min(text.len());
-        while !text.is_char_boundary(start) {
-            start -= 1;
-        }
-        let line_start = text[..start].rfind('\n').map_or(0, |i| i + 1);
-        let line = text[line_start..].lines().next().unwrap_or("");
-        let number = text[..start].matches('\n').count() + 1;
-        let column = text[line_start..start].chars().count();
-        let width = text.get(start..start + range.len()).map_or(1, |t| t.lines().next().unwrap_or("").chars().count());
-        let pad = " ".repeat(number.to_string().len());
-        // Tabs keep their width above the caret.
-        let indent: String = line.chars().take(column).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        format!(
-            "{message}\n{pad}--> source {} of {}, line {number}, column {}\n{pad} |\n{number} | {line}\n{pad} | {indent}{} {label}",
-            index + 1,
-            self.texts.len(),
-            column + 1,
-            "^".repeat(width.max(1)),
-        )
-        .trim_end()
-        .to_owned()
+/// A failure at run time, told in terms of the source it is in; `joined` is the text of all.
+pub(super) fn fault(error: evener_lanes::Error, joined: &str, starts: &[usize]) -> Error {
+    if starts.len() < 2 {
+        return error.into();
     }
+    let ends = starts[1..].iter().copied().chain([joined.len()]);
+    let texts: Vec<&str> = starts.iter().zip(ends).map(|(start, end)| &joined[*start..end]).collect();
+    placed(error, &texts, starts)
+}
+
+/// An error of several sources with the line it is about, where it has one.
+fn placed(error: evener_lanes::Error, texts: &[&str], starts: &[usize]) -> Error {
+    let text = match error.location() {
+        Some(at) => show(texts, starts, error.message(), &(at.offset as usize..(at.offset + at.length) as usize), ""),
+        None => error.message().to_owned(),
+    };
+    Error::new(Error::from(error).kind(), text)
+}
+
+/// A message with the line it is about, named and counted within its own source, and a caret below.
+fn show(texts: &[&str], starts: &[usize], message: &str, range: &Range<usize>, label: &str) -> String {
+    let index = starts.partition_point(|&s| s <= range.start).saturating_sub(1);
+    let text = texts[index];
+    let mut start = range.start.saturating_sub(starts[index]).min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let line_start = text[..start].rfind('\n').map_or(0, |i| i + 1);
+    let line = text[line_start..].lines().next().unwrap_or("");
+    let number = text[..start].matches('\n').count() + 1;
+    let column = text[line_start..start].chars().count();
+    let width = text.get(start..start + range.len()).map_or(1, |t| t.lines().next().unwrap_or("").chars().count());
+    let pad = " ".repeat(number.to_string().len());
+    // Tabs keep their width above the caret.
+    let indent: String = line.chars().take(column).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    format!(
+        "{message}\n{pad}--> source {} of {}, line {number}, column {}\n{pad} |\n{number} | {line}\n{pad} | {indent}{} {label}",
+        index + 1,
+        texts.len(),
+        column + 1,
+        "^".repeat(width.max(1)),
+    )
+    .trim_end()
+    .to_owned()
 }
 
 /// Byte ranges of the directives at the head of a source.

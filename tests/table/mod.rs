@@ -50,7 +50,7 @@ pub fn run_case(rt: &Runtime, case: &Case, n: usize, set_up: impl FnOnce(Call<'_
         call = call.set_text(*name, value);
     }
     for (buffer, words) in case.buffers.iter().zip(&mut data) {
-        let shape = [words.len()];
+        let shape = [if buffer.kind == ScalarKind::F16 { 2 * words.len() } else { words.len() }];
         let arg = match buffer.expected {
             Some(_) => HostArg::from_bytes_mut(buffer.kind, &shape, bytemuck::cast_slice_mut(words)),
             None => HostArg::from_bytes(buffer.kind, &shape, bytemuck::cast_slice(words)),

@@ -5,7 +5,7 @@
 mod build;
 
 use build::Build;
-use evener_lanes::{Buffer, Grid, GroupRange, Module, Program, interp::Level, ir::*};
+use evener_lanes::{Buffer, Engine, Grid, GroupRange, Level, Module, Program, Settings, ir::*};
 use naga::Span;
 use std::{hint::black_box, time::Instant};
 
@@ -259,7 +259,7 @@ fn run(kernel: Kernel, name: &str, level: Level, buffers: &[Buffer<'_>], groups:
 }
 
 fn time_of(kernel: Kernel, level: Level, buffers: &[Buffer<'_>], groups: [u32; 3]) -> f64 {
-    let program = Program::with_level(kernel, level).unwrap();
+    let program = Program::with(kernel, &Settings::default().engine(Engine::Interpreter(level))).unwrap();
     let grid = Grid { groups };
     time(|| program.run(buffers, grid, GroupRange::all(grid)).unwrap())
 }

@@ -9,10 +9,15 @@ pub mod error;
 pub mod front;
 pub mod interp;
 pub mod ir;
+#[cfg(all(feature = "jit", target_arch = "x86_64"))]
+mod jit;
+pub mod math;
 pub mod passes;
 pub mod run;
 
 pub use analysis::Analysis;
 pub use error::{Error, ErrorKind};
 pub use front::Module;
-pub use run::{Buffer, Grid, GroupRange, Program};
+pub use interp::Level;
+pub use ir::SUBGROUP_LANES;
+pub use run::{Buffer, Engine, Grid, GroupRange, Program, Settings};

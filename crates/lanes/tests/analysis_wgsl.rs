@@ -287,3 +287,26 @@ fn one_result_of_a_flat_group_is_certain() {
         assert_eq!(a.describe(call), ["fastest: write fastest[7*wg.y + wg.x], 252 bytes"]);
     });
 }
+
+#[test]
+fn arrays_of_16_bit_scalars_split_by_elements_of_two_bytes() {
+    let source = "
+        enable f16; enable wgpu_int16;
+        struct P { shift: u16 }
+        @group(0) @binding(0) var<storage, read> x: array<f16>;
+        @group(0) @binding(1) var<storage, read_write> y: array<f16>;
+        @group(0) @binding(2) var<storage, read> idx: array<u16>;
+        @group(0) @binding(3) var<uniform> p: P;
+        @compute @workgroup_size(32) fn main(@builtin(global_invocation_id) gid: vec3u) {
+            let i = gid.x;
+            if (i < arrayLength(&y)) { y[i] = 2h * x[idx[i]] + x[i + u32(p.shift)]; }
+        }";
+    let data = [("x", Words(100)), ("y", Words(75)), ("idx", Words(75)), ("p", Are(vec![3]))];
+    let case = case(source, [5, 1, 1], &data);
+    assert_eq!(case.verify(&[1, 3]), Split::Axis(0));
+    case.with(|a, call| {
+        let y = &a.footprint(call, &GroupRange { start: [1, 0, 0], end: [2, 1, 1] }).bindings[1];
+        assert_eq!((y.writes[0].start, y.writes[0].run), (64, 64));
+        assert_eq!(a.describe(call)[1], "y: write y[gid.x], 300 bytes");
+    });
+}

@@ -55,18 +55,6 @@ fn textures_are_refused_where_the_entry_point_uses_them() {
 }
 
 #[test]
-fn f16_and_subgroups_are_refused_by_name() {
-    let half = "enable f16;\n@group(0) @binding(0) var<storage, read_write> a: array<f16>;
-        @compute @workgroup_size(1) fn main() { a[0] = 1.0h; }";
-    let e = refused(half);
-    assert_eq!((e.kind(), e.message().contains("f16")), (ErrorKind::Unsupported, true), "{e}");
-    assert!(e.location().is_some());
-    let e = refused(&kernel_with("a[0] = subgroupAdd(id.x);"));
-    assert_eq!((e.kind(), e.message().contains("subgroup")), (ErrorKind::Unsupported, true), "{e}");
-    assert_eq!(e.location().expect("a place").line, 2);
-}
-
-#[test]
 fn an_unknown_entry_point_is_named_with_the_nearest() {
     let module = Module::parse(&kernel_with("")).expect("a module");
     let e = module.lower("mian").expect_err("no such entry");

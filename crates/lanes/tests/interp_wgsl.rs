@@ -1,6 +1,6 @@
 //! The interpreter on WGSL: memory, atomics, work-groups, grids, errors, pools.
 
-use evener_lanes::{Buffer, Error, ErrorKind, Grid, GroupRange, Module, Program, interp::Level};
+use evener_lanes::{Buffer, Engine, Error, ErrorKind, Grid, GroupRange, Level, Module, Program, Settings};
 
 fn program(source: &str) -> Program {
     Program::new(Module::parse(source).unwrap().lower("main").unwrap()).unwrap()
@@ -8,7 +8,9 @@ fn program(source: &str) -> Program {
 
 fn programs(source: &str) -> Vec<Program> {
     let kernel = Module::parse(source).unwrap().lower("main").unwrap();
-    Level::available().map(|level| Program::with_level(kernel.clone(), level).unwrap()).collect()
+    Level::available()
+        .map(|level| Program::with(kernel.clone(), &Settings::default().engine(Engine::Interpreter(level))).unwrap())
+        .collect()
 }
 
 fn bytes<T: Copy>(v: &mut [T]) -> &mut [u8] {
@@ -278,7 +280,8 @@ fn endless_loops_run_out_of_fuel_and_long_ones_do_not() {
             while (i != 0xffffffffu || a[0] == 0u) { i = i | 1u; }
             a[1] = i;
         }";
-    let p = program(endless).with_fuel(100_000);
+    let kernel = Module::parse(endless).unwrap().lower("main").unwrap();
+    let p = Program::with(kernel, &Settings::default().fuel(100_000)).unwrap();
     let mut a = vec![0u32; 4];
     let error = run(&p, &mut [&mut a], [1000, 1, 1]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutOfFuel);

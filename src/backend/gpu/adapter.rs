@@ -148,8 +148,7 @@ impl Listing {
 
     /// More capabilities win; among equals Vulkan, whose drivers offer most of what kernels use.
     fn merit(&self) -> (u32, bool) {
-        let c = self.capabilities;
-        let count = [c.f64, c.i64, c.i64_atomics, c.f16, c.subgroups].into_iter().map(u32::from).sum();
+        let count = self.capabilities.named().iter().map(|(_, has)| u32::from(*has)).sum();
         (count, self.api == "vulkan")
     }
 }

@@ -41,7 +41,10 @@ pub(super) fn capabilities(features: wgpu::Features) -> Capabilities {
         i64: features.contains(wgpu::Features::SHADER_INT64),
         i64_atomics: features.contains(wgpu::Features::SHADER_INT64_ATOMIC_ALL_OPS),
         f16: features.contains(wgpu::Features::SHADER_F16),
+        i16: features.contains(wgpu::Features::SHADER_I16),
+        f32_atomics: features.contains(wgpu::Features::SHADER_FLOAT32_ATOMIC),
         subgroups: features.contains(wgpu::Features::SUBGROUP),
+        subgroup_barriers: features.contains(wgpu::Features::SUBGROUP_BARRIER),
     }
 }
 
@@ -54,6 +57,8 @@ pub(super) fn wanted_features(available: wgpu::Features) -> wgpu::Features {
             | F::SHADER_INT64_ATOMIC_MIN_MAX
             | F::SHADER_INT64_ATOMIC_ALL_OPS
             | F::SHADER_F16
+            | F::SHADER_I16
+            | F::SHADER_FLOAT32_ATOMIC
             | F::SUBGROUP
             | F::SUBGROUP_BARRIER
             | F::TIMESTAMP_QUERY
@@ -123,17 +128,9 @@ pub(super) fn fits(info: &DeviceInfo, limits: &wgpu::Limits, kernel: &Compiled, 
 }
 
 fn needs_met(info: &DeviceInfo, needs: &Capabilities) -> Result<(), String> {
-    let has = &info.capabilities;
-    let missing: Vec<&str> = [
-        (needs.f64 && !has.f64, "f64"),
-        (needs.i64 && !has.i64, "64-bit integers"),
-        (needs.i64_atomics && !has.i64_atomics, "64-bit atomics"),
-        (needs.f16 && !has.f16, "f16"),
-        (needs.subgroups && !has.subgroups, "subgroup operations"),
-    ]
-    .into_iter()
-    .filter_map(|(lacks, name)| lacks.then_some(name))
-    .collect();
+    let missing: Vec<&str> = (needs.named().into_iter().zip(info.capabilities.named()))
+        .filter_map(|((name, needed), (_, has))| (needed && !has).then_some(name))
+        .collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("the device has no {}", missing.join(" and no "))) }
 }
 

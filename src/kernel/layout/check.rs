@@ -102,8 +102,8 @@ fn element_mismatch(host: &HostType, element: &WgslType, stride: u32) -> Option<
 /// A struct with a runtime-sized array at its end has no Rust type: it takes scalars, where all its are alike.
 fn tail_mismatch(host: &HostType, ty: &WgslType) -> Option<String> {
     match (host.shape, common_scalar(ty)) {
-        (HostShape::Scalar(s), Some(common)) if s == common => None,
-        (_, Some(common)) => Some(format!("a struct that ends in a runtime-sized array takes its scalars: pass `[{common}]`")),
+        (HostShape::Scalar(s), Some(common)) if s.stands_for(common) => None,
+        (_, Some(common)) => Some(format!("a struct that ends in a runtime-sized array takes its scalars: pass `[{}]`", common.host_name())),
         (_, None) => Some(
             "a struct that mixes scalars and ends in a runtime-sized array has no Rust type: split it into a uniform and an array".into(),
         ),
@@ -129,30 +129,34 @@ pub(crate) fn matches_type(host: &HostType, ty: &WgslType, room: u32) -> Result<
     let right = |fix: String| Err(fix);
     match ty {
         WgslType::Scalar(s) | WgslType::Atomic(s) => match host.shape {
-            HostShape::Scalar(h) if h == *s => Ok(()),
-            _ => right(format!("pass `{s}`")),
+            HostShape::Scalar(h) if h.stands_for(*s) => Ok(()),
+            _ => right(format!("pass `{}`", s.host_name())),
         },
         WgslType::Vector { size, scalar } => match host.components() {
-            Some((h, n)) if h == *scalar && n == *size as usize => Ok(()),
+            Some((h, n)) if h.stands_for(*scalar) && n == *size as usize => Ok(()),
             // The fourth takes the padding, where nothing else is put there.
-            Some((h, 4)) if h == *scalar && *size == 3 && room >= 4 * scalar.bytes() => Ok(()),
-            _ if *size == 3 && room >= 4 * scalar.bytes() => right(format!("pass `[{scalar}; 4]`, the last unused")),
-            _ => right(format!("pass `[{scalar}; {size}]`")),
+            Some((h, 4)) if h.stands_for(*scalar) && *size == 3 && room >= 4 * scalar.bytes() => Ok(()),
+            _ if *size == 3 && room >= 4 * scalar.bytes() => {
+                right(format!("pass `[{}; 4]`, the last unused", scalar.host_name()))
+            }
+            _ => right(format!("pass `[{}; {size}]`", scalar.host_name())),
         },
         WgslType::Matrix { columns, rows, scalar } => {
             let padded = if *rows == 3 { 4 } else { *rows } as usize;
+            let host_scalar = scalar.host_name();
             match host.shape {
                 HostShape::Array { element, length }
-                    if length == *columns as usize && element.components() == Some((*scalar, padded)) =>
+                    if length == *columns as usize
+                        && element.components().is_some_and(|(h, n)| h.stands_for(*scalar) && n == padded) =>
                 {
                     Ok(())
                 }
                 _ if *rows == 3 => right(format!(
-                    "a column of {ty} takes {} bytes, the last {} unused: pass `[[{scalar}; 4]; {columns}]`, by columns",
+                    "a column of {ty} takes {} bytes, the last {} unused: pass `[[{host_scalar}; 4]; {columns}]`, by columns",
                     4 * scalar.bytes(),
                     scalar.bytes(),
                 )),
-                _ => right(format!("pass `[[{scalar}; {rows}]; {columns}]`, by columns")),
+                _ => right(format!("pass `[[{host_scalar}; {rows}]; {columns}]`, by columns")),
             }
         }
         WgslType::Array { element, stride, length } => match (host.shape, length) {

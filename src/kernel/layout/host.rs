@@ -84,7 +84,7 @@ macro_rules! scalar_elements {
     )*};
 }
 
-scalar_elements! { f32 F32, f64 F64, i32 I32, u32 U32, i64 I64, u64 U64, }
+scalar_elements! { f32 F32, f64 F64, i16 I16, u16 U16, i32 I32, u32 U32, i64 I64, u64 U64, }
 
 // SAFETY: an array holds its elements one after the other and nothing else.
 unsafe impl<T: Element, const N: usize> Element for [T; N] {

@@ -10,6 +10,8 @@ pub enum Scalar {
     F16,
     F32,
     F64,
+    I16,
+    U16,
     I32,
     U32,
     I64,
@@ -20,7 +22,7 @@ impl Scalar {
     /// Size and alignment in bytes.
     pub const fn bytes(self) -> u32 {
         match self {
-            Scalar::F16 => 2,
+            Scalar::F16 | Scalar::I16 | Scalar::U16 => 2,
             Scalar::F32 | Scalar::I32 | Scalar::U32 => 4,
             Scalar::F64 | Scalar::I64 | Scalar::U64 => 8,
         }
@@ -32,6 +34,8 @@ impl Scalar {
             Scalar::F16 => "f16",
             Scalar::F32 => "f32",
             Scalar::F64 => "f64",
+            Scalar::I16 => "i16",
+            Scalar::U16 => "u16",
             Scalar::I32 => "i32",
             Scalar::U32 => "u32",
             Scalar::I64 => "i64",
@@ -39,11 +43,23 @@ impl Scalar {
         }
     }
 
+    /// Whether a host scalar of this type may stand for a WGSL one. Rust has no f16: its bits are a `u16`.
+    pub(super) fn stands_for(self, wgsl: Scalar) -> bool {
+        self == wgsl || (self == Scalar::U16 && wgsl == Scalar::F16)
+    }
+
+    /// How the host spells it.
+    pub(super) fn host_name(self) -> &'static str {
+        if self == Scalar::F16 { "u16" } else { self.name() }
+    }
+
     fn new(scalar: naga::Scalar) -> Option<Self> {
         Some(match (scalar.kind, scalar.width) {
             (ScalarKind::Float, 2) => Scalar::F16,
             (ScalarKind::Float, 4) => Scalar::F32,
             (ScalarKind::Float, 8) => Scalar::F64,
+            (ScalarKind::Sint, 2) => Scalar::I16,
+            (ScalarKind::Uint, 2) => Scalar::U16,
             (ScalarKind::Sint, 4) => Scalar::I32,
             (ScalarKind::Uint, 4) => Scalar::U32,
             (ScalarKind::Sint, 8) => Scalar::I64,

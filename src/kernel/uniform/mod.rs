@@ -165,6 +165,8 @@ fn literal(value: &UniformValue, ty: &WgslType) -> Option<String> {
     let number = match have {
         S::F32 => f64::from(f32::from_ne_bytes(word(4)?.try_into().ok()?)),
         S::F64 => f64::from_ne_bytes(word(8)?.try_into().ok()?),
+        S::I16 => f64::from(i16::from_ne_bytes(word(2)?.try_into().ok()?)),
+        S::U16 => f64::from(u16::from_ne_bytes(word(2)?.try_into().ok()?)),
         S::I32 => f64::from(i32::from_ne_bytes(word(4)?.try_into().ok()?)),
         S::U32 => f64::from(u32::from_ne_bytes(word(4)?.try_into().ok()?)),
         S::I64 => i64::from_ne_bytes(word(8)?.try_into().ok()?) as f64,
@@ -175,6 +177,8 @@ fn literal(value: &UniformValue, ty: &WgslType) -> Option<String> {
     let fits = match want {
         S::F16 => false,
         S::F32 | S::F64 => true,
+        S::I16 => (f64::from(i16::MIN)..=f64::from(i16::MAX)).contains(&number),
+        S::U16 => (0.0..=f64::from(u16::MAX)).contains(&number),
         S::I32 => (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number),
         S::U32 => (0.0..=f64::from(u32::MAX)).contains(&number),
         S::I64 => number.abs() < 9e15,

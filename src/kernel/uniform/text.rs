@@ -63,11 +63,15 @@ fn number(name: &str, scalar: Scalar, text: &str) -> Result<Vec<u8>> {
         Scalar::U32 => integer(text).and_then(|v| u32::try_from(v).ok()).map(|v| v.to_le_bytes().to_vec()),
         Scalar::I64 => integer(text).and_then(|v| i64::try_from(v).ok()).map(|v| v.to_le_bytes().to_vec()),
         Scalar::U64 => integer(text).and_then(|v| u64::try_from(v).ok()).map(|v| v.to_le_bytes().to_vec()),
-        Scalar::F16 => None,
+        Scalar::I16 => integer(text).and_then(|v| i16::try_from(v).ok()).map(|v| v.to_le_bytes().to_vec()),
+        Scalar::U16 => integer(text).and_then(|v| u16::try_from(v).ok()).map(|v| v.to_le_bytes().to_vec()),
+        Scalar::F16 => half(text).map(|v| v.to_le_bytes().to_vec()),
     };
     parsed.ok_or_else(|| {
         let right = match scalar {
-            Scalar::F16 => "f16 uniforms cannot be set from text",
+            Scalar::F16 => "a number within 65504, such as 2 or 1.5e-3",
+            Scalar::I16 => "an integer from -32768 to 32767",
+            Scalar::U16 => "an integer from 0 to 65535",
             Scalar::F32 => "a number within 3.4e38, such as 2 or 1.5e-3",
             Scalar::F64 => "a number, such as 2 or 1.5e-3",
             Scalar::I32 => "an integer from -2147483648 to 2147483647",
@@ -89,6 +93,12 @@ fn single(text: &str) -> Option<f32> {
     let wide = float(text)?;
     let narrow = text.parse().unwrap_or(wide as f32);
     (narrow.is_finite() || !wide.is_finite()).then_some(narrow)
+}
+
+/// The bits of an f16; finite text stays finite.
+fn half(text: &str) -> Option<u16> {
+    let single = single(text)?;
+    (single.abs() < 65520.0 || !single.is_finite()).then(|| evener_lanes::ir::half::from_f32(single))
 }
 
 /// Decimal, `0x` or `0b`, with `_` between digits.

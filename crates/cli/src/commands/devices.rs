@@ -54,8 +54,5 @@ fn apis(d: &DeviceInfo) -> String {
 }
 
 fn capabilities(d: &DeviceInfo) -> String {
-    let c = &d.capabilities;
-    let all =
-        [("f16", c.f16), ("f64", c.f64), ("i64", c.i64), ("i64 atomics", c.i64_atomics), ("subgroups", c.subgroups)];
-    all.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    d.capabilities.named().iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }

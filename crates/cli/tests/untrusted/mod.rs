@@ -4,7 +4,7 @@
 use evener::cost::profile::Profile;
 use evener_cli::npy;
 use evener_lanes::{
-    Analysis, Buffer, Grid, GroupRange, Module, Program,
+    Analysis, Buffer, Grid, GroupRange, Module, Program, Settings,
     analysis::CallShape,
     ir::{Kernel, Space},
 };
@@ -84,7 +84,7 @@ fn run(kernel: Kernel) {
         return;
     }
     let Some(mut bytes) = buffers(&kernel) else { return };
-    let Ok(program) = Program::new(kernel) else { return };
+    let Ok(program) = Program::with(kernel, &Settings::default().fuel(FUEL)) else { return };
     let bound: Vec<Buffer<'_>> = bytes.iter_mut().map(|b| Buffer::write(b)).collect();
-    let _ = program.with_fuel(FUEL).run(&bound, grid(), GroupRange::all(grid()));
+    let _ = program.run(&bound, grid(), GroupRange::all(grid()));
 }

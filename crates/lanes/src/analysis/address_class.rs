@@ -70,7 +70,7 @@ impl Pass<'_> {
                 Inst::Store { place, .. } => self.classes.push(self.class(place)),
                 // What an atomic returns differs from lane to lane.
                 Inst::Atomic { place, .. } => self.classes.push(self.class(place)),
-                Inst::Barrier { .. } => {}
+                Inst::Subgroup { .. } | Inst::Barrier { .. } => {}
                 Inst::If { cond, then, other, phis, .. } => {
                     self.region(then);
                     self.region(other);

@@ -10,7 +10,7 @@ use super::{
     slice::{Def, Slice, int_bits, type_range},
 };
 use crate::{
-    ir::{AtomicOp, Base, Builtin, Inst, Kernel, Len, Op, Phi, Place, Region, Space, Ty, Value},
+    ir::{AtomicOp, BarrierScope, Base, Builtin, Inst, Kernel, Len, Op, Phi, Place, Region, Space, Ty, Value},
     run::GroupRange,
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Eval<'a> {
 
 /// What an operation on uniform values counts in each of the invocations that share it.
 const UNIFORM_SHARE: f64 = 1.0 / 32.0;
+/// What a subgroup operation counts: three exchanges of lanes and three combinations.
+const SUBGROUP_COST: f64 = 6.0;
 /// Symbols of a 64-bit form that may be narrowed to 32 bits.
 const MAX_NARROWED: i128 = 1 << 48;
 /// Conditions looked at in one walk before guards are no longer captured.
@@ -95,6 +97,13 @@ impl<'a> Eval<'a> {
                     self.values[dst.index()] = self.unknown(self.kernel.ty(*dst), Kind::Data, true);
                 }
             }
+            Inst::Subgroup { dst, .. } => {
+                if let Some(counts) = &mut self.counts {
+                    counts.integer += SUBGROUP_COST * self.weight;
+                }
+                self.values[dst.index()] = self.unknown(self.kernel.ty(*dst), Kind::Data, true);
+            }
+            Inst::Barrier { scope: BarrierScope::Subgroup, .. } => {}
             Inst::Barrier { .. } => {
                 if let Some(counts) = &mut self.counts {
                     counts.barrier += self.weight;

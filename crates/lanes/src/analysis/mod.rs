@@ -93,7 +93,7 @@ pub struct Features {
     pub divide: f64,
     /// exp, log, sin, pow, ...
     pub transcendental: f64,
-    /// Integer, logical, comparison, conversion and select operations.
+    /// Integer, logical, comparison, conversion and select operations; a subgroup operation counts 6.
     pub integer: f64,
     /// Structured branches and loop iterations.
     pub branch: f64,

@@ -64,6 +64,7 @@ impl Slice {
                         self.defs[dst.index()] = Def::Opaque;
                     }
                 }
+                Inst::Subgroup { dst, .. } => self.defs[dst.index()] = Def::Opaque,
                 Inst::Barrier { .. } => {}
                 Inst::If { cond, then, other, phis, .. } => {
                     roots.push(*cond);
@@ -140,6 +141,7 @@ pub(super) fn is_uniform(kernel: &Kernel, place: &Place) -> bool {
 /// Bits of an integer type, `None` for others.
 pub(super) fn int_bits(ty: Ty) -> Option<u32> {
     match ty {
+        Ty::I16 | Ty::U16 => Some(16),
         Ty::I32 | Ty::U32 => Some(32),
         Ty::I64 | Ty::U64 => Some(64),
         _ => None,

@@ -93,6 +93,7 @@ impl Pass<'_> {
                 let uniform = *op == AtomicOp::Load && self.place(place);
                 self.set(*dst, uniform);
             }
+            Inst::Subgroup { dst, .. } => self.set(*dst, false),
             Inst::Store { .. } | Inst::Atomic { .. } | Inst::Barrier { .. } => {}
             Inst::If { cond, then, other, phis, .. } => {
                 self.region(then);

@@ -110,7 +110,7 @@ impl Lower<'_> {
     /// Expressions that give values.
     fn plain(&mut self, handle: Handle<Expression>, expr: &Expression) -> Result<Rc<[Value]>, Error> {
         Ok(match *expr {
-            Expression::Literal(literal) => [self.literal(literal)?].into(),
+            Expression::Literal(literal) => [self.literal(literal)].into(),
             Expression::Constant(h) => {
                 let init = self.module.constants[h].init;
                 return self.global_expression(init);
@@ -153,7 +153,7 @@ impl Lower<'_> {
         })
     }
 
-    fn literal(&mut self, literal: Literal) -> Result<Value, Error> {
+    fn literal(&mut self, literal: Literal) -> Value {
         let (ty, bits) = match literal {
             Literal::F64(x) | Literal::AbstractFloat(x) => (Ty::F64, x.to_bits()),
             Literal::F32(x) => (Ty::F32, x.to_bits().into()),
@@ -162,10 +162,11 @@ impl Lower<'_> {
             Literal::U64(x) => (Ty::U64, x),
             Literal::I64(x) | Literal::AbstractInt(x) => (Ty::I64, x as u64),
             Literal::Bool(x) => (Ty::Bool, x.into()),
-            Literal::F16(_) => return self.unsupported("f16"),
-            Literal::U16(_) | Literal::I16(_) => return self.unsupported("16-bit integers"),
+            Literal::F16(x) => (Ty::F32, x.to_f32().to_bits().into()),
+            Literal::U16(x) => (Ty::U32, x.into()),
+            Literal::I16(x) => (Ty::I32, (i32::from(x) as u32).into()),
         };
-        Ok(self.b.constant(ty, bits))
+        self.b.constant(ty, bits)
     }
 
     /// A constant expression of the module.
@@ -173,7 +174,7 @@ impl Lower<'_> {
         self.step()?;
         let module = self.module;
         Ok(match module.global_expressions[handle] {
-            Expression::Literal(literal) => [self.literal(literal)?].into(),
+            Expression::Literal(literal) => [self.literal(literal)].into(),
             Expression::Constant(h) => self.global_expression(module.constants[h].init)?,
             Expression::ZeroValue(ty) => {
                 let shape = self.shapes.of(ty, Layout::Host)?;
@@ -244,17 +245,14 @@ impl Lower<'_> {
         convert: Option<naga::Bytes>,
     ) -> Result<Rc<[Value]>, Error> {
         let values = self.value(expr)?;
-        let mut converted = Vec::with_capacity(values.len());
-        for &v in values.iter() {
-            let from = self.b.ty(v);
-            let width = convert.unwrap_or(from.bytes() as u8);
-            let to = scalar_type(naga::Scalar { kind, width })?;
-            converted.push(match convert {
-                Some(_) => self.b.convert(to, v),
-                None => self.b.bitcast(to, v),
-            });
-        }
-        Ok(converted.into())
+        let Some(from) = self.scalar_of(expr)? else { return self.invalid("a conversion of no number") };
+        let width = convert.unwrap_or(from.bytes() as u8);
+        let to = scalar_type(naga::Scalar { kind, width })?;
+        let one = |v: &Value| match convert {
+            Some(_) => self.converted(from, to, *v),
+            None => self.recast(from, to, *v),
+        };
+        Ok(values.iter().map(one).collect())
     }
 
     fn array_length(&mut self, array: Handle<Expression>) -> Result<Value, Error> {
@@ -272,14 +270,15 @@ fn expression_name(expr: &Expression) -> &'static str {
     match expr {
         Expression::Derivative { .. } => "a derivative",
         Expression::ImageSample { .. } | Expression::ImageLoad { .. } | Expression::ImageQuery { .. } => "a texture",
-        Expression::SubgroupBallotResult | Expression::SubgroupOperationResult { .. } => "a subgroup operation",
         Expression::RayQueryVertexPositions { .. }
         | Expression::RayQueryProceedResult
         | Expression::RayQueryGetIntersection { .. } => "ray tracing",
         Expression::CooperativeLoad { .. } | Expression::CooperativeMultiplyAdd { .. } => "a cooperative matrix",
-        Expression::CallResult(_) | Expression::AtomicResult { .. } | Expression::WorkGroupUniformLoadResult { .. } => {
-            "a result used where its statement does not reach"
-        }
+        Expression::CallResult(_)
+        | Expression::AtomicResult { .. }
+        | Expression::SubgroupBallotResult
+        | Expression::SubgroupOperationResult { .. }
+        | Expression::WorkGroupUniformLoadResult { .. } => "a result used where its statement does not reach",
         _ => "this expression",
     }
 }

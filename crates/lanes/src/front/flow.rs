@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    ir::{BinaryOp, Value, builder::Closed},
+    ir::{BarrierScope, BinaryOp, Value, builder::Closed},
 };
 use naga::{Barrier, Block, Expression, Handle, Span, Statement, SwitchCase, SwitchValue};
 use std::collections::BTreeMap;
@@ -140,14 +140,18 @@ impl<'a> Lower<'a> {
                 return self.jump(&[ScopeKind::Function]);
             }
             Statement::ControlBarrier(flags) => {
-                if flags.contains(Barrier::SUB_GROUP) {
-                    return self.unsupported("a subgroup barrier");
-                }
-                self.b.barrier();
+                self.b.barrier(if flags == Barrier::SUB_GROUP { BarrierScope::Subgroup } else { BarrierScope::Group });
             }
+            // Lanes run in lock step: only the order of accesses is kept.
+            Statement::MemoryBarrier(_) => self.b.barrier(BarrierScope::Subgroup),
             Statement::Store { pointer, value } => self.store_statement(pointer, value)?,
             Statement::Atomic { pointer, ref fun, value, result } => self.atomic(pointer, fun, value, result)?,
             Statement::WorkGroupUniformLoad { pointer, result } => self.uniform_load(pointer, result)?,
+            Statement::SubgroupBallot { result, predicate } => self.ballot(predicate, result)?,
+            Statement::SubgroupGather { mode, argument, result } => self.gather(mode, argument, result)?,
+            Statement::SubgroupCollectiveOperation { op, collective_op, argument, result } => {
+                self.collective(op, collective_op, argument, result)?;
+            }
             Statement::Call { function, ref arguments, result } => self.call(function, arguments, result)?,
             ref other => return self.unsupported(statement_name(other)),
         }
@@ -406,12 +410,8 @@ impl<'a> Lower<'a> {
 fn statement_name(statement: &Statement) -> &'static str {
     match statement {
         Statement::Kill => "discard",
-        Statement::MemoryBarrier(_) => "a memory barrier without control",
         Statement::ImageStore { .. } | Statement::ImageAtomic { .. } => "a texture",
         Statement::RayQuery { .. } | Statement::RayPipelineFunction(_) => "ray tracing",
-        Statement::SubgroupBallot { .. }
-        | Statement::SubgroupGather { .. }
-        | Statement::SubgroupCollectiveOperation { .. } => "a subgroup operation",
         Statement::CooperativeStore { .. } => "a cooperative matrix",
         _ => "this statement",
     }

@@ -48,13 +48,18 @@ pub(super) fn bindings(
                 let what = match module.types[global.ty].inner {
                     naga::TypeInner::Image { .. } => "a texture",
                     naga::TypeInner::Sampler { .. } => "a sampler",
+                    naga::TypeInner::AccelerationStructure { .. } => "an acceleration structure",
                     _ => "an opaque resource",
                 };
                 let message = format!("`{name}` is {what}; kernels run on buffers only");
                 return Err(Error::new(ErrorKind::Unsupported, message).at(span, source));
             }
-            other => {
-                let message = format!("`{name}` is in the address space {other:?}, which is not supported");
+            AddressSpace::Immediate => {
+                let message = format!("`{name}` is immediate data, which nothing sets; make it a `var<uniform>`");
+                return Err(Error::new(ErrorKind::Unsupported, message).at(span, source));
+            }
+            other @ (AddressSpace::TaskPayload | AddressSpace::RayPayload | AddressSpace::IncomingRayPayload) => {
+                let message = format!("`{name}` is in the address space {other:?} of another shader stage");
                 return Err(Error::new(ErrorKind::Unsupported, message).at(span, source));
             }
         };
@@ -152,7 +157,7 @@ impl Lower<'_> {
 
     pub(super) fn entry_argument(&mut self, argument: &naga::FunctionArgument) -> Result<Vec<Value>, Error> {
         if let Some(binding) = &argument.binding {
-            return self.input(binding, argument.ty);
+            return self.input(binding);
         }
         let naga::TypeInner::Struct { ref members, .. } = self.module.types[argument.ty].inner else {
             return self.invalid("an argument of an entry point without a binding");
@@ -160,27 +165,30 @@ impl Lower<'_> {
         let mut values = Vec::new();
         for member in members {
             match &member.binding {
-                Some(binding) => values.extend(self.input(binding, member.ty)?),
+                Some(binding) => values.extend(self.input(binding)?),
                 None => return self.invalid("an input member without a binding"),
             }
         }
         Ok(values)
     }
 
-    fn input(&mut self, binding: &naga::Binding, ty: Handle<naga::Type>) -> Result<Vec<Value>, Error> {
+    fn input(&mut self, binding: &naga::Binding) -> Result<Vec<Value>, Error> {
         let naga::Binding::BuiltIn(builtin) = *binding else {
             return self.unsupported("a user-defined input of a compute entry point");
         };
         self.b.span = Span::UNDEFINED;
-        let _ = ty;
         let mut axes = |make: fn(u8) -> Builtin| (0..3).map(|a| self.b.builtin(make(a))).collect();
         Ok(match builtin {
             BuiltIn::GlobalInvocationId => axes(Builtin::GlobalId),
             BuiltIn::LocalInvocationId => axes(Builtin::LocalId),
             BuiltIn::WorkGroupId => axes(Builtin::GroupId),
             BuiltIn::NumWorkGroups => axes(Builtin::NumGroups),
+            BuiltIn::WorkGroupSize => self.workgroup_size.map(|n| self.b.u32(n)).into(),
             BuiltIn::LocalInvocationIndex => vec![self.b.builtin(Builtin::LocalIndex)],
-            other => return self.unsupported(&format!("the built-in input {other:?}")),
+            other => match self.subgroup_input(other) {
+                Some(value) => vec![value],
+                None => return self.unsupported(&format!("the built-in input {other:?}")),
+            },
         })
     }
 }

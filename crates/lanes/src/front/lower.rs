@@ -15,7 +15,7 @@ use naga::{
     Expression, Function, GlobalVariable, Handle,
     valid::{FunctionInfo, ModuleInfo},
 };
-use std::{collections::HashMap, rc::Rc};
+use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 /// Scalars in one value (a copied array or struct).
 pub const MAX_LEAVES: u64 = 4096;
@@ -102,6 +102,7 @@ pub(super) struct Lower<'a> {
     pub module: &'a naga::Module,
     pub info: &'a ModuleInfo,
     pub source: &'a str,
+    pub workgroup_size: [u32; 3],
     pub b: Builder,
     pub shapes: Shapes<'a>,
     pub splits: Splits,
@@ -119,7 +120,12 @@ pub(super) struct Lower<'a> {
 }
 
 /// Lowers the entry point at `index` of the module.
-pub(super) fn lower(module: &naga::Module, info: &ModuleInfo, source: &str, index: usize) -> Result<Kernel, Error> {
+pub(super) fn lower(
+    module: &naga::Module,
+    info: &ModuleInfo,
+    source: &Arc<str>,
+    index: usize,
+) -> Result<Kernel, Error> {
     let entry = &module.entry_points[index];
     let invocations: u64 = entry.workgroup_size.iter().fold(1, |n, &s| n.saturating_mul(s.into()));
     if invocations > MAX_GROUP_INVOCATIONS {
@@ -137,6 +143,7 @@ pub(super) fn lower(module: &naga::Module, info: &ModuleInfo, source: &str, inde
         module,
         info,
         source,
+        workgroup_size: entry.workgroup_size,
         b: Builder::new(kinds),
         shapes,
         splits: Splits::new(module, info, index),
@@ -160,6 +167,7 @@ pub(super) fn lower(module: &naga::Module, info: &ModuleInfo, source: &str, inde
     let (body, values) = lower.b.finish();
     let mut kernel = Kernel {
         name: entry.name.clone(),
+        source: source.clone(),
         workgroup_size: entry.workgroup_size,
         bindings,
         workgroup,
@@ -243,7 +251,7 @@ impl<'a> Lower<'a> {
     /// The zero value of a type.
     pub(super) fn zeros(&mut self, shape: &Shape) -> Result<Rc<[Value]>, Error> {
         self.check_leaves(shape)?;
-        Ok(shape.leaf_types().into_iter().map(|ty| self.b.constant(ty, 0)).collect())
+        Ok(shape.leaf_types().into_iter().map(|ty| self.b.constant(ty.carrier(), 0)).collect())
     }
 
     /// A new variable in private memory.

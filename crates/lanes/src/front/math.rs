@@ -1,6 +1,6 @@
 //! WGSL's built-in functions, expanded into IR operations by their definitions in the language's specification.
 
-use super::{lower::Lower, shape::Shape};
+use super::{lower::Lower, shape::Shape, short::is_exact};
 use crate::{
     error::Error,
     ir::{BinaryOp, Op, Ty, UnaryOp, Value},
@@ -20,13 +20,38 @@ impl Lower<'_> {
     ) -> Result<Rc<[Value]>, Error> {
         let shape = self.shape_of(arguments[0])?;
         let values = arguments.iter().map(|a| self.value(*a)).collect::<Result<Vec<_>, _>>()?;
+        let ty = self.scalar_of(arguments[0])?;
+        let results = self.carried_math(handle, fun, &values, &shape, ty)?;
+        // What is no half yet is rounded once; integers may have left their 16 bits.
+        let rounds = ty.filter(|ty| ty.is_memory_only() && !(*ty == Ty::F16 && is_exact(fun)));
+        Ok(match rounds {
+            Some(ty) => self.all_narrowed(Some(ty), results).into(),
+            None => results,
+        })
+    }
+
+    /// A built-in function in the carriers of its arguments.
+    fn carried_math(
+        &mut self,
+        handle: Handle<Expression>,
+        fun: MathFunction,
+        values: Arguments<'_>,
+        shape: &Shape,
+        ty: Option<Ty>,
+    ) -> Result<Rc<[Value]>, Error> {
+        if let Some(ty @ (Ty::I16 | Ty::U16)) = ty {
+            let short = values[0].iter().map(|v| self.short_bits(fun, ty, *v));
+            if let Some(results) = short.collect::<Option<Rc<[Value]>>>() {
+                return Ok(results);
+            }
+        }
         if let Some(op) = unary_op(fun) {
             return Ok(values[0].iter().map(|v| self.b.unary(op, *v)).collect());
         }
-        if let Some(result) = self.geometry(fun, &values, &shape) {
+        if let Some(result) = self.geometry(fun, values, shape) {
             return Ok(result);
         }
-        if let Some(result) = self.packing(fun, &values) {
+        if let Some(result) = self.packing(fun, values) {
             return Ok(result);
         }
         match fun {
@@ -39,7 +64,7 @@ impl Lower<'_> {
             let Some(scalars) = values.iter().map(pick).collect::<Option<Vec<Value>>>() else {
                 return self.invalid("a built-in function of nothing");
             };
-            match self.component(fun, &scalars) {
+            match self.component(fun, &scalars, ty) {
                 Some(value) => result.push(value),
                 None => return self.unsupported(&format!("the built-in function {fun:?}")),
             }
@@ -48,9 +73,10 @@ impl Lower<'_> {
     }
 
     /// A function that works component by component.
-    fn component(&mut self, fun: MathFunction, a: &[Value]) -> Option<Value> {
+    fn component(&mut self, fun: MathFunction, a: &[Value], of: Option<Ty>) -> Option<Value> {
         use MathFunction as F;
         let ty = self.b.ty(a[0]);
+        let width = of.unwrap_or(ty).bytes() * 8;
         let arg = |i: usize| a.get(i).copied();
         Some(match fun {
             F::Min => self.b.binary(BinaryOp::Min, a[0], arg(1)?),
@@ -76,6 +102,7 @@ impl Lower<'_> {
             }
             F::Ldexp => self.ldexp(a[0], arg(1)?),
             F::Sign => self.sign(a[0]),
+            F::Fma if of == Some(Ty::F16) => self.half_fma(a[0], arg(1)?, arg(2)?),
             F::Fma => self.b.op(ty, Op::Fma(a[0], arg(1)?, arg(2)?)),
             F::Mix => {
                 let one = self.number(ty, 1);
@@ -89,8 +116,8 @@ impl Lower<'_> {
                 self.b.select(reached, one, zero)
             }
             F::SmoothStep => self.smoothstep(a[0], arg(1)?, arg(2)?),
-            F::ExtractBits => self.extract_bits(a[0], arg(1)?, arg(2)?),
-            F::InsertBits => self.insert_bits(a[0], arg(1)?, arg(2)?, arg(3)?),
+            F::ExtractBits => self.extract_bits(a[0], arg(1)?, arg(2)?, width),
+            F::InsertBits => self.insert_bits([a[0], arg(1)?], arg(2)?, arg(3)?, width),
             _ => return None,
         })
     }
@@ -164,7 +191,9 @@ impl Lower<'_> {
         if shape.leaves() != parts.0.len() as u64 {
             return self.invalid("a result struct of another size");
         }
-        Ok(parts.0.into())
+        // naga gives exponents the width of the fraction.
+        let leaves = parts.0.iter().zip(shape.leaf_types());
+        Ok(leaves.map(|(v, ty)| self.b.convert(ty.carrier(), *v)).collect())
     }
 
     /// Fraction in [0.5, 1) and exponent; zero, infinities and NaN keep the value with exponent 0.
@@ -204,19 +233,20 @@ impl Lower<'_> {
         (self.b.select(stays, x, fraction), self.b.select(stays, nothing, exponent))
     }
 
-    /// Offset and count, limited so that they lie within the width.
-    fn bit_range(&mut self, ty: Ty, offset: Value, count: Value) -> (Value, Value, Value) {
-        let width = self.b.u32(ty.bytes() * 8);
+    /// Offset and count, limited so that they lie within the width of the type.
+    fn bit_range(&mut self, width: Value, offset: Value, count: Value) -> (Value, Value) {
         let offset = self.b.binary(BinaryOp::Min, offset, width);
         let rest = self.sub(width, offset);
-        (offset, self.b.binary(BinaryOp::Min, count, rest), width)
+        (offset, self.b.binary(BinaryOp::Min, count, rest))
     }
 
-    fn extract_bits(&mut self, e: Value, offset: Value, count: Value) -> Value {
+    /// `width` is that of the type; the value may be carried in a wider one.
+    fn extract_bits(&mut self, e: Value, offset: Value, count: Value, width: u32) -> Value {
         let ty = self.b.ty(e);
-        let (offset, count, width) = self.bit_range(ty, offset, count);
+        let (width, carried) = (self.b.u32(width), self.b.u32(ty.bytes() * 8));
+        let (offset, count) = self.bit_range(width, offset, count);
         let end = self.add(offset, count);
-        let (up, down) = (self.sub(width, end), self.sub(width, count));
+        let (up, down) = (self.sub(carried, end), self.sub(carried, count));
         let raised = self.b.binary(BinaryOp::Shl, e, up);
         let lowered = self.b.binary(BinaryOp::Shr, raised, down);
         let (none, zero) = (self.b.u32(0), self.number(ty, 0));
@@ -224,9 +254,10 @@ impl Lower<'_> {
         self.b.select(is_empty, zero, lowered)
     }
 
-    fn insert_bits(&mut self, e: Value, new: Value, offset: Value, count: Value) -> Value {
+    fn insert_bits(&mut self, [e, new]: [Value; 2], offset: Value, count: Value, width: u32) -> Value {
         let ty = self.b.ty(e);
-        let (offset, count, width) = self.bit_range(ty, offset, count);
+        let width = self.b.u32(width);
+        let (offset, count) = self.bit_range(width, offset, count);
         let (one, all) = (self.number(ty, 1), self.number(ty, -1));
         let power = self.b.binary(BinaryOp::Shl, one, count);
         let low = self.sub(power, one);

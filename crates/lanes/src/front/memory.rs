@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    ir::{AtomicOp, Base, BinaryOp, Len, Place, Step, Ty, Value},
+    ir::{AtomicOp, BarrierScope, Base, BinaryOp, Len, Place, Step, Ty, Value},
 };
 use naga::{AtomicFunction, Expression, Handle};
 use std::rc::Rc;
@@ -161,7 +161,11 @@ impl Lower<'_> {
             let zero = self.b.constant(ty, 0);
             return Ok(places.into_iter().map(|(p, _)| self.b.atomic(AtomicOp::Load, p, zero, None)).collect());
         }
-        Ok(places.into_iter().map(|(place, ty)| self.b.load(ty, place)).collect())
+        let load = |(place, ty): (Place, Ty)| {
+            let stored = self.b.load(ty, place);
+            self.b.convert(ty.carrier(), stored)
+        };
+        Ok(places.into_iter().map(load).collect())
     }
 
     /// Writes what a pointer points to.
@@ -183,11 +187,12 @@ impl Lower<'_> {
             return Ok(());
         }
         let is_atomic = matches!(*pointer.shape, Shape::Atomic(_));
-        for ((place, _), value) in self.places(pointer)?.into_iter().zip(values) {
+        for ((place, ty), value) in self.places(pointer)?.into_iter().zip(values) {
             if is_atomic {
                 self.b.atomic(AtomicOp::Store, place, *value, None);
             } else {
-                self.b.store(place, *value);
+                let value = self.stored(ty, *value);
+                self.b.store(place, value);
             }
         }
         Ok(())
@@ -240,9 +245,9 @@ impl Lower<'_> {
         result: Handle<Expression>,
     ) -> Result<(), Error> {
         let pointer = self.pointer(pointer)?;
-        self.b.barrier();
+        self.b.barrier(BarrierScope::Group);
         let values = self.load(&pointer)?;
-        self.b.barrier();
+        self.b.barrier(BarrierScope::Group);
         self.cache(result, Lowered::Value(values));
         Ok(())
     }
@@ -255,9 +260,8 @@ impl Lower<'_> {
         result: Option<Handle<Expression>>,
     ) -> Result<(), Error> {
         let pointer = self.pointer(pointer)?;
-        let Shape::Atomic(ty) = *pointer.shape else { return self.invalid("an atomic on a plain variable") };
-        if ty.is_float() {
-            return self.unsupported("a float atomic");
+        if !matches!(*pointer.shape, Shape::Atomic(_)) {
+            return self.invalid("an atomic on a plain variable");
         }
         let operand = self.scalar(value)?;
         let (op, compare) = match *fun {
@@ -283,7 +287,7 @@ impl Lower<'_> {
         Ok(())
     }
 
-    fn scalar(&mut self, expr: Handle<Expression>) -> Result<Value, Error> {
+    pub(super) fn scalar(&mut self, expr: Handle<Expression>) -> Result<Value, Error> {
         match self.value(expr)?[..] {
             [value] => Ok(value),
             _ => self.invalid("a composite where a scalar is due"),
@@ -315,6 +319,9 @@ fn own_layout(shape: &Rc<Shape>) -> Rc<Shape> {
             }
             Rc::new(Shape::Struct { members: parts, size: end.next_multiple_of(align), align })
         }
-        _ => shape.clone(),
+        Shape::Matrix { columns, column } => Rc::new(Shape::Matrix { columns: *columns, column: own_layout(column) }),
+        Shape::Vector(ty, n) => Rc::new(Shape::Vector(ty.carrier(), *n)),
+        Shape::Scalar(ty) => Rc::new(Shape::Scalar(ty.carrier())),
+        Shape::Atomic(_) => shape.clone(),
     }
 }

@@ -6,7 +6,8 @@
 //! - `lower`: one entry point to a [`Kernel`], its state and its limits; `globals`: what it binds; `split`: which
 //!   variables become SSA values, `environment`: what they are now, `assigned`: which of them a loop carries.
 //! - `flow`: statements, jumps made structured; `call`: inlining; `memory`: pointers, loads, stores, atomics.
-//! - `expr`, `operators`, `math`, `matrix`, `pack`: expressions, component by component.
+//! - `expr`, `operators`, `math`, `matrix`, `pack`: expressions, component by component; `short`: 16-bit scalars;
+//!   `subgroup`: what lanes tell each other.
 
 mod assigned;
 mod call;
@@ -24,7 +25,9 @@ mod overrides;
 mod pack;
 mod parse;
 mod shape;
+mod short;
 mod split;
+mod subgroup;
 
 use crate::{
     error::{Error, ErrorKind},

@@ -14,8 +14,10 @@ impl Lower<'_> {
             UnaryOperator::Negate => UnaryOp::Neg,
             UnaryOperator::LogicalNot | UnaryOperator::BitwiseNot => UnaryOp::Not,
         };
-        let values = self.value(expr)?;
-        Ok(values.iter().map(|v| self.b.unary(op, *v)).collect())
+        let (values, ty) = (self.value(expr)?, self.scalar_of(expr)?);
+        let results: Vec<Value> = values.iter().map(|v| self.b.unary(op, *v)).collect();
+        // A half has its negative; an integer may wrap.
+        Ok(self.all_narrowed(ty.filter(|ty| !ty.is_float()), results).into())
     }
 
     pub(super) fn binary_expr(
@@ -25,18 +27,35 @@ impl Lower<'_> {
         right: Handle<Expression>,
     ) -> Result<Rc<[Value]>, Error> {
         let (a, b) = (self.value(left)?, self.value(right)?);
+        let ty = self.scalar_of(left)?;
         if op == BinaryOperator::Multiply {
             let (x, y) = (self.shape_of(left)?, self.shape_of(right)?);
             match (&*x, &*y) {
                 (Shape::Matrix { .. }, Shape::Matrix { .. } | Shape::Vector(..)) => {
                     let rows = x.part(0).map_or(1, |column| column.shape.leaves() as usize);
-                    return Ok(self.matrix_times(&a, rows, &b));
+                    let product = self.matrix_times(&a, rows, &b);
+                    return Ok(self.all_narrowed(ty, product).into());
                 }
-                (Shape::Vector(..), Shape::Matrix { .. }) => return Ok(self.vector_times_matrix(&a, &b)),
+                (Shape::Vector(..), Shape::Matrix { .. }) => {
+                    let product = self.vector_times_matrix(&a, &b);
+                    return Ok(self.all_narrowed(ty, product).into());
+                }
                 _ => {}
             }
         }
-        self.elementwise(binary_op(op), &a, &b)
+        let op = binary_op(op);
+        let Some(short) = ty.filter(|ty| ty.is_memory_only() && !op.is_comparison()) else {
+            return self.elementwise(op, &a, &b);
+        };
+        let b = if matches!(op, BinaryOp::Shl | BinaryOp::Shr) { self.within_16(&b) } else { b };
+        let results = self.elementwise(op, &a, &b)?;
+        Ok(self.all_narrowed(Some(short), results).into())
+    }
+
+    /// Amounts of shifts of 16-bit integers.
+    fn within_16(&mut self, amounts: &[Value]) -> Rc<[Value]> {
+        let mask = self.b.u32(15);
+        amounts.iter().map(|v| self.b.binary(BinaryOp::And, *v, mask)).collect()
     }
 
     /// The operator on each pair of components; a scalar goes with every component.

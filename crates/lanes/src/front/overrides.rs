@@ -58,8 +58,11 @@ fn check_value(module: &naga::Module, handle: Handle<Override>, name: &str, valu
         (naga::ScalarKind::Bool, _) => ("bool", value == 0.0 || value == 1.0),
         (naga::ScalarKind::Sint, 4) => ("i32", value.fract() == 0.0 && i32::try_from(value as i64).is_ok()),
         (naga::ScalarKind::Uint, 4) => ("u32", value.fract() == 0.0 && u32::try_from(value as i64).is_ok()),
+        (naga::ScalarKind::Sint, 2) => ("i16", value.fract() == 0.0 && i16::try_from(value as i64).is_ok()),
+        (naga::ScalarKind::Uint, 2) => ("u16", value.fract() == 0.0 && u16::try_from(value as i64).is_ok()),
         (naga::ScalarKind::Sint, _) => ("i64", value.fract() == 0.0 && value.abs() < 9.3e18),
         (naga::ScalarKind::Uint, _) => ("u64", value.fract() == 0.0 && (0.0..1.85e19).contains(&value)),
+        (_, 2) => ("f16", value.abs() <= 65504.0),
         (_, 4) => ("f32", value.abs() <= f64::from(f32::MAX)),
         _ => ("float", value.is_finite()),
     };

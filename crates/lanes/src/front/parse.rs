@@ -1,7 +1,10 @@
 //! naga's front end and validator behind limits that keep hostile source from exhausting the stack.
 
 use crate::error::{Error, ErrorKind};
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{
+    Span,
+    valid::{Capabilities, ModuleInfo, ValidationFlags, Validator},
+};
 
 /// Bytes of source that [`Module::parse`](super::Module::parse) takes.
 pub const MAX_SOURCE_BYTES: usize = 1 << 20;
@@ -18,10 +21,9 @@ pub(super) fn parse(source: &str) -> Result<(naga::Module, ModuleInfo), Error> {
         let message = format!("the source has {} bytes; the limit is {MAX_SOURCE_BYTES}", source.len());
         return Err(Error::new(ErrorKind::TooLarge, message));
     }
-    let depth = source_depth(source);
-    if depth > MAX_SOURCE_DEPTH {
-        let message = format!("the source nests {depth} brackets and operators; the limit is {MAX_SOURCE_DEPTH}");
-        return Err(Error::new(ErrorKind::TooLarge, message));
+    if let Some(place) = too_deep(source, MAX_SOURCE_DEPTH) {
+        let message = format!("the source nests more than {MAX_SOURCE_DEPTH} brackets and operators here");
+        return Err(Error::new(ErrorKind::TooLarge, message).at(place, source));
     }
     on_deep_stack(|| parse_and_validate(source))?
 }
@@ -59,11 +61,10 @@ pub(super) fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T, 
     })
 }
 
-/// An upper estimate of how deep a recursive parser goes: open brackets plus the operators, member accesses and `else`s
-/// since the last separator on each open level.
-fn source_depth(source: &str) -> usize {
+/// Where a recursive parser goes deeper than a limit, by an upper estimate: open brackets plus the operators, member
+/// accesses and `else`s since the last separator on each open level.
+fn too_deep(source: &str, limit: usize) -> Option<Span> {
     let mut depth = Depth { levels: vec![0], total: 0 };
-    let mut deepest = 0;
     let mut rest = source.as_bytes();
     while let [byte, tail @ ..] = rest {
         if let Some(after) = skip_comment(rest) {
@@ -92,10 +93,13 @@ fn source_depth(source: &str) -> usize {
             b'e' if tail.starts_with(b"lse") => depth.add(),
             _ => {}
         }
-        deepest = deepest.max(depth.total);
+        if depth.total > limit {
+            let at = (source.len() - rest.len()) as u32;
+            return Some(Span::new(at, at + 1));
+        }
         rest = tail;
     }
-    deepest
+    None
 }
 
 /// What follows a comment at the start of the text; block comments nest.
@@ -160,12 +164,14 @@ mod tests {
 
     #[test]
     fn depth_counts_what_a_parser_recurses_on() {
-        assert_eq!(source_depth("fn f() { g(1); g(2); }"), 2);
-        assert!(source_depth(&format!("{}1{}", "(".repeat(100), ")".repeat(100))) == 100);
-        assert!(source_depth(&"-".repeat(100)) == 100);
-        assert!(source_depth(&"if a {} else ".repeat(100)) >= 100);
-        assert!(source_depth("array(-1.0, -2.0, -3.0)") < 5);
-        assert!(source_depth(&"fn f(a: ptr<function, f32>) -> f32 { return *a + 1.0; }\n".repeat(1000)) < 10);
-        assert_eq!(source_depth(&"// ====== (((\n/* ---- /* {{{ */ */".repeat(1000)), 0);
+        let fits = |source: &str, limit: usize| too_deep(source, limit).is_none();
+        assert!(fits("fn f() { g(1); g(2); }", 2) && !fits("fn f() { g(1); g(2); }", 1));
+        let brackets = format!("{}1{}", "(".repeat(100), ")".repeat(100));
+        assert!(fits(&brackets, 100) && !fits(&brackets, 99));
+        assert!(fits(&"-".repeat(100), 100) && !fits(&"-".repeat(100), 99));
+        assert!(!fits(&"if a {} else ".repeat(100), 99));
+        assert!(fits("array(-1.0, -2.0, -3.0)", 4));
+        assert!(fits(&"fn f(a: ptr<function, f32>) -> f32 { return *a + 1.0; }\n".repeat(1000), 9));
+        assert!(fits(&"// ====== (((\n/* ---- /* {{{ */ */".repeat(1000), 0));
     }
 }

@@ -1,7 +1,7 @@
 //! Types as the lowering sees them: a flat list of scalar leaves, and where each lies in memory.
 //!
 //! Uniform and storage memory has naga's offsets (WGSL's layout with `@size` and `@align`). Work-group and
-//! private memory, which no host sees, is laid out by the same rules with a bool taking 4 bytes.
+//! private memory, which no host sees, is laid out by the same rules with bools and 16-bit scalars taking 4 bytes.
 
 use crate::{
     error::{Error, ErrorKind},
@@ -52,7 +52,7 @@ impl Shape {
         }
     }
 
-    /// The leaf types, in order.
+    /// The leaf types, in order. A leaf's value is of its [carrier](Ty::carrier).
     pub fn leaf_types(&self) -> Vec<Ty> {
         let mut types = Vec::new();
         self.each_leaf(0, &mut |_, ty| types.push(ty));
@@ -142,6 +142,14 @@ pub(super) enum Layout {
     Own,
 }
 
+impl Layout {
+    /// A scalar as this memory holds it.
+    fn scalar(self, scalar: Scalar) -> Result<Ty, Error> {
+        let ty = scalar_type(scalar)?;
+        Ok(if self == Layout::Own { ty.carrier() } else { ty })
+    }
+}
+
 /// Shapes of naga's types, made once each.
 pub(super) struct Shapes<'a> {
     module: &'a naga::Module,
@@ -158,8 +166,9 @@ pub(super) fn scalar_type(scalar: Scalar) -> Result<Ty, Error> {
         (ScalarKind::Uint, 8) => Ty::U64,
         (ScalarKind::Float, 4) => Ty::F32,
         (ScalarKind::Float | ScalarKind::AbstractFloat, 8) => Ty::F64,
-        (ScalarKind::Float, 2) => return Err(unsupported("f16")),
-        (_, 2) => return Err(unsupported("16-bit integers")),
+        (ScalarKind::Float, 2) => Ty::F16,
+        (ScalarKind::Sint, 2) => Ty::I16,
+        (ScalarKind::Uint, 2) => Ty::U16,
         _ => return Err(unsupported("this scalar type")),
     })
 }
@@ -199,12 +208,12 @@ impl<'a> Shapes<'a> {
 
     fn build(&mut self, inner: &TypeInner, layout: Layout, depth: u32) -> Result<Shape, Error> {
         Ok(match *inner {
-            TypeInner::Scalar(scalar) => Shape::Scalar(scalar_type(scalar)?),
-            TypeInner::Atomic(scalar) => Shape::Atomic(scalar_type(scalar)?),
-            TypeInner::Vector { size, scalar } => Shape::Vector(scalar_type(scalar)?, size as u32),
+            TypeInner::Scalar(scalar) => Shape::Scalar(layout.scalar(scalar)?),
+            TypeInner::Atomic(scalar) => Shape::Atomic(layout.scalar(scalar)?),
+            TypeInner::Vector { size, scalar } => Shape::Vector(layout.scalar(scalar)?, size as u32),
             TypeInner::Matrix { columns, rows, scalar } => Shape::Matrix {
                 columns: columns as u32,
-                column: Rc::new(Shape::Vector(scalar_type(scalar)?, rows as u32)),
+                column: Rc::new(Shape::Vector(layout.scalar(scalar)?, rows as u32)),
             },
             TypeInner::Array { base, size, stride } => {
                 let element = self.nested(base, layout, depth + 1)?;

@@ -11,8 +11,12 @@ use super::{
 use crate::ir::{AtomicOp, Ty};
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// An integer that atomics work on.
-pub(super) trait Cell: Lane {
+/// A number that atomics work on.
+pub(crate) trait Cell: Lane {
+    /// Whether the order of operations cannot be seen in what they leave. A sum of floats depends on it: lanes add in
+    /// their order.
+    const MERGES: bool = true;
+
     /// The value after `op`, `None` where nothing is stored.
     fn apply(op: AtomicOp, old: Self, value: Self, compare: Self) -> Option<Self>;
 
@@ -73,6 +77,27 @@ cell! {
     i64, AtomicI64;
 }
 
+impl Cell for f32 {
+    const MERGES: bool = false;
+
+    fn apply(op: AtomicOp, old: f32, value: f32, _: f32) -> Option<f32> {
+        match op {
+            AtomicOp::Store | AtomicOp::Exchange => Some(value),
+            AtomicOp::Add => Some(old + value),
+            AtomicOp::Sub => Some(old - value),
+            _ => None,
+        }
+    }
+
+    unsafe fn shared(p: *mut f32, op: AtomicOp, value: f32, compare: f32) -> f32 {
+        // SAFETY: the caller's promise; concurrent access is by atomics or a race of the kernel.
+        let cell = unsafe { AtomicU32::from_ptr(p.cast()) };
+        let next = |old: u32| f32::apply(op, f32::from_bits(old), value, compare).map(f32::to_bits);
+        let (Ok(old) | Err(old)) = cell.fetch_update(Relaxed, Relaxed, next);
+        f32::from_bits(old)
+    }
+}
+
 /// The code of an atomic; `None` for a type that has none. `uniform`: a load into a scalar slot.
 pub(super) fn pick(ty: Ty, uniform: bool) -> Option<Exec> {
     Some(match (ty, uniform) {
@@ -80,7 +105,8 @@ pub(super) fn pick(ty: Ty, uniform: bool) -> Option<Exec> {
         (Ty::I32, false) => vector::<i32>,
         (Ty::U64, false) => vector::<u64>,
         (Ty::I64, false) => vector::<i64>,
-        (Ty::U32 | Ty::I32, true) => load_scalar::<u32>,
+        (Ty::F32, false) => vector::<f32>,
+        (Ty::U32 | Ty::I32 | Ty::F32, true) => load_scalar::<u32>,
         (Ty::U64 | Ty::I64, true) => load_scalar::<u64>,
         _ => return None,
     })
@@ -140,7 +166,7 @@ unsafe fn vector<T: Cell>(cx: &mut Ctx<'_>, ins: &Ins) {
     // SAFETY: slots and accesses of an instruction fit; only live lanes in bounds touch memory.
     unsafe {
         let origin = origin(cx, &atomic.access);
-        if let (Some(o), Some(merge)) = (&origin, reduction(atomic)) {
+        if let (Some(o), Some(merge)) = (&origin, reduction(atomic).filter(|_| T::MERGES)) {
             let merged = live(cx)
                 .map(|lane| value::<T>(cx, atomic.value, lane))
                 .reduce(|a, b| T::apply(merge, a, b, b).unwrap_or(a));

@@ -2,6 +2,7 @@
 
 use super::machine::{Exec, Ins};
 use crate::ir::AtomicOp;
+use naga::Span;
 
 /// A kernel compiled for one batch shape and level.
 pub(crate) struct Code {
@@ -43,11 +44,11 @@ pub(crate) enum Node {
     /// A branch on a vector condition; `mask` is the slot of the branches' mask.
     Diverge { cond: u32, mask: u32, then: Block, other: Block },
     /// A loop all lanes leave together.
-    Repeat { body: Block, again: u32 },
+    Repeat { body: Block, again: u32, span: Span },
     /// A loop that lanes leave one by one; `mask` is the slot of the live mask.
-    While { body: Block, again: u32, mask: u32 },
+    While { body: Block, again: u32, mask: u32, span: Span },
     /// A work-group barrier.
-    Barrier,
+    Barrier { span: Span },
 }
 
 /// What a memory access is relative to.

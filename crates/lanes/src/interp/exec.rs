@@ -6,15 +6,21 @@ use super::{
     vector::leveled,
 };
 use crate::{analysis::uniformity::BatchShape, run::batch::Batch};
+use naga::Span;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Why a batch ended early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Stop {
     /// It made more loop iterations than its fuel allows.
-    Fuel,
-    /// A barrier was reached by a part of the work-group.
-    Barrier,
+    Fuel {
+        /// Of the loops that it was in, the one that had made most iterations.
+        span: Span,
+        /// How many.
+        trips: u64,
+    },
+    /// A barrier, at a place of the source, was reached by a part of the work-group.
+    Barrier(Span),
     /// Another batch failed.
     Cancelled,
 }
@@ -115,26 +121,42 @@ unsafe fn nodes(cx: &mut Ctx<'_>, list: &[Node]) -> Result<(), Stop> {
                         arm(cx, *cond, *mask, other, !0)?;
                     }
                 }
-                Node::Repeat { body, again } => loop {
-                    burn(cx)?;
-                    nodes(cx, body)?;
-                    if cx.scalar::<u32>(*again) == 0 {
-                        break;
+                Node::Repeat { body, again, span } => {
+                    let mut trips = 0;
+                    loop {
+                        burn(cx, &mut trips).and_then(|()| nodes(cx, body)).map_err(|s| s.within(*span, trips))?;
+                        if cx.scalar::<u32>(*again) == 0 {
+                            break;
+                        }
                     }
-                },
-                Node::While { body, again, mask } => diverging_loop(cx, body, *again, *mask)?,
-                Node::Barrier => barrier(cx)?,
+                }
+                Node::While { body, again, mask, span } => {
+                    let mut trips = 0;
+                    diverging_loop(cx, body, *again, *mask, &mut trips).map_err(|s| s.within(*span, trips))?;
+                }
+                Node::Barrier { span } => barrier(cx, *span)?,
             }
         }
     }
     Ok(())
 }
 
-/// Takes one loop iteration from the fuel. Wide batches pay more: their iterations take longer.
-fn burn(cx: &mut Ctx<'_>) -> Result<(), Stop> {
+impl Stop {
+    /// Names the loop around what ran out of fuel instead, if that had made more iterations.
+    fn within(self, span: Span, trips: u64) -> Self {
+        match self {
+            Stop::Fuel { trips: inner, .. } if trips > inner => Stop::Fuel { span, trips },
+            other => other,
+        }
+    }
+}
+
+/// Takes one loop iteration from the fuel and counts it. Wide batches pay more: their iterations take longer.
+fn burn(cx: &mut Ctx<'_>, trips: &mut u64) -> Result<(), Stop> {
+    *trips += 1;
     let charge = 1 + (cx.b1 - cx.b0) as u64 / 4;
     if cx.fuel < charge {
-        return Err(Stop::Fuel);
+        return Err(Stop::Fuel { span: Span::UNDEFINED, trips: 0 });
     }
     cx.fuel -= charge;
     if cx.run.stop.load(Relaxed) {
@@ -198,12 +220,12 @@ unsafe fn narrow_blocks(cx: &mut Ctx<'_>, i: &Ins) {
 
 /// # Safety
 /// As for [`nodes`].
-unsafe fn diverging_loop(cx: &mut Ctx<'_>, body: &[Node], again: u32, mask: u32) -> Result<(), Stop> {
+unsafe fn diverging_loop(cx: &mut Ctx<'_>, body: &[Node], again: u32, mask: u32, trips: &mut u64) -> Result<(), Stop> {
     let outer = (cx.b0, cx.b1, cx.mask);
     let result = loop {
         // SAFETY: the caller's promise.
         unsafe {
-            if let Err(stop) = burn(cx).and_then(|()| nodes(cx, body)) {
+            if let Err(stop) = burn(cx, trips).and_then(|()| nodes(cx, body)) {
                 break Err(stop);
             }
             if !narrow(cx, again, mask, 0) {
@@ -216,7 +238,7 @@ unsafe fn diverging_loop(cx: &mut Ctx<'_>, body: &[Node], again: u32, mask: u32)
 }
 
 /// A barrier: instructions run in lock step, so only its uniformity is checked.
-fn barrier(cx: &Ctx<'_>) -> Result<(), Stop> {
+fn barrier(cx: &Ctx<'_>, span: Span) -> Result<(), Stop> {
     if cx.mask == cx.run.code.tail_mask {
         return Ok(());
     }
@@ -225,7 +247,7 @@ fn barrier(cx: &Ctx<'_>) -> Result<(), Stop> {
         // SAFETY: the blocks are the batch's.
         live += unsafe { cx.mask_block(block) }.iter().filter(|m| **m != 0).count();
     }
-    if live == cx.batch.lanes { Ok(()) } else { Err(Stop::Barrier) }
+    if live == cx.batch.lanes { Ok(()) } else { Err(Stop::Barrier(span)) }
 }
 
 impl std::fmt::Debug for Scratch {

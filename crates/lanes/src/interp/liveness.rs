@@ -5,6 +5,8 @@ use crate::ir::{Inst, Kernel, Op, Param, Phi, Region, Value};
 /// What defines a value, as far as liveness needs it.
 enum Def<'k> {
     Op(&'k Op),
+    /// The operands of a subgroup operation.
+    Subgroup(Value, Option<Value>),
     Phi(&'k Phi),
     Param(&'k Param),
     Result(&'k Param),
@@ -25,6 +27,7 @@ pub(super) fn live_values(kernel: &Kernel) -> Vec<bool> {
                     work.extend(compare);
                     work.extend(place.steps.iter().map(|s| s.index));
                 }
+                Inst::Subgroup { dst, value, lane, .. } => defs[dst.index()] = Some(Def::Subgroup(*value, *lane)),
                 Inst::Barrier { .. } => {}
                 Inst::If { cond, then, other, phis, .. } => {
                     work.push(*cond);
@@ -53,6 +56,7 @@ pub(super) fn live_values(kernel: &Kernel) -> Vec<bool> {
         }
         match &defs[v.index()] {
             Some(Def::Op(op)) => op.operands(|v| work.push(v)),
+            Some(Def::Subgroup(value, lane)) => work.extend([*value].into_iter().chain(*lane)),
             Some(Def::Phi(p)) => work.extend([p.then, p.other]),
             Some(Def::Param(p)) => work.extend([p.init, p.next]),
             Some(Def::Result(p)) => work.push(p.next),

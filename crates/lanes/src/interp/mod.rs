@@ -16,7 +16,7 @@
 
 #![allow(clippy::needless_range_loop, reason = "lanes of several arrays are indexed together")]
 
-mod atomics;
+pub(crate) mod atomics;
 pub(crate) mod code;
 pub(crate) mod exec;
 mod ids;
@@ -24,13 +24,14 @@ mod level;
 mod liveness;
 pub(crate) mod lower;
 pub(crate) mod machine;
-mod math;
 mod memory;
 mod ops;
 mod private;
 mod select;
+mod short;
 mod slots;
 mod store;
+mod subgroups;
 mod vector;
 
 pub use level::Level;

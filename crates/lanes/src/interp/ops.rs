@@ -3,10 +3,9 @@
 //! Each is total and has one result bit for bit on every machine: no operation leaves the choice to the
 //! compiler (`min` of zeros of both signs, NaN operands, integer overflow, division by zero).
 
-use super::{
-    math::{self, Inverse},
-    vector::{Domain1, Domain2, Op1, Op2, Op3},
-};
+use super::vector::{Op1, Op2, Op3, Rare1, Rare2};
+use crate::ir::half;
+use crate::math::{functions, library, scalar::Scalar};
 use std::marker::PhantomData;
 
 /// Declares operation types, generic over a lane type, without values.
@@ -65,7 +64,7 @@ macro_rules! shift {
     )*};
 }
 
-operations!(Add, Sub, Mul, Div, Rem, Min, Max, And, Or, Xor, Shl, Shr, Eq, Ne, Lt, Le, Pow, Atan2, Fma);
+operations!(Add, Sub, Mul, MulHigh, Div, Rem, Min, Max, And, Or, Xor, Shl, Shr, Eq, Ne, Lt, Le, Pow, Atan2, Fma);
 operations!(Neg, Not, Abs, Floor, Ceil, Round, Trunc, Sqrt, InverseSqrt, Exp, Exp2, Log, Log2, Sin, Cos, Tan);
 operations!(Asin, Acos, Atan, Sinh, Cosh, Tanh, Asinh, Acosh, Atanh);
 operations!(CountOneBits, ReverseBits, CountLeadingZeros, CountTrailingZeros, FirstLeadingBit, FirstTrailingBit);
@@ -73,6 +72,8 @@ operations!(CountOneBits, ReverseBits, CountLeadingZeros, CountTrailingZeros, Fi
 op2!(Add, u32 | u64, |a, b| a.wrapping_add(b));
 op2!(Sub, u32 | u64, |a, b| a.wrapping_sub(b));
 op2!(Mul, u32 | u64, |a, b| a.wrapping_mul(b));
+op2!(MulHigh, u32, |a, b| ((u64::from(a) * u64::from(b)) >> 32) as u32);
+op2!(MulHigh, i32, |a, b| ((i64::from(a) * i64::from(b)) >> 32) as i32);
 op2!(Div, u32 | u64, |a, b| a.checked_div(b).unwrap_or(a));
 op2!(Rem, u32 | u64, |a, b| if b == 0 { 0 } else { a % b });
 op2!(Div, i32 | i64, |a, b| if b == 0 { a } else { a.wrapping_div(b) });
@@ -95,9 +96,6 @@ op2!(Rem, f32 | f64, |a, b| a - b * (a / b).trunc());
 op2!(Min, f32 | f64, |a, b| if b < a || a.is_nan() { b } else { a });
 #[rustfmt::skip]
 op2!(Max, f32 | f64, |a, b| if a < b || a.is_nan() { b } else { a });
-op2!(Pow, f64, |a, b| a.powf(b));
-op2!(Pow, f32, |a, b| if math::pow_domain(a, b) { math::pow(a, b) } else { a.powf(b) });
-op2!(Atan2, f32 | f64, |a, b| a.atan2(b));
 
 compare!(Eq, u32 | u64 | f32 | f64, |a, b| a == b);
 compare!(Ne, u32 | u64 | f32 | f64, |a, b| a != b);
@@ -114,54 +112,32 @@ op1!(Ceil, f32 | f64, |a| a.ceil());
 op1!(Round, f32 | f64, |a| a.round_ties_even());
 op1!(Trunc, f32 | f64, |a| a.trunc());
 op1!(Sqrt, f32 | f64, |a| a.sqrt());
-op1!(InverseSqrt, f32 | f64, |a| 1.0 / a.sqrt());
-op1!(Exp, f64, |a| a.exp());
-op1!(Exp, f32, |a| math::exp(a));
-op1!(Exp2, f64, |a| a.exp2());
-op1!(Exp2, f32, |a| math::exp2(a));
-op1!(Log, f64, |a| a.ln());
-op1!(Log, f32, |a| math::log(a));
-op1!(Log2, f64, |a| a.log2());
-op1!(Log2, f32, |a| math::log2(a));
-op1!(Sin, f64, |a| a.sin());
-op1!(Sin, f32, |a| if math::sin_cos_domain(a) { math::sin(a) } else { a.sin() });
-op1!(Cos, f64, |a| a.cos());
-op1!(Cos, f32, |a| if math::sin_cos_domain(a) { math::cos(a) } else { a.cos() });
-op1!(Tan, f64, |a| a.tan());
-op1!(Tan, f32, |a| if math::sin_cos_domain(a) { math::tan(a) } else { a.tan() });
-op1!(Asin, f32 | f64, |a| a.asin());
-op1!(Acos, f32 | f64, |a| a.acos());
-op1!(Atan, f32 | f64, |a| a.atan());
-op1!(Sinh, f32 | f64, |a| a.sinh());
-op1!(Cosh, f32 | f64, |a| a.cosh());
-op1!(Tanh, f64, |a| a.tanh());
-op1!(Tanh, f32, |a| math::tanh(a));
-op1!(Asinh, f32 | f64, |a| a.arc_sinh());
-op1!(Acosh, f32 | f64, |a| a.arc_cosh());
-op1!(Atanh, f32 | f64, |a| a.arc_tanh());
 
-impl Domain2 for Pow<f32> {
-    #[inline(always)]
-    fn inside(a: f32, b: f32) -> bool {
-        math::pow_domain(a, b)
-    }
-    #[inline(always)]
-    fn fast(a: f32, b: f32) -> f32 {
-        math::pow(a, b)
-    }
-}
-
-macro_rules! angle {
-    ($($name:ident $f:ident;)*) => {$(
-        impl Domain1 for $name<f32> {
+/// The functions of [`math`](crate::math): whole for one value, and without the rare cases for loops.
+macro_rules! math {
+    ([$($unary:ident $name1:ident),*] [$($binary:ident $name2:ident),*]) => {
+        $(
+            math!(Rare1 op1 $unary f32 $name1 a);
+            math!(Rare1 op1 $unary f64 $name1 a);
+        )*
+        $(
+            math!(Rare2 op2 $binary f32 $name2 a b);
+            math!(Rare2 op2 $binary f64 $name2 a b);
+        )*
+    };
+    ($rare:ident $exact:ident $name:ident $t:ident $function:ident $($arg:ident)*) => {
+        $exact!($name, $t, |$($arg),*| library::$function(&Scalar::<$t, true>::new(), $($arg),*));
+        impl $rare for $name<$t> {
             #[inline(always)]
-            fn inside(a: f32) -> bool { math::sin_cos_domain(a) }
-            #[inline(always)]
-            fn fast(a: f32) -> f32 { math::$f(a) }
+            fn fast($($arg: $t),*) -> ($t, bool) {
+                let m = Scalar::<$t, false>::new();
+                let r = library::$function(&m, $($arg),*);
+                (r, m.missed())
+            }
         }
-    )*};
+    };
 }
-angle! { Sin sin; Cos cos; Tan tan; }
+functions!(math);
 
 op1!(CountOneBits, u32, |a| a.count_ones());
 op1!(CountOneBits, u64, |a| u64::from(a.count_ones()));
@@ -198,17 +174,49 @@ impl Op1 for QuantizeF16 {
     type R = f32;
     #[inline(always)]
     fn f(a: f32) -> f32 {
-        let bits = a.to_bits();
-        let magnitude = bits & 0x7fff_ffff;
-        let sign = bits & 0x8000_0000;
-        // Drop 13 mantissa bits, ties to even; a carry moves into the exponent.
-        let rounded = (magnitude + 0xfff + ((magnitude >> 13) & 1)) & !0x1fff;
-        let normal = if rounded >= 0x4780_0000 { 0x7f80_0000 } else { rounded };
-        // Below 2^-14 the result is a multiple of 2^-24: adding and subtracting 0.5 rounds there.
-        let tiny = ((f32::from_bits(magnitude) + 0.5) - 0.5).to_bits();
-        let finite = if magnitude < 0x3880_0000 { tiny } else { normal };
-        let out = if magnitude > 0x7f80_0000 { magnitude } else { finite };
-        f32::from_bits(sign | out)
+        half::quantize(a)
+    }
+}
+
+/// From the 16 bits of a register to the type they are computed in.
+pub(super) struct Widen<R>(PhantomData<R>);
+
+impl Op1 for Widen<f32> {
+    type A = u32;
+    type R = f32;
+    #[inline(always)]
+    fn f(a: u32) -> f32 {
+        half::to_f32(a as u16)
+    }
+}
+
+impl Op1 for Widen<i32> {
+    type A = u32;
+    type R = i32;
+    #[inline(always)]
+    fn f(a: u32) -> i32 {
+        i32::from(a as u16 as i16)
+    }
+}
+
+/// To 16 bits with zeros above.
+pub(super) struct Shorten<A>(PhantomData<A>);
+
+impl Op1 for Shorten<f32> {
+    type A = f32;
+    type R = u32;
+    #[inline(always)]
+    fn f(a: f32) -> u32 {
+        half::from_f32(a).into()
+    }
+}
+
+impl Op1 for Shorten<u32> {
+    type A = u32;
+    type R = u32;
+    #[inline(always)]
+    fn f(a: u32) -> u32 {
+        a & 0xffff
     }
 }
 

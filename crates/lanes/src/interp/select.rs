@@ -4,9 +4,13 @@ use super::{
     level::Level,
     machine::Exec,
     ops::*,
-    vector::{pick_select, pick1, pick1_call, pick1_domain, pick2, pick2_call, pick2_domain, pick3, select_scalar},
+    subgroups::pick_scan,
+    vector::{pick_select, pick1, pick1_rare, pick2, pick2_rare, pick3, select_scalar},
 };
-use crate::ir::{BinaryOp, Ty, UnaryOp};
+use crate::{
+    ir::{BinaryOp, Ty, UnaryOp},
+    math::functions,
+};
 
 /// Picks the instance of `$op` for a float type.
 macro_rules! float {
@@ -47,28 +51,15 @@ macro_rules! signed {
 /// type does not have the operation.
 pub(super) fn unary(op: UnaryOp, ty: Ty, level: Level, uniform: bool) -> Option<Exec> {
     use UnaryOp as U;
-    macro_rules! calls {
-        ($($name:ident)*) => {
+    macro_rules! math {
+        ([$($unary:ident $name1:ident),*] $binary:tt) => {
             match op {
-                $(U::$name => return float!(pick1_call, $name, ty, level, uniform),)*
+                $(U::$unary => return float!(pick1_rare, $unary, ty, level, uniform),)*
                 _ => {}
             }
         };
     }
-    if ty == Ty::F32 {
-        match op {
-            U::Exp => return Some(pick1::<Exp<f32>>(level, uniform)),
-            U::Exp2 => return Some(pick1::<Exp2<f32>>(level, uniform)),
-            U::Log => return Some(pick1::<Log<f32>>(level, uniform)),
-            U::Log2 => return Some(pick1::<Log2<f32>>(level, uniform)),
-            U::Tanh => return Some(pick1::<Tanh<f32>>(level, uniform)),
-            U::Sin => return Some(pick1_domain::<Sin<f32>>(level, uniform)),
-            U::Cos => return Some(pick1_domain::<Cos<f32>>(level, uniform)),
-            U::Tan => return Some(pick1_domain::<Tan<f32>>(level, uniform)),
-            _ => {}
-        }
-    }
-    calls!(Exp Exp2 Log Log2 Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh);
+    functions!(math);
     match op {
         U::Neg if ty.is_float() => float!(pick1, Neg, ty, level, uniform),
         U::Abs if ty.is_float() => float!(pick1, Abs, ty, level, uniform),
@@ -77,7 +68,6 @@ pub(super) fn unary(op: UnaryOp, ty: Ty, level: Level, uniform: bool) -> Option<
         U::Round => float!(pick1, Round, ty, level, uniform),
         U::Trunc => float!(pick1, Trunc, ty, level, uniform),
         U::Sqrt => float!(pick1, Sqrt, ty, level, uniform),
-        U::InverseSqrt => float!(pick1, InverseSqrt, ty, level, uniform),
         U::QuantizeF16 if ty == Ty::F32 => Some(pick1::<QuantizeF16>(level, uniform)),
         _ => unary_integer(op, ty, level, uniform),
     }
@@ -130,6 +120,11 @@ pub(super) fn binary(op: BinaryOp, ty: Ty, level: Level, a: bool, b: bool) -> Op
         B::Add => bits!(pick2, Add, ty, level, a, b),
         B::Sub => bits!(pick2, Sub, ty, level, a, b),
         B::Mul => bits!(pick2, Mul, ty, level, a, b),
+        B::MulHigh => match ty {
+            Ty::I32 => Some(pick2::<MulHigh<i32>>(level, a, b)),
+            Ty::U32 => Some(pick2::<MulHigh<u32>>(level, a, b)),
+            _ => None,
+        },
         B::Div => signed!(pick2, Div, ty, level, a, b),
         B::Rem => signed!(pick2, Rem, ty, level, a, b),
         B::Min => signed!(pick2, Min, ty, level, a, b),
@@ -161,16 +156,34 @@ fn binary_float(op: BinaryOp, ty: Ty, level: Level, a: bool, b: bool) -> Option<
         B::Ne => float!(pick2, Ne, ty, level, a, b),
         B::Lt => float!(pick2, Lt, ty, level, a, b),
         B::Le => float!(pick2, Le, ty, level, a, b),
-        B::Pow if ty == Ty::F32 => Some(pick2_domain::<Pow<f32>>(level, a, b)),
-        B::Pow => float!(pick2_call, Pow, ty, level, a, b),
-        B::Atan2 => float!(pick2_call, Atan2, ty, level, a, b),
-        B::And | B::Or | B::Xor | B::Shl | B::Shr | B::Gt | B::Ge => None,
+        B::Pow => float!(pick2_rare, Pow, ty, level, a, b),
+        B::Atan2 => float!(pick2_rare, Atan2, ty, level, a, b),
+        B::MulHigh | B::And | B::Or | B::Xor | B::Shl | B::Shr | B::Gt | B::Ge => None,
     }
 }
 
 /// The code of a fused multiply-add, all operands alike.
 pub(super) fn fma(ty: Ty, level: Level, uniform: bool) -> Option<Exec> {
     float!(pick3, Fma, ty, level, uniform)
+}
+
+/// The code of a reduction over subgroups, or of a scan.
+pub(super) fn scan(op: BinaryOp, ty: Ty, level: Level, reduce: bool, exclusive: bool) -> Option<Exec> {
+    use BinaryOp as B;
+    match op {
+        B::Add if ty.is_float() => float!(pick_scan, Add, ty, level, reduce, exclusive),
+        B::Mul if ty.is_float() => float!(pick_scan, Mul, ty, level, reduce, exclusive),
+        B::Min if ty.is_float() => float!(pick_scan, Min, ty, level, reduce, exclusive),
+        B::Max if ty.is_float() => float!(pick_scan, Max, ty, level, reduce, exclusive),
+        B::Add => bits!(pick_scan, Add, ty, level, reduce, exclusive),
+        B::Mul => bits!(pick_scan, Mul, ty, level, reduce, exclusive),
+        B::Min => signed!(pick_scan, Min, ty, level, reduce, exclusive),
+        B::Max => signed!(pick_scan, Max, ty, level, reduce, exclusive),
+        B::And => bits!(pick_scan, And, ty, level, reduce, exclusive),
+        B::Or => bits!(pick_scan, Or, ty, level, reduce, exclusive),
+        B::Xor => bits!(pick_scan, Xor, ty, level, reduce, exclusive),
+        _ => None,
+    }
 }
 
 /// The code of a select with a vector condition; `b` and `c` where an arm is a scalar slot.
@@ -245,6 +258,10 @@ pub(super) fn convert(from: Ty, to: Ty, level: Level, uniform: bool) -> Option<E
         (F64, U64) => p!(As<f64, u64>),
         (F64, I64) => p!(As<f64, i64>),
         (F64, F32) => p!(As<f64, f32>),
+        (F16, F32) => p!(Widen<f32>),
+        (I16, I32) => p!(Widen<i32>),
+        (F32, F16) => p!(Shorten<f32>),
+        (I32, I16) | (U32, U16) => p!(Shorten<u32>),
         _ => None,
     }
 }
@@ -252,5 +269,5 @@ pub(super) fn convert(from: Ty, to: Ty, level: Level, uniform: bool) -> Option<E
 /// Whether a conversion keeps the bits of the register.
 pub(super) fn converts_in_place(from: Ty, to: Ty) -> bool {
     use Ty::*;
-    from == to || matches!((from, to), (I32, U32) | (U32, I32) | (I64, U64) | (U64, I64))
+    from == to || matches!((from, to), (I32, U32) | (U32, I32) | (I64, U64) | (U64, I64) | (U16, U32))
 }

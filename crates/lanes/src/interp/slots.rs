@@ -170,6 +170,12 @@ impl<'k> Lives<'k> {
         match inst {
             Inst::Op { dst, op, .. } if self.is_live(*dst) => self.op(*dst, op),
             Inst::Op { .. } | Inst::Barrier { .. } => {}
+            Inst::Subgroup { dst, value, lane, .. } if self.is_live(*dst) => {
+                self.used(*value);
+                lane.iter().for_each(|l| self.used(*l));
+                self.define(*dst);
+            }
+            Inst::Subgroup { .. } => {}
             Inst::Store { place, value, .. } => {
                 self.used(*value);
                 place.steps.iter().for_each(|s| self.used(s.index));

@@ -30,18 +30,16 @@ pub(super) trait Op3 {
     fn f(a: Self::T, b: Self::T, c: Self::T) -> Self::T;
 }
 
-/// An operation with a branch-free formula inside a domain and a library call outside it: `f` is one or the other.
-pub(super) trait Domain1: Op1 {
-    fn inside(a: Self::A) -> bool;
-    /// Anything outside the domain.
-    fn fast(a: Self::A) -> Self::R;
+/// An operation with a branch-free formula for all but rare cases.
+pub(super) trait Rare1: Op1 {
+    /// The result, and whether it does not count: then it is `f` of the same.
+    fn fast(a: Self::A) -> (Self::R, bool);
 }
 
-/// [`Domain1`] of two operands.
-pub(super) trait Domain2: Op2 {
-    fn inside(a: Self::A, b: Self::B) -> bool;
-    /// Anything outside the domain.
-    fn fast(a: Self::A, b: Self::B) -> Self::R;
+/// [`Rare1`] of two operands.
+pub(super) trait Rare2: Op2 {
+    /// The result, and whether it does not count: then it is `f` of the same.
+    fn fast(a: Self::A, b: Self::B) -> (Self::R, bool);
 }
 
 /// Defines `fn $pick<generics>(level) -> Exec`: `$body` compiled for each level.
@@ -78,8 +76,8 @@ pub(super) use leveled;
 
 leveled!(fn vector1 = unary [O: Op1] []);
 leveled!(fn vector2 = binary [O: Op2] [AU, BU]);
-leveled!(fn domain1 = unary_domain [O: Domain1] []);
-leveled!(fn domain2 = binary_domain [O: Domain2] [AU, BU]);
+leveled!(fn rare1 = unary_rare [O: Rare1] []);
+leveled!(fn rare2 = binary_rare [O: Rare2] [AU, BU]);
 leveled!(fn vector3 = ternary [O: Op3] []);
 leveled!(fn select_vector = select [T: Lane] [BU, CU]);
 leveled!(pub(super) fn blend = blend_masked [T: Lane] [AU]);
@@ -90,14 +88,9 @@ pub(super) fn pick1<O: Op1>(level: Level, uniform: bool) -> Exec {
     if uniform { scalar1::<O> } else { vector1::<O>(level) }
 }
 
-/// The code of `d = O(a)` for an operation that calls a library function: one version is enough.
-pub(super) fn pick1_call<O: Op1>(_: Level, uniform: bool) -> Exec {
-    if uniform { scalar1::<O> } else { vector1::<O>(Level::Baseline) }
-}
-
-/// [`pick1`] for an operation with a domain.
-pub(super) fn pick1_domain<O: Domain1>(level: Level, uniform: bool) -> Exec {
-    if uniform { scalar1::<O> } else { domain1::<O>(level) }
+/// [`pick1`] for an operation with rare cases.
+pub(super) fn pick1_rare<O: Rare1>(level: Level, uniform: bool) -> Exec {
+    if uniform { scalar1::<O> } else { rare1::<O>(level) }
 }
 
 /// The code of `d = O(a, b)`; the flags say which operands are scalar slots.
@@ -110,17 +103,12 @@ pub(super) fn pick2<O: Op2>(level: Level, a: bool, b: bool) -> Exec {
     }
 }
 
-/// [`pick2`] for an operation that calls a library function.
-pub(super) fn pick2_call<O: Op2>(_: Level, a: bool, b: bool) -> Exec {
-    pick2::<O>(Level::Baseline, a, b)
-}
-
-/// [`pick2`] for an operation with a domain.
-pub(super) fn pick2_domain<O: Domain2>(level: Level, a: bool, b: bool) -> Exec {
+/// [`pick2`] for an operation with rare cases.
+pub(super) fn pick2_rare<O: Rare2>(level: Level, a: bool, b: bool) -> Exec {
     match (a, b) {
-        (false, false) => domain2::<O, false, false>(level),
-        (false, true) => domain2::<O, false, true>(level),
-        (true, false) => domain2::<O, true, false>(level),
+        (false, false) => rare2::<O, false, false>(level),
+        (false, true) => rare2::<O, false, true>(level),
+        (true, false) => rare2::<O, true, false>(level),
         (true, true) => scalar2::<O>,
     }
 }
@@ -181,22 +169,23 @@ unsafe fn binary<O: Op2, const AU: bool, const BU: bool>(cx: &mut Ctx<'_>, i: &I
     }
 }
 
-/// The formula for the whole block, then the call for the lanes outside its domain.
+/// The formula for the whole block, then the rare cases among its lanes.
 #[inline(always)]
-unsafe fn unary_domain<O: Domain1>(cx: &mut Ctx<'_>, i: &Ins) {
+unsafe fn unary_rare<O: Rare1>(cx: &mut Ctx<'_>, i: &Ins) {
     for block in cx.b0..cx.b1 {
         // SAFETY: as in `unary`.
         unsafe {
             let a = cx.block::<O::A>(i.a, block);
             let mut r = [O::R::default(); W];
-            let mut inside = true;
+            let mut any = false;
             for k in 0..W {
-                r[k] = O::fast(a[k]);
-                inside &= O::inside(a[k]);
+                let (value, missed) = O::fast(a[k]);
+                r[k] = value;
+                any |= missed;
             }
-            if !inside {
+            if any {
                 for k in 0..W {
-                    if !O::inside(a[k]) {
+                    if O::fast(a[k]).1 {
                         r[k] = O::f(a[k]);
                     }
                 }
@@ -207,21 +196,22 @@ unsafe fn unary_domain<O: Domain1>(cx: &mut Ctx<'_>, i: &Ins) {
 }
 
 #[inline(always)]
-unsafe fn binary_domain<O: Domain2, const AU: bool, const BU: bool>(cx: &mut Ctx<'_>, i: &Ins) {
+unsafe fn binary_rare<O: Rare2, const AU: bool, const BU: bool>(cx: &mut Ctx<'_>, i: &Ins) {
     for block in cx.b0..cx.b1 {
         // SAFETY: as in `unary`.
         unsafe {
             let a = operand::<O::A, AU>(cx, i.a, block);
             let b = operand::<O::B, BU>(cx, i.b, block);
             let mut r = [O::R::default(); W];
-            let mut inside = true;
+            let mut any = false;
             for k in 0..W {
-                r[k] = O::fast(a[k], b[k]);
-                inside &= O::inside(a[k], b[k]);
+                let (value, missed) = O::fast(a[k], b[k]);
+                r[k] = value;
+                any |= missed;
             }
-            if !inside {
+            if any {
                 for k in 0..W {
-                    if !O::inside(a[k], b[k]) {
+                    if O::fast(a[k], b[k]).1 {
                         r[k] = O::f(a[k], b[k]);
                     }
                 }

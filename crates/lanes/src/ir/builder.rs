@@ -6,7 +6,8 @@
 //! become selects. Constants, built-ins, lengths and uniforms at fixed places live in a prologue before the body.
 
 use super::{
-    AtomicOp, Base, BinaryOp, Builtin, Inst, Op, Param, Phi, Place, Region, Ty, UnaryOp, Value, fold, simplify,
+    AtomicOp, BarrierScope, Base, BinaryOp, Builtin, Inst, Op, Param, Phi, Place, Region, SubgroupOp, Ty, UnaryOp,
+    Value, fold, simplify, weight::weight,
 };
 use naga::Span;
 use std::collections::HashMap;
@@ -289,10 +290,19 @@ impl Builder {
         dst
     }
 
-    /// A work-group barrier.
-    pub fn barrier(&mut self) {
+    /// A subgroup operation; its result.
+    pub fn subgroup(&mut self, op: SubgroupOp, value: Value, lane: Option<Value>) -> Value {
+        let (value, lane) = (self.resolve(value), lane.map(|l| self.resolve(l)));
+        let dst = self.fresh(op.result(self.ty(value)));
         let span = self.span;
-        self.push(Inst::Barrier { span });
+        self.push(Inst::Subgroup { dst, op, value, lane, span });
+        dst
+    }
+
+    /// A barrier.
+    pub fn barrier(&mut self, scope: BarrierScope) {
+        let span = self.span;
+        self.push(Inst::Barrier { scope, span });
     }
 
     fn resolve_place(&self, place: &mut Place) {
@@ -374,7 +384,7 @@ impl Builder {
     fn weight(&self, region: &Closed) -> Option<u32> {
         region.insts.iter().try_fold(0u32, |sum, inst| match inst {
             Inst::Op { op: Op::Load(place), .. } if !self.binding(place).is_some_and(|b| b.uniform) => None,
-            Inst::Op { op, dst, .. } => Some(sum.saturating_add(op_weight(op, self.ty(*dst)))),
+            Inst::Op { op, dst, .. } => Some(sum.saturating_add(weight(op, self.ty(*dst)))),
             _ => None,
         })
     }
@@ -433,22 +443,16 @@ impl Builder {
     }
 }
 
-/// Rough cost of a pure operation; an addition is 1.
-fn op_weight(op: &Op, ty: Ty) -> u32 {
-    match op {
-        Op::Const(_) | Op::Builtin(_) | Op::ArrayLength(_) | Op::Bitcast(_) => 0,
-        Op::Binary(BinaryOp::Div | BinaryOp::Rem, ..) if !ty.is_float() => 16,
-        Op::Binary(BinaryOp::Div | BinaryOp::Rem, ..) | Op::Unary(UnaryOp::Sqrt | UnaryOp::InverseSqrt, _) => 6,
-        Op::Binary(BinaryOp::Pow | BinaryOp::Atan2, ..) => 32,
-        Op::Unary(op, _) if is_transcendental(*op) => 32,
-        _ => 1,
+impl simplify::Context for Builder {
+    fn ty(&self, value: Value) -> Ty {
+        Builder::ty(self, value)
     }
-}
 
-fn is_transcendental(op: UnaryOp) -> bool {
-    use UnaryOp::*;
-    matches!(
-        op,
-        Exp | Exp2 | Log | Log2 | Sin | Cos | Tan | Asin | Acos | Atan | Sinh | Cosh | Tanh | Asinh | Acosh | Atanh
-    )
+    fn def(&self, value: Value) -> Option<&Op> {
+        Builder::def(self, value)
+    }
+
+    fn op(&mut self, ty: Ty, op: Op) -> Value {
+        Builder::op(self, ty, op)
+    }
 }

@@ -4,13 +4,13 @@
 //! a transcendental function (back ends expand those), a NaN result (its payload belongs to the machine),
 //! or a type that the operation does not have.
 
-use super::{BinaryOp, Ty, UnaryOp};
+use super::{BinaryOp, Ty, UnaryOp, half};
 
 /// The low bits that a value of the type has.
 pub fn truncate(ty: Ty, bits: u64) -> u64 {
     match ty {
         Ty::Bool => bits & 1,
-        Ty::F16 => bits & 0xffff,
+        Ty::F16 | Ty::I16 | Ty::U16 => bits & 0xffff,
         Ty::I32 | Ty::U32 | Ty::F32 => bits & 0xffff_ffff,
         Ty::I64 | Ty::U64 | Ty::F64 => bits,
     }
@@ -47,7 +47,7 @@ pub fn unary(op: UnaryOp, ty: Ty, a: u64) -> Option<u64> {
         Ty::I32 | Ty::U32 | Ty::I64 | Ty::U64 => int_unary(op, ty, a),
         Ty::F32 => f32_unary(op, f32_of(a)).and_then(f32_bits),
         Ty::F64 => f64_unary(op, f64_of(a)).and_then(f64_bits),
-        Ty::F16 => None,
+        Ty::F16 | Ty::I16 | Ty::U16 => None,
     }
 }
 
@@ -83,7 +83,7 @@ fn f32_unary(op: UnaryOp, a: f32) -> Option<f32> {
         UnaryOp::Round => a.round_ties_even(),
         UnaryOp::Trunc => a.trunc(),
         UnaryOp::Sqrt => a.sqrt(),
-        UnaryOp::QuantizeF16 => quantize_f16(a),
+        UnaryOp::QuantizeF16 => half::quantize(a),
         _ => return None,
     })
 }
@@ -101,23 +101,6 @@ fn f64_unary(op: UnaryOp, a: f64) -> Option<f64> {
     })
 }
 
-/// The binary16 value nearest to `x` (ties to even), as an f32; infinite from 65520 on.
-pub fn quantize_f16(x: f32) -> f32 {
-    let magnitude = x.abs();
-    if x.is_nan() {
-        x
-    } else if magnitude >= 65520.0 {
-        f32::INFINITY.copysign(x)
-    } else if magnitude < 1.0 / 16384.0 {
-        // Subnormal halves are the multiples of 2^-24; scaling by a power of two is exact.
-        (x * 16_777_216.0).round_ties_even() / 16_777_216.0
-    } else {
-        let bits = x.to_bits();
-        let even = (bits >> 13) & 1;
-        f32::from_bits((bits + 0xfff + even) & !0x1fff)
-    }
-}
-
 /// `a op b` for operands of type `ty` (a shift's amount is U32).
 pub fn binary(op: BinaryOp, ty: Ty, a: u64, b: u64) -> Option<u64> {
     match ty {
@@ -125,7 +108,7 @@ pub fn binary(op: BinaryOp, ty: Ty, a: u64, b: u64) -> Option<u64> {
         Ty::I32 | Ty::U32 | Ty::I64 | Ty::U64 => int_binary(op, ty, a, b),
         Ty::F32 => f32_binary(op, f32_of(a), f32_of(b)),
         Ty::F64 => f64_binary(op, f64_of(a), f64_of(b)),
-        Ty::F16 => None,
+        Ty::F16 | Ty::I16 | Ty::U16 => None,
     }
 }
 
@@ -148,6 +131,9 @@ fn int_binary(op: BinaryOp, ty: Ty, a: u64, b: u64) -> Option<u64> {
         Add => a.wrapping_add(b),
         Sub => a.wrapping_sub(b),
         Mul => a.wrapping_mul(b),
+        MulHigh if ty.bytes() == 8 => return None,
+        MulHigh if ty.is_signed() => ((x * y) >> 32) as u64,
+        MulHigh => (a * b) >> 32,
         Div if b == 0 => a,
         Div if ty.is_signed() => x.wrapping_div(y) as u64,
         Div => a / b,
@@ -193,7 +179,7 @@ macro_rules! float_binary {
                 Le => Some((a <= b).into()),
                 Gt => Some((a > b).into()),
                 Ge => Some((a >= b).into()),
-                And | Or | Xor | Shl | Shr | Pow | Atan2 => None,
+                MulHigh | And | Or | Xor | Shl | Shr | Pow | Atan2 => None,
             }
         }
     };
@@ -212,8 +198,8 @@ pub fn fma(ty: Ty, a: u64, b: u64, c: u64) -> Option<u64> {
 
 /// The value conversion of [`Op::Convert`](super::Op::Convert).
 pub fn convert(from: Ty, to: Ty, a: u64) -> Option<u64> {
-    if from == Ty::F16 || to == Ty::F16 {
-        return None;
+    if from.is_memory_only() || to.is_memory_only() {
+        return short(from, to, a);
     }
     if to == Ty::Bool {
         return Some(match from {
@@ -229,6 +215,17 @@ pub fn convert(from: Ty, to: Ty, a: u64) -> Option<u64> {
     }
 }
 
+/// A conversion between a 16-bit type and its carrier.
+fn short(from: Ty, to: Ty, a: u64) -> Option<u64> {
+    match (from, to) {
+        (Ty::F16, Ty::F32) => f32_bits(half::to_f32(a as u16)),
+        (Ty::F32, Ty::F16) => Some(half::from_f32(f32_of(a)).into()).filter(|_| !f32_of(a).is_nan()),
+        (Ty::I16, Ty::I32) => Some(u64::from(i32::from(a as u16 as i16) as u32)),
+        (Ty::U16, Ty::U32) | (Ty::U32, Ty::U16) | (Ty::I32, Ty::I16) => Some(a & 0xffff),
+        _ => None,
+    }
+}
+
 /// The largest value of the float type that an integer type also has; infinite for a float target.
 pub fn largest(from: Ty, to: Ty) -> f64 {
     let bits = match to {
@@ -236,7 +233,7 @@ pub fn largest(from: Ty, to: Ty) -> f64 {
         Ty::U32 => 32,
         Ty::I64 => 63,
         Ty::U64 => 64,
-        Ty::Bool | Ty::F16 | Ty::F32 | Ty::F64 => return f64::INFINITY,
+        Ty::Bool | Ty::F16 | Ty::I16 | Ty::U16 | Ty::F32 | Ty::F64 => return f64::INFINITY,
     };
     let precision = if from == Ty::F32 { 24 } else { 53 };
     let unit = if bits > precision { 2f64.powi(bits - precision) } else { 1.0 };
@@ -253,7 +250,7 @@ fn from_float(x: f64, largest: f64, to: Ty) -> Option<u64> {
         Ty::U64 => Some(x as u64),
         Ty::F32 => f32_bits(x as f32),
         Ty::F64 => f64_bits(x),
-        Ty::Bool | Ty::F16 => None,
+        Ty::Bool | Ty::F16 | Ty::I16 | Ty::U16 => None,
     }
 }
 
@@ -265,7 +262,7 @@ fn from_int(from: Ty, to: Ty, a: u64) -> Option<u64> {
         Ty::F32 => f32_bits(a as f32),
         Ty::F64 if from.is_signed() => f64_bits(x as f64),
         Ty::F64 => f64_bits(a as f64),
-        Ty::Bool | Ty::F16 => None,
+        Ty::Bool | Ty::F16 | Ty::I16 | Ty::U16 => None,
     }
 }
 
@@ -310,6 +307,10 @@ mod tests {
         assert_eq!(convert(Ty::I32, Ty::I64, i32b(-1)), Some(u64::MAX));
         assert_eq!(convert(Ty::U32, Ty::I64, i32b(-1)), Some(0xffff_ffff));
         assert_eq!(convert(Ty::F32, Ty::Bool, f32b(f32::NAN)), Some(1));
+        assert_eq!(convert(Ty::I16, Ty::I32, 0xfffe), Some(i32b(-2)));
+        assert_eq!(convert(Ty::I32, Ty::I16, i32b(-2)), Some(0xfffe));
+        assert_eq!(convert(Ty::F32, Ty::F16, f32b(1.5)), Some(0x3e00));
+        assert_eq!(convert(Ty::F16, Ty::F32, 0x3e00), Some(f32b(1.5)));
     }
 
     #[test]
@@ -320,16 +321,6 @@ mod tests {
         assert_eq!(unary(UnaryOp::FirstLeadingBit, Ty::I32, i32b(-2)), Some(0));
         assert_eq!(unary(UnaryOp::ReverseBits, Ty::U32, 1), Some(1 << 31));
         assert_eq!(unary(UnaryOp::Abs, Ty::I32, i32b(i32::MIN)), Some(i32b(i32::MIN)));
-    }
-
-    #[test]
-    fn halves_round_to_even() {
-        assert_eq!(quantize_f16(1.0 + 1.0 / 2048.0), 1.0);
-        assert_eq!(quantize_f16(1.0 + 3.0 / 2048.0), 1.0 + 2.0 / 1024.0);
-        assert_eq!(quantize_f16(65519.0), 65504.0);
-        assert_eq!(quantize_f16(-65520.0), f32::NEG_INFINITY);
-        assert_eq!(quantize_f16(2.0f32.powi(-25)), 0.0);
-        assert_eq!(quantize_f16(1.5 * 2.0f32.powi(-24)), 2.0f32.powi(-23));
     }
 
     #[test]

@@ -10,20 +10,26 @@
 //! - Inside a region, an instruction runs *for the lanes in the region's execution mask*. The mask
 //!   is implicit: `if c` runs `then` under `mask & c` and `else` under `mask & !c`; a loop keeps a lane
 //!   while its `again` condition holds. Pure operations are total, so a back end may run them for any
-//!   lane; only stores, atomics and loop exits must honour the mask.
+//!   lane; only stores, atomics, [subgroup operations](subgroup) and loop exits must honour the mask.
 //! - Memory is reached through a [`Place`], a symbolic access path, never through raw addresses:
 //!   the footprint analysis, the address classes and the bounds test read the same path.
 //!
-//! Types: [`Kernel`], [`Region`], [`Inst`], [`Op`], [`Place`]. [`verify`] checks a kernel and
-//! [`text`] prints one.
+//! Types: [`Kernel`], [`Region`], [`Inst`], [`Op`], [`Place`]. [`verify`] checks a kernel, [`text`] prints one and
+//! [`parse`] reads it back.
 
 pub mod builder;
 pub mod fold;
-mod simplify;
+pub mod half;
+pub mod parse;
+pub(crate) mod simplify;
+pub mod subgroup;
 pub mod text;
 pub mod verify;
+pub(crate) mod weight;
 
 use naga::Span;
+use std::sync::Arc;
+pub use subgroup::{SUBGROUP_LANES, SubgroupOp};
 
 /// The scalar types of the IR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,8 +44,12 @@ pub enum Ty {
     I64,
     /// 64-bit unsigned integer, wrapping.
     U64,
-    /// IEEE binary16. Reserved: the front end refuses it with a typed error until the language issue.
+    /// IEEE binary16, as memory holds it. See [`Ty::is_memory_only`].
     F16,
+    /// 16-bit signed integer, as memory holds it.
+    I16,
+    /// 16-bit unsigned integer, as memory holds it.
+    U16,
     /// IEEE binary32.
     F32,
     /// IEEE binary64.
@@ -50,7 +60,7 @@ impl Ty {
     /// Bytes that a value takes in memory.
     pub fn bytes(self) -> u32 {
         match self {
-            Ty::F16 => 2,
+            Ty::F16 | Ty::I16 | Ty::U16 => 2,
             Ty::Bool | Ty::I32 | Ty::U32 | Ty::F32 => 4,
             Ty::I64 | Ty::U64 | Ty::F64 => 8,
         }
@@ -63,7 +73,24 @@ impl Ty {
 
     /// Whether this is a signed integer type.
     pub fn is_signed(self) -> bool {
-        matches!(self, Ty::I32 | Ty::I64)
+        matches!(self, Ty::I16 | Ty::I32 | Ty::I64)
+    }
+
+    /// Whether values of the type are only constants, loaded, stored, converted to and from their [carrier](Ty::carrier),
+    /// and bitcast among each other. A register holds their 16 bits with zeros above. Nothing is computed in these types:
+    /// the front end computes in the carrier and rounds (or wraps) each result to a value that the 16-bit type has.
+    pub fn is_memory_only(self) -> bool {
+        self.bytes() == 2
+    }
+
+    /// The type in which values of this type are computed: F32 for F16, I32 for I16, U32 for U16, else the type itself.
+    pub fn carrier(self) -> Ty {
+        match self {
+            Ty::F16 => Ty::F32,
+            Ty::I16 => Ty::I32,
+            Ty::U16 => Ty::U32,
+            _ => self,
+        }
     }
 }
 
@@ -83,6 +110,8 @@ impl Value {
 pub struct Kernel {
     /// Name of the entry point.
     pub name: String,
+    /// The WGSL text that the spans point into; empty where it is not known.
+    pub source: Arc<str>,
     /// Invocations of a work-group on each axis.
     pub workgroup_size: [u32; 3],
     /// Storage and uniform buffers that the entry point really uses, sorted by (group, binding).
@@ -199,8 +228,23 @@ pub enum Inst {
         /// Where it came from.
         span: Span,
     },
-    /// Work-group barrier (also orders storage). Reached by all invocations of the group or none.
+    /// What the active lanes of each [subgroup] compute together. No effect but its value.
+    Subgroup {
+        /// The value defined, in the active lanes.
+        dst: Value,
+        /// What it is.
+        op: SubgroupOp,
+        /// The operand.
+        value: Value,
+        /// For [`SubgroupOp::Shuffle`]: the lane to read, a U32.
+        lane: Option<Value>,
+        /// Where it came from.
+        span: Span,
+    },
+    /// A barrier: orders memory among the invocations of its scope.
     Barrier {
+        /// Which invocations wait for each other.
+        scope: BarrierScope,
         /// Where it came from.
         span: Span,
     },
@@ -228,6 +272,15 @@ pub enum Inst {
         /// Where it came from.
         span: Span,
     },
+}
+
+/// The invocations that a barrier is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BarrierScope {
+    /// The work-group: reached by all its invocations or by none.
+    Group,
+    /// The subgroup, whose lanes run in lock step anyway: only the order of memory accesses is kept.
+    Subgroup,
 }
 
 /// A value merged after an [`Inst::If`].
@@ -295,7 +348,8 @@ pub enum Op {
     },
     /// Value conversion as WGSL's constructors: float to integer clamps to the values that both types have
     /// (F32 to I32: at most 2147483520) and truncates, NaN is 0; integer to integer keeps the low bits
-    /// (sign-extending a signed source); to Bool is `!= 0`.
+    /// (sign-extending a signed source); to Bool is `!= 0`. F32 to F16 rounds to nearest, ties to even. A NaN between
+    /// F16 and F32 becomes quiet and keeps the top of its payload.
     Convert(Value),
     /// The same bits as another type of the same size.
     Bitcast(Value),
@@ -356,6 +410,8 @@ pub enum BinaryOp {
     Add,
     Sub,
     Mul,
+    /// The high half of the 64-bit product of 32-bit integers. WGSL has none: passes make it.
+    MulHigh,
     /// Total: integer `x / 0 = x`, `MIN / -1 = MIN`.
     Div,
     /// Total: integer `x % 0 = 0`, `MIN % -1 = 0`; floats truncate (`x - y * trunc(x / y)`).
@@ -389,7 +445,7 @@ impl BinaryOp {
     }
 }
 
-/// Atomic operations.
+/// Atomic operations on 32- and 64-bit integers; on F32 only loads, stores, sums and exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are WGSL's")]
 pub enum AtomicOp {
@@ -488,21 +544,47 @@ impl Kernel {
         self.workgroup_size.iter().product()
     }
 
-    /// Whether invocations of a work-group can see each other (barriers or work-group memory).
+    /// Whether invocations of a work-group can see each other (barriers, subgroup operations or work-group memory).
     pub fn is_cooperative(&self) -> bool {
-        fn has_barrier(region: &Region) -> bool {
+        fn meets(region: &Region) -> bool {
             region.insts.iter().any(|inst| match inst {
-                Inst::Barrier { .. } => true,
-                Inst::If { then, other, .. } => has_barrier(then) || has_barrier(other),
-                Inst::Loop { body, .. } => has_barrier(body),
+                Inst::Barrier { .. } | Inst::Subgroup { .. } => true,
+                Inst::If { then, other, .. } => meets(then) || meets(other),
+                Inst::Loop { body, .. } => meets(body),
                 _ => false,
             })
         }
-        !self.workgroup.is_empty() || has_barrier(&self.body)
+        !self.workgroup.is_empty() || meets(&self.body)
     }
 }
 
 impl Inst {
+    /// Calls `f` with each value that the instruction itself reads: phis and params included, nested regions not.
+    pub fn operands(&self, mut f: impl FnMut(Value)) {
+        match self {
+            Inst::Op { op, .. } => op.operands(f),
+            Inst::Store { place, value, .. } => {
+                place.steps.iter().for_each(|s| f(s.index));
+                f(*value);
+            }
+            Inst::Atomic { place, value, compare, .. } => {
+                place.steps.iter().for_each(|s| f(s.index));
+                f(*value);
+                compare.iter().for_each(|v| f(*v));
+            }
+            Inst::Subgroup { value, lane, .. } => [*value].into_iter().chain(*lane).for_each(f),
+            Inst::Barrier { .. } => {}
+            Inst::If { cond, phis, .. } => {
+                f(*cond);
+                phis.iter().for_each(|p| [p.then, p.other].into_iter().for_each(&mut f));
+            }
+            Inst::Loop { params, again, .. } => {
+                params.iter().for_each(|p| [p.init, p.next].into_iter().for_each(&mut f));
+                f(*again);
+            }
+        }
+    }
+
     /// Calls `f` with each value that the instruction itself reads, to be replaced: phis and params included,
     /// nested regions not.
     pub fn operands_mut(&mut self, mut f: impl FnMut(&mut Value)) {
@@ -516,6 +598,10 @@ impl Inst {
                 place.steps.iter_mut().for_each(|s| f(&mut s.index));
                 f(value);
                 compare.iter_mut().for_each(f);
+            }
+            Inst::Subgroup { value, lane, .. } => {
+                f(value);
+                lane.iter_mut().for_each(f);
             }
             Inst::Barrier { .. } => {}
             Inst::If { cond, phis, .. } => {
@@ -538,7 +624,7 @@ impl Inst {
     /// Calls `f` with each value that the instruction itself defines, nested regions not included.
     pub fn results_mut(&mut self, mut f: impl FnMut(&mut Value)) {
         match self {
-            Inst::Op { dst, .. } => f(dst),
+            Inst::Op { dst, .. } | Inst::Subgroup { dst, .. } => f(dst),
             Inst::Atomic { dst, .. } => dst.iter_mut().for_each(f),
             Inst::Store { .. } | Inst::Barrier { .. } => {}
             Inst::If { phis, .. } => phis.iter_mut().for_each(|p| f(&mut p.dst)),

@@ -1,9 +1,63 @@
 //! Identities that hold for every value, NaN, infinities and both zeros included.
 
-use super::{BinaryOp, Op, Ty, UnaryOp, Value, builder::Builder, fold};
+use super::{BinaryOp, Op, Ty, UnaryOp, Value, fold};
+
+/// The code around an operation: what its operands are, and where new operations go.
+pub(crate) trait Context {
+    /// The type of a value.
+    fn ty(&self, value: Value) -> Ty;
+    /// The operation that defines a value, where that is known.
+    fn def(&self, value: Value) -> Option<&Op>;
+    /// The value of an operation, simplified in its turn.
+    fn op(&mut self, ty: Ty, op: Op) -> Value;
+
+    /// The bits of a constant.
+    fn as_const(&self, value: Value) -> Option<u64> {
+        match self.def(value) {
+            Some(Op::Const(bits)) => Some(*bits),
+            _ => None,
+        }
+    }
+
+    /// The truth of a constant Bool.
+    fn as_bool(&self, value: Value) -> Option<bool> {
+        self.as_const(value).map(|bits| bits != 0)
+    }
+
+    /// A constant of the type with these bits.
+    fn constant(&mut self, ty: Ty, bits: u64) -> Value {
+        self.op(ty, Op::Const(fold::truncate(ty, bits)))
+    }
+
+    /// A truth value.
+    fn bool(&mut self, value: bool) -> Value {
+        self.constant(Ty::Bool, value.into())
+    }
+
+    /// `a op b`.
+    fn binary(&mut self, op: BinaryOp, a: Value, b: Value) -> Value {
+        let ty = if op.is_comparison() { Ty::Bool } else { self.ty(a) };
+        self.op(ty, Op::Binary(op, a, b))
+    }
+
+    /// The logical complement, comparisons of integers inverted.
+    fn not(&mut self, a: Value) -> Value {
+        self.op(Ty::Bool, Op::Unary(UnaryOp::Not, a))
+    }
+
+    /// `if cond { accept } else { reject }`.
+    fn select(&mut self, cond: Value, accept: Value, reject: Value) -> Value {
+        self.op(self.ty(accept), Op::Select { cond, accept, reject })
+    }
+
+    /// The value's bits as another type of its size.
+    fn bitcast(&mut self, ty: Ty, a: Value) -> Value {
+        self.op(ty, Op::Bitcast(a))
+    }
+}
 
 /// What an operation became.
-pub(super) enum Step {
+pub(crate) enum Step {
     /// An existing value.
     Value(Value),
     /// This operation, to be emitted.
@@ -11,13 +65,13 @@ pub(super) enum Step {
 }
 
 /// Whether operands may be swapped. Not for floats: which NaN comes out may depend on the order.
-pub(super) fn is_commutative(op: BinaryOp, ty: Ty) -> bool {
+pub(crate) fn is_commutative(op: BinaryOp, ty: Ty) -> bool {
     use BinaryOp::*;
-    matches!(op, Add | Mul | Min | Max | And | Or | Xor | Eq | Ne) && !ty.is_float()
+    matches!(op, Add | Mul | MulHigh | Min | Max | And | Or | Xor | Eq | Ne) && !ty.is_float()
 }
 
 /// The comparison that holds where `op` does not; integers and Bools only (a NaN makes both false).
-fn inverse(op: BinaryOp) -> Option<BinaryOp> {
+pub(crate) fn inverse(op: BinaryOp) -> Option<BinaryOp> {
     use BinaryOp::*;
     Some(match op {
         Eq => Ne,
@@ -31,7 +85,7 @@ fn inverse(op: BinaryOp) -> Option<BinaryOp> {
 }
 
 /// The comparison with its operands swapped.
-fn mirrored(op: BinaryOp) -> Option<BinaryOp> {
+pub(crate) fn mirrored(op: BinaryOp) -> Option<BinaryOp> {
     use BinaryOp::*;
     Some(match op {
         Lt => Gt,
@@ -43,7 +97,7 @@ fn mirrored(op: BinaryOp) -> Option<BinaryOp> {
 }
 
 /// Simplifies one operation.
-pub(super) fn step(b: &mut Builder, ty: Ty, op: Op) -> Step {
+pub(crate) fn step(b: &mut impl Context, ty: Ty, op: Op) -> Step {
     match op {
         Op::Unary(o, a) => unary(b, ty, o, a),
         Op::Binary(o, x, y) => binary(b, ty, o, x, y),
@@ -53,23 +107,45 @@ pub(super) fn step(b: &mut Builder, ty: Ty, op: Op) -> Step {
         },
         Op::Select { cond, accept, reject } => select(b, ty, cond, accept, reject),
         Op::Convert(a) if b.ty(a) == ty => Step::Value(a),
-        Op::Convert(a) => {
-            let bits = b.as_const(a).and_then(|bits| fold::convert(b.ty(a), ty, bits));
-            folded(b, ty, op, bits)
-        }
+        Op::Convert(a) => convert(b, ty, a),
         Op::Bitcast(a) => bitcast(b, ty, a),
         Op::Const(_) | Op::Builtin(_) | Op::Load(_) | Op::ArrayLength(_) => Step::Op(op),
     }
 }
 
-fn folded(b: &mut Builder, ty: Ty, op: Op, bits: Option<u64>) -> Step {
+fn folded(b: &mut impl Context, ty: Ty, op: Op, bits: Option<u64>) -> Step {
     match bits {
         Some(bits) => Step::Value(b.constant(ty, bits)),
         None => Step::Op(op),
     }
 }
 
-fn bitcast(b: &mut Builder, ty: Ty, a: Value) -> Step {
+fn convert(b: &mut impl Context, ty: Ty, a: Value) -> Step {
+    // What came from 16 bits goes back to the same 16 bits.
+    if ty.is_memory_only()
+        && let Some(inner) = converted_from(b, a, ty)
+    {
+        return Step::Value(inner);
+    }
+    // The conversion rounds anyway.
+    if ty == Ty::F16
+        && let Some(&Op::Unary(UnaryOp::QuantizeF16, x)) = b.def(a)
+    {
+        return Step::Value(b.op(ty, Op::Convert(x)));
+    }
+    let bits = b.as_const(a).and_then(|bits| fold::convert(b.ty(a), ty, bits));
+    folded(b, ty, Op::Convert(a), bits)
+}
+
+/// What a value was converted from, where that has the type.
+fn converted_from(b: &impl Context, value: Value, ty: Ty) -> Option<Value> {
+    match b.def(value) {
+        Some(&Op::Convert(inner)) if b.ty(inner) == ty => Some(inner),
+        _ => None,
+    }
+}
+
+fn bitcast(b: &mut impl Context, ty: Ty, a: Value) -> Step {
     if b.ty(a) == ty {
         return Step::Value(a);
     }
@@ -80,7 +156,7 @@ fn bitcast(b: &mut Builder, ty: Ty, a: Value) -> Step {
     }
 }
 
-fn unary(b: &mut Builder, ty: Ty, op: UnaryOp, a: Value) -> Step {
+fn unary(b: &mut impl Context, ty: Ty, op: UnaryOp, a: Value) -> Step {
     if let Some(bits) = b.as_const(a).and_then(|bits| fold::unary(op, ty, bits)) {
         return Step::Value(b.constant(ty, bits));
     }
@@ -92,11 +168,13 @@ fn unary(b: &mut Builder, ty: Ty, op: UnaryOp, a: Value) -> Step {
             None => Step::Op(Op::Unary(op, a)),
         },
         (UnaryOp::Abs, _) if matches!(ty, Ty::U32 | Ty::U64) => Step::Value(a),
+        (UnaryOp::QuantizeF16, Some(Op::Unary(UnaryOp::QuantizeF16, _))) => Step::Value(a),
+        (UnaryOp::QuantizeF16, _) if converted_from(b, a, Ty::F16).is_some() => Step::Value(a),
         _ => Step::Op(Op::Unary(op, a)),
     }
 }
 
-fn binary(b: &mut Builder, ty: Ty, op: BinaryOp, x: Value, y: Value) -> Step {
+fn binary(b: &mut impl Context, ty: Ty, op: BinaryOp, x: Value, y: Value) -> Step {
     let operand = b.ty(x);
     match (b.as_const(x), b.as_const(y)) {
         (Some(p), Some(q)) => {
@@ -113,13 +191,14 @@ fn binary(b: &mut Builder, ty: Ty, op: BinaryOp, x: Value, y: Value) -> Step {
     }
     let simpler = match operand {
         Ty::Bool => bool_identity(b, op, x, y),
-        Ty::F16 | Ty::F32 | Ty::F64 => float_identity(b, operand, op, x, y),
+        Ty::F32 | Ty::F64 => float_identity(b, operand, op, x, y),
+        Ty::F16 | Ty::I16 | Ty::U16 => None,
         Ty::I32 | Ty::U32 | Ty::I64 | Ty::U64 => int_identity(b, operand, op, x, y),
     };
     simpler.map_or(Step::Op(Op::Binary(op, x, y)), Step::Value)
 }
 
-fn bool_identity(b: &mut Builder, op: BinaryOp, x: Value, y: Value) -> Option<Value> {
+fn bool_identity(b: &mut impl Context, op: BinaryOp, x: Value, y: Value) -> Option<Value> {
     use BinaryOp::*;
     if x == y {
         return match op {
@@ -138,7 +217,7 @@ fn bool_identity(b: &mut Builder, op: BinaryOp, x: Value, y: Value) -> Option<Va
 }
 
 /// `x * 1`, `1 * x`, `x / 1`, `x - 0` (but not `x + 0`, which turns -0 into 0).
-fn float_identity(b: &Builder, ty: Ty, op: BinaryOp, x: Value, y: Value) -> Option<Value> {
+fn float_identity(b: &impl Context, ty: Ty, op: BinaryOp, x: Value, y: Value) -> Option<Value> {
     let one = match ty {
         Ty::F32 => u64::from(1f32.to_bits()),
         Ty::F64 => 1f64.to_bits(),
@@ -152,7 +231,7 @@ fn float_identity(b: &Builder, ty: Ty, op: BinaryOp, x: Value, y: Value) -> Opti
     }
 }
 
-fn int_identity(b: &mut Builder, ty: Ty, op: BinaryOp, x: Value, y: Value) -> Option<Value> {
+fn int_identity(b: &mut impl Context, ty: Ty, op: BinaryOp, x: Value, y: Value) -> Option<Value> {
     use BinaryOp::*;
     if x == y {
         return match op {
@@ -176,7 +255,7 @@ fn int_identity(b: &mut Builder, ty: Ty, op: BinaryOp, x: Value, y: Value) -> Op
     }
 }
 
-fn select(b: &mut Builder, ty: Ty, cond: Value, accept: Value, reject: Value) -> Step {
+fn select(b: &mut impl Context, ty: Ty, cond: Value, accept: Value, reject: Value) -> Step {
     if accept == reject {
         return Step::Value(accept);
     }

@@ -7,10 +7,11 @@
 //!   %3: f32 = load x[%2 : 4 : runtime]
 //! ```
 //!
-//! A step of a place is `[index : stride : length]`, its constant part `+ offset`.
+//! A step of a place is `[index : stride : length]`, its constant part `+ offset`. A NaN is `nan:` and its bits.
+//! [`parse`](super::parse) reads it back.
 
-use super::{Access, Base, Builtin, Inst, Kernel, Len, Op, Place, Region, Space, Ty, Value};
-use std::fmt;
+use super::{Access, BarrierScope, Base, Builtin, Inst, Kernel, Len, Op, Place, Region, Space, SubgroupOp, Ty, Value};
+use std::{collections::HashSet, fmt};
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,6 +28,8 @@ impl fmt::Display for Ty {
             Ty::I64 => "i64",
             Ty::U64 => "u64",
             Ty::F16 => "f16",
+            Ty::I16 => "i16",
+            Ty::U16 => "u16",
             Ty::F32 => "f32",
             Ty::F64 => "f64",
         })
@@ -46,6 +49,21 @@ impl fmt::Display for Builtin {
     }
 }
 
+impl fmt::Display for SubgroupOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            SubgroupOp::Reduce(_) => "",
+            SubgroupOp::InclusiveScan(_) => "inclusive_",
+            SubgroupOp::ExclusiveScan(_) => "exclusive_",
+            SubgroupOp::Ballot => "ballot",
+            SubgroupOp::First => "first",
+            SubgroupOp::Shuffle => "shuffle",
+        };
+        let combined = self.combines().map(|op| format!("{op:?}").to_lowercase()).unwrap_or_default();
+        write!(f, "subgroup_{kind}{combined}")
+    }
+}
+
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [(self.read, "read"), (self.write, "write"), (self.atomic, "atomic")];
@@ -58,29 +76,58 @@ impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [x, y, z] = self.workgroup_size;
         writeln!(f, "kernel {} workgroup_size({x}, {y}, {z})", self.name)?;
-        for b in &self.bindings {
+        let names = Names::new(self);
+        for (b, name) in self.bindings.iter().zip(&names.bindings) {
             let space = match b.space {
                 Space::Uniform => "uniform",
                 Space::Storage => "storage",
             };
-            write!(f, "  @group({}) @binding({}) {space} {}: {} bytes", b.group, b.binding, b.name, b.fixed_bytes)?;
+            write!(f, "  @group({}) @binding({}) {space} {name}: {} bytes", b.group, b.binding, b.fixed_bytes)?;
             if let Some(stride) = b.runtime_stride {
                 write!(f, " + runtime * {stride}")?;
             }
             writeln!(f, " {}", b.access)?;
         }
-        for (kind, variables) in [("workgroup", &self.workgroup), ("private", &self.private)] {
-            for v in variables {
-                writeln!(f, "  {kind} {}: {} bytes", v.name, v.bytes)?;
-            }
+        let workgroup = self.workgroup.iter().zip(&names.workgroup).map(|(v, name)| ("workgroup", v, name));
+        let private = self.private.iter().zip(&names.private).map(|(v, name)| ("private", v, name));
+        for (kind, v, name) in workgroup.chain(private) {
+            writeln!(f, "  {kind} {name}: {} bytes", v.bytes)?;
         }
         writeln!(f, "body")?;
-        Printer { kernel: self }.region(f, &self.body, 1)
+        Printer { kernel: self, names }.region(f, &self.body, 1)
+    }
+}
+
+/// What each memory is called: its name, with a number where another has it too.
+struct Names {
+    bindings: Vec<String>,
+    workgroup: Vec<String>,
+    private: Vec<String>,
+}
+
+impl Names {
+    fn new(kernel: &Kernel) -> Self {
+        let mut taken = HashSet::new();
+        let mut unique = |name: &String| {
+            let mut text = name.clone();
+            let mut n = 1;
+            while !taken.insert(text.clone()) {
+                n += 1;
+                text = format!("{name}#{n}");
+            }
+            text
+        };
+        Names {
+            bindings: kernel.bindings.iter().map(|b| unique(&b.name)).collect(),
+            workgroup: kernel.workgroup.iter().map(|v| unique(&v.name)).collect(),
+            private: kernel.private.iter().map(|v| unique(&v.name)).collect(),
+        }
     }
 }
 
 struct Printer<'a> {
     kernel: &'a Kernel,
+    names: Names,
 }
 
 impl Printer<'_> {
@@ -107,7 +154,13 @@ impl Printer<'_> {
                 compare.iter().try_for_each(|c| write!(f, " expecting {c}"))?;
                 writeln!(f)
             }
-            Inst::Barrier { .. } => writeln!(f, "barrier"),
+            Inst::Subgroup { dst, op, value, lane, .. } => {
+                write!(f, "{} = {op} {value}", self.def(*dst))?;
+                lane.iter().try_for_each(|l| write!(f, ", {l}"))?;
+                writeln!(f)
+            }
+            Inst::Barrier { scope: BarrierScope::Group, .. } => writeln!(f, "barrier"),
+            Inst::Barrier { scope: BarrierScope::Subgroup, .. } => writeln!(f, "subgroup_barrier"),
             Inst::If { cond, then, other, phis, .. } => {
                 writeln!(f, "if {cond}")?;
                 self.region(f, then, depth + 1)?;
@@ -156,18 +209,19 @@ impl Printer<'_> {
             Some(Ty::Bool) => (bits != 0).to_string(),
             Some(Ty::I32) => (bits as u32 as i32).to_string(),
             Some(Ty::I64) => (bits as i64).to_string(),
+            Some(Ty::F32) if f32::from_bits(bits as u32).is_nan() => format!("nan:{bits:x}"),
             Some(Ty::F32) => format!("{:?}", f32::from_bits(bits as u32)),
+            Some(Ty::F64) if f64::from_bits(bits).is_nan() => format!("nan:{bits:x}"),
             Some(Ty::F64) => format!("{:?}", f64::from_bits(bits)),
             _ => bits.to_string(),
         }
     }
 
     fn base(&self, base: Base) -> String {
-        let k = self.kernel;
         let name = match base {
-            Base::Binding(i) => k.bindings.get(i as usize).map(|b| &b.name),
-            Base::Workgroup(i) => k.workgroup.get(i as usize).map(|v| &v.name),
-            Base::Private(i) => k.private.get(i as usize).map(|v| &v.name),
+            Base::Binding(i) => self.names.bindings.get(i as usize),
+            Base::Workgroup(i) => self.names.workgroup.get(i as usize),
+            Base::Private(i) => self.names.private.get(i as usize),
         };
         name.cloned().unwrap_or_else(|| format!("{base:?}"))
     }

@@ -1,7 +1,10 @@
 //! Checks that a [`Kernel`] is well formed: each value defined once and before its uses, types that fit, places
 //! that stay inside their base.
 
-use super::{AtomicOp, Base, BinaryOp, Inst, Kernel, Len, Op, Param, Phi, Place, Region, Ty, UnaryOp, Value};
+use super::{
+    AtomicOp, Base, BinaryOp, Inst, Kernel, Len, Op, Param, Phi, Place, Region, SubgroupOp, Ty, UnaryOp, Value,
+    subgroup,
+};
 
 /// Checks a kernel.
 ///
@@ -55,6 +58,13 @@ impl Verifier<'_> {
         }
     }
 
+    /// The type of a value that is merged or carried around a loop.
+    fn carried(&self, value: Value) -> Result<Ty, String> {
+        let ty = self.ty(value)?;
+        ensure(!ty.is_memory_only(), || format!("{value} is carried as {ty}"))?;
+        Ok(ty)
+    }
+
     fn expect(&self, value: Value, ty: Ty) -> Check {
         let found = self.ty(value)?;
         ensure(found == ty, || format!("{value} is {found}, not {ty}"))
@@ -72,7 +82,7 @@ impl Verifier<'_> {
             }
             Inst::Atomic { dst, op, place, value, compare, .. } => {
                 let ty = self.ty(*value)?;
-                ensure(matches!(ty, Ty::I32 | Ty::U32 | Ty::I64 | Ty::U64), || format!("an atomic {ty}"))?;
+                ensure(atomic_fits(*op, ty), || format!("atomic {op:?} of {ty}"))?;
                 ensure(!matches!(place.base, Base::Private(_)), || "an atomic in private memory".into())?;
                 self.place(place, ty)?;
                 let compares = *op == AtomicOp::CompareExchange;
@@ -86,16 +96,33 @@ impl Verifier<'_> {
                     None => Ok(()),
                 }
             }
+            Inst::Subgroup { dst, op, value, lane, .. } => {
+                self.subgroup(*op, *value, *lane)?;
+                let result = op.result(self.ty(*value)?);
+                self.define(*dst, scope)?;
+                self.expect(*dst, result)
+            }
             Inst::Barrier { .. } => Ok(()),
             Inst::If { cond, then, other, phis, .. } => self.branch(*cond, [then, other], phis, scope),
             Inst::Loop { params, body, again, .. } => self.looped(params, body, *again, scope),
         }
     }
 
+    fn subgroup(&self, op: SubgroupOp, value: Value, lane: Option<Value>) -> Check {
+        let ty = self.carried(value)?;
+        ensure((op == SubgroupOp::Shuffle) == lane.is_some(), || "a shuffle has a lane".into())?;
+        lane.map_or(Ok(()), |l| self.expect(l, Ty::U32))?;
+        let fits = match op.combines() {
+            Some(combine) => subgroup::identity(combine, ty).is_some(),
+            None => op != SubgroupOp::Ballot || ty == Ty::Bool,
+        };
+        ensure(fits, || format!("{op} of {ty}"))
+    }
+
     fn branch(&mut self, cond: Value, [then, other]: [&Region; 2], phis: &[Phi], scope: &mut Vec<Value>) -> Check {
         self.expect(cond, Ty::Bool)?;
         let inner = self.region(then)?;
-        let types: Vec<Ty> = phis.iter().map(|p| self.ty(p.then)).collect::<Result<_, _>>()?;
+        let types: Vec<Ty> = phis.iter().map(|p| self.carried(p.then)).collect::<Result<_, _>>()?;
         self.hide(inner);
         let inner = self.region(other)?;
         phis.iter().zip(&types).try_for_each(|(p, ty)| self.expect(p.other, *ty))?;
@@ -108,7 +135,7 @@ impl Verifier<'_> {
     }
 
     fn looped(&mut self, params: &[Param], body: &Region, again: Value, scope: &mut Vec<Value>) -> Check {
-        let types: Vec<Ty> = params.iter().map(|p| self.ty(p.init)).collect::<Result<_, _>>()?;
+        let types: Vec<Ty> = params.iter().map(|p| self.carried(p.init)).collect::<Result<_, _>>()?;
         let mut inside = Vec::new();
         for (p, ty) in params.iter().zip(&types) {
             self.define(p.dst, &mut inside)?;
@@ -127,6 +154,8 @@ impl Verifier<'_> {
 
     fn op(&self, dst: Value, op: &Op) -> Check {
         let to = *self.kernel.values.get(dst.index()).ok_or("it has no type")?;
+        let is_computed = !matches!(op, Op::Const(_) | Op::Load(_) | Op::Convert(_) | Op::Bitcast(_));
+        ensure(!(is_computed && to.is_memory_only()), || format!("a computed {to}"))?;
         match op {
             Op::Const(bits) => {
                 ensure(super::fold::truncate(to, *bits) == *bits, || format!("constant {bits:#x} is no {to}"))
@@ -151,7 +180,12 @@ impl Verifier<'_> {
                 self.expect(*accept, to)?;
                 self.expect(*reject, to)
             }
-            Op::Convert(a) => self.ty(*a).map(|_| ()),
+            Op::Convert(a) => {
+                let from = self.ty(*a)?;
+                let narrow = if from.is_memory_only() { from } else { to };
+                let fits = !narrow.is_memory_only() || [from, to].contains(&narrow.carrier());
+                ensure(fits, || format!("conversion from {from} to {to}"))
+            }
             Op::Bitcast(a) => {
                 let from = self.ty(*a)?;
                 let sizes = from.bytes() == to.bytes() && from != Ty::Bool && to != Ty::Bool;
@@ -165,6 +199,7 @@ impl Verifier<'_> {
         let ty = self.ty(a)?;
         let is_shift = matches!(op, BinaryOp::Shl | BinaryOp::Shr);
         self.expect(b, if is_shift { Ty::U32 } else { ty })?;
+        ensure(!ty.is_memory_only(), || format!("{op:?} of {ty}"))?;
         let result = if op.is_comparison() { Ty::Bool } else { ty };
         ensure(to == result, || format!("{op:?} gives {result}, not {to}"))?;
         ensure(binary_fits(op, ty), || format!("{op:?} of {ty}"))
@@ -177,6 +212,8 @@ impl Verifier<'_> {
             ensure(step.stride > 0 && step.len != Len::Const(0), || "a step of no bytes or elements".into())?;
         }
         let k = self.kernel;
+        let is_wide = !(ty.is_memory_only() && matches!(place.base, Base::Private(_)));
+        ensure(is_wide, || format!("{ty} in private memory"))?;
         let (bytes, stride) = match place.base {
             Base::Binding(i) => {
                 let b = k.bindings.get(i as usize).ok_or("a place in no binding")?;
@@ -203,6 +240,15 @@ impl Verifier<'_> {
     }
 }
 
+fn atomic_fits(op: AtomicOp, ty: Ty) -> bool {
+    use AtomicOp::*;
+    match ty {
+        Ty::I32 | Ty::U32 | Ty::I64 | Ty::U64 => true,
+        Ty::F32 => matches!(op, Load | Store | Add | Sub | Exchange),
+        _ => false,
+    }
+}
+
 fn unary_fits(op: UnaryOp, ty: Ty) -> bool {
     use UnaryOp::*;
     match op {
@@ -221,6 +267,7 @@ fn binary_fits(op: BinaryOp, ty: Ty) -> bool {
     match op {
         Add | Sub | Mul | Div | Rem | Min | Max | Lt | Le | Gt | Ge => ty != Ty::Bool,
         And | Or | Xor => !ty.is_float(),
+        MulHigh => matches!(ty, Ty::I32 | Ty::U32),
         Shl | Shr => !ty.is_float() && ty != Ty::Bool,
         Eq | Ne => true,
         Pow | Atan2 => ty.is_float(),

@@ -26,47 +26,82 @@ pub fn remove_dead(kernel: &mut Kernel) {
     record_access(kernel);
 }
 
-/// For each value, the values that it needs.
+/// Which values an effect depends on.
 fn live_values(kernel: &Kernel) -> Vec<bool> {
-    let mut needs: Vec<Vec<Value>> = vec![Vec::new(); kernel.values.len()];
-    let mut roots = Vec::new();
-    collect(&kernel.body, &[], &mut needs, &mut roots);
+    let mut needs = Needs { first: vec![NONE; kernel.values.len()], edges: Vec::new(), roots: Vec::new() };
+    needs.collect(&kernel.body, &mut Vec::new(), 0);
     let mut live = vec![false; kernel.values.len()];
-    while let Some(v) = roots.pop() {
-        if !std::mem::replace(&mut live[v.index()], true) {
-            roots.append(&mut needs[v.index()]);
+    while let Some(v) = needs.roots.pop() {
+        if std::mem::replace(&mut live[v.index()], true) {
+            continue;
+        }
+        let mut at = needs.first[v.index()];
+        while let Some(&(needed, next)) = needs.edges.get(at as usize) {
+            needs.roots.push(needed);
+            at = next;
         }
     }
     live
 }
 
-/// Collects dependences; `guards` are the conditions that a region's effects run under.
-fn collect(region: &Region, guards: &[Value], needs: &mut [Vec<Value>], roots: &mut Vec<Value>) {
-    for inst in &region.insts {
-        match inst {
-            Inst::Op { dst, op, .. } => op.operands(|v| needs[dst.index()].push(v)),
-            Inst::Store { place, value, .. } => {
-                roots.extend(place.steps.iter().map(|s| s.index).chain([*value]).chain(guards.iter().copied()));
-            }
-            Inst::Atomic { place, value, compare, .. } => {
-                roots.extend(place.steps.iter().map(|s| s.index).chain([*value]).chain(*compare));
-                roots.extend(guards);
-            }
-            Inst::Barrier { .. } => roots.extend(guards),
-            Inst::If { cond, then, other, phis, .. } => {
-                phis.iter().for_each(|p| needs[p.dst.index()].extend([*cond, p.then, p.other]));
-                let inner: Vec<Value> = guards.iter().copied().chain([*cond]).collect();
-                collect(then, &inner, needs, roots);
-                collect(other, &inner, needs, roots);
-            }
-            Inst::Loop { params, body, again, .. } => {
-                roots.push(*again);
-                roots.extend(guards);
-                for p in params {
-                    needs[p.dst.index()].extend([p.init, p.next]);
-                    needs[p.result.index()].extend([p.init, p.next]);
+/// The end of a list.
+const NONE: u32 = u32::MAX;
+
+/// For each value, the values that it needs, and what effects need.
+struct Needs {
+    /// The first edge of each value.
+    first: Vec<u32>,
+    /// What is needed, and the next edge of the same value.
+    edges: Vec<(Value, u32)>,
+    roots: Vec<Value>,
+}
+
+impl Needs {
+    fn add(&mut self, value: Value, needed: Value) {
+        let next = std::mem::replace(&mut self.first[value.index()], self.edges.len() as u32);
+        self.edges.push((needed, next));
+    }
+
+    /// Collects dependences; `guards`, from `from` on, are the conditions that the region's effects run under.
+    fn collect(&mut self, region: &Region, guards: &mut Vec<Value>, from: usize) {
+        for inst in &region.insts {
+            match inst {
+                Inst::Op { dst, op, .. } => op.operands(|v| self.add(*dst, v)),
+                Inst::Store { place, value, .. } => {
+                    self.roots.extend(place.steps.iter().map(|s| s.index).chain([*value]));
+                    self.roots.extend(&guards[from..]);
                 }
-                collect(body, &[], needs, roots);
+                Inst::Atomic { place, value, compare, .. } => {
+                    self.roots.extend(place.steps.iter().map(|s| s.index).chain([*value]).chain(*compare));
+                    self.roots.extend(&guards[from..]);
+                }
+                // Who takes part depends on the guards.
+                Inst::Subgroup { dst, value, lane, .. } => {
+                    let guards = guards[from..].iter().copied();
+                    guards.chain([*value]).chain(*lane).for_each(|v| self.add(*dst, v));
+                }
+                Inst::Barrier { .. } => self.roots.extend(&guards[from..]),
+                Inst::If { cond, then, other, phis, .. } => {
+                    for p in phis {
+                        [*cond, p.then, p.other].into_iter().for_each(|v| self.add(p.dst, v));
+                    }
+                    guards.push(*cond);
+                    self.collect(then, guards, from);
+                    self.collect(other, guards, from);
+                    guards.pop();
+                }
+                Inst::Loop { params, body, again, .. } => {
+                    self.roots.push(*again);
+                    self.roots.extend(&guards[from..]);
+                    for p in params {
+                        for v in [p.init, p.next] {
+                            self.add(p.dst, v);
+                            self.add(p.result, v);
+                        }
+                    }
+                    let inner = guards.len();
+                    self.collect(body, guards, inner);
+                }
             }
         }
     }
@@ -78,7 +113,7 @@ fn sweep(region: &mut Region, live: &[bool], renamed: &mut HashMap<Value, Value>
     for mut inst in std::mem::take(&mut region.insts) {
         inst.regions_mut().for_each(|r| sweep(r, live, renamed));
         match &mut inst {
-            Inst::Op { dst, .. } if !is_live(*dst) => continue,
+            Inst::Op { dst, .. } | Inst::Subgroup { dst, .. } if !is_live(*dst) => continue,
             Inst::Atomic { dst, .. } => *dst = dst.filter(|v| is_live(*v)),
             Inst::Loop { params, .. } => params.retain(|p| is_live(p.dst) || is_live(p.result)),
             Inst::If { cond, then, other, phis, span } => {
@@ -114,7 +149,7 @@ fn renumber_values(kernel: &mut Kernel) {
     fn define(region: &Region, order: &mut Vec<Value>) {
         for inst in &region.insts {
             match inst {
-                Inst::Op { dst, .. } => order.push(*dst),
+                Inst::Op { dst, .. } | Inst::Subgroup { dst, .. } => order.push(*dst),
                 Inst::Atomic { dst, .. } => order.extend(*dst),
                 Inst::Store { .. } | Inst::Barrier { .. } => {}
                 Inst::If { then, other, phis, .. } => {
@@ -130,18 +165,19 @@ fn renumber_values(kernel: &mut Kernel) {
             }
         }
     }
-    fn rename(region: &mut Region, map: &HashMap<Value, Value>) {
+    fn rename(region: &mut Region, name: &dyn Fn(Value) -> Value) {
         for inst in &mut region.insts {
-            inst.results_mut(|v| *v = map[v]);
-            inst.regions_mut().for_each(|r| rename(r, map));
+            inst.results_mut(|v| *v = name(*v));
+            inst.operands_mut(|v| *v = name(*v));
+            inst.regions_mut().for_each(|r| rename(r, name));
         }
     }
-    let mut order = Vec::new();
+    let mut order = Vec::with_capacity(kernel.values.len());
     define(&kernel.body, &mut order);
-    let map: HashMap<Value, Value> = order.iter().enumerate().map(|(i, v)| (*v, Value(i as u32))).collect();
-    rename(&mut kernel.body, &map);
     // A dangling operand is kept out of range, for the verifier to name.
-    substitute(&mut kernel.body, &mut |v| map.get(&v).copied().unwrap_or(Value(u32::MAX)));
+    let mut names = vec![Value(u32::MAX); kernel.values.len()];
+    order.iter().zip(0..).for_each(|(v, i)| names[v.index()] = Value(i));
+    rename(&mut kernel.body, &|v| names.get(v.index()).copied().unwrap_or(Value(u32::MAX)));
     kernel.values = order.iter().map(|v| kernel.values[v.index()]).collect();
 }
 

@@ -12,8 +12,10 @@ use crate::{
 pub(crate) struct Batch {
     /// Invocation (global id, not wrapped) of lane 0.
     pub(crate) first: [u64; 3],
-    /// Lanes that exist.
+    /// Lanes that exist (of each row).
     pub(crate) lanes: usize,
+    /// Rows one above the other, each of `lanes` lanes.
+    pub(crate) rows: u32,
     /// For [`BatchShape::Linear`]: the box of invocations and lane 0's number in it.
     start: [u64; 3],
     extent: [u64; 3],
@@ -50,6 +52,8 @@ pub(crate) struct Batches {
     /// Lanes of a batch (the last of a row may have fewer), batches of a row.
     lanes: u64,
     per_row: u64,
+    /// Rows of a batch (the last of a plane may have fewer), where batches are whole rows.
+    rows: u64,
     /// Number of batches.
     pub(crate) count: u64,
 }
@@ -71,11 +75,17 @@ pub(crate) fn shape(cooperative: bool, size: [u32; 3], range: &GroupRange) -> Ba
 }
 
 impl Batches {
-    /// Cuts a range into batches of at most `capacity` lanes.
+    /// Cuts a range into batches of at most `capacity` lanes; with `stack`, of several whole rows.
     ///
     /// # Errors
     /// `TooLarge` where the number of invocations does not fit 64 bits.
-    pub(crate) fn new(shape: BatchShape, size: [u32; 3], range: &GroupRange, capacity: usize) -> Result<Self, Error> {
+    pub(crate) fn new(
+        shape: BatchShape,
+        size: [u32; 3],
+        range: &GroupRange,
+        capacity: usize,
+        stack: bool,
+    ) -> Result<Self, Error> {
         let size = size.map(u64::from);
         let start = std::array::from_fn(|a| u64::from(range.start[a]) * size[a]);
         let groups: [u64; 3] = std::array::from_fn(|a| u64::from(range.end[a] - range.start[a]));
@@ -85,29 +95,30 @@ impl Batches {
         let product = |n: [u64; 3]| n[0].checked_mul(n[1])?.checked_mul(n[2]);
         let total = product(extent).ok_or_else(too_large)?;
         let capacity = capacity as u64;
-        let (lanes, per_row, count) = match shape {
-            BatchShape::Group => (product(size).unwrap_or(0), 1, product(groups).ok_or_else(too_large)?),
-            BatchShape::Linear => (capacity, 1, total.div_ceil(capacity)),
+        let (lanes, per_row, rows, count) = match shape {
+            BatchShape::Group => (product(size).unwrap_or(0), 1, 1, product(groups).ok_or_else(too_large)?),
+            BatchShape::Linear => (capacity, 1, 1, total.div_ceil(capacity)),
             BatchShape::Row => {
                 // Rows are cut evenly, in whole blocks.
                 let even = extent[0].div_ceil(extent[0].div_ceil(capacity).max(1)).next_multiple_of(W as u64);
                 let lanes = even.clamp(W as u64, capacity);
                 let per_row = extent[0].div_ceil(lanes);
-                (lanes, per_row, per_row * extent[1] * extent[2])
+                let rows = if stack && per_row == 1 { (capacity / lanes).clamp(1, extent[1].max(1)) } else { 1 };
+                (lanes, per_row, rows, per_row * extent[1].div_ceil(rows) * extent[2])
             }
         };
-        Ok(Batches { shape, size, start, extent, lanes, per_row, count })
+        Ok(Batches { shape, size, start, extent, lanes, per_row, rows, count })
     }
 
     /// Lanes of a full batch.
     pub(crate) fn lanes(&self) -> u64 {
-        self.lanes
+        self.lanes * self.rows
     }
 
     /// A batch by number.
     pub(crate) fn get(&self, i: u64) -> Batch {
-        let Batches { size, start, extent, lanes, .. } = *self;
-        let mut batch = Batch { first: start, lanes: lanes as usize, start, extent, number: 0 };
+        let Batches { size, start, extent, lanes, rows, .. } = *self;
+        let mut batch = Batch { first: start, lanes: lanes as usize, rows: 1, start, extent, number: 0 };
         match self.shape {
             BatchShape::Group => {
                 let groups: [u64; 3] = std::array::from_fn(|a| extent[a] / size[a]);
@@ -120,8 +131,11 @@ impl Batches {
                 batch.lanes = (total - batch.number).min(lanes) as usize;
             }
             BatchShape::Row => {
-                let (row, column) = (i / self.per_row, i % self.per_row * lanes);
-                batch.first = [start[0] + column, start[1] + row % extent[1], start[2] + row / extent[1]];
+                let (stack, column) = (i / self.per_row, i % self.per_row * lanes);
+                let stacks = extent[1].div_ceil(rows);
+                let row = stack % stacks * rows;
+                batch.rows = rows.min(extent[1] - row) as u32;
+                batch.first = [start[0] + column, start[1] + row, start[2] + stack / stacks];
                 batch.lanes = (extent[0] - column).min(lanes) as usize;
             }
         }

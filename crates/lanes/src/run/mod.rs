@@ -2,21 +2,26 @@
 
 pub(crate) mod batch;
 pub(crate) mod check;
-mod tiles;
+mod settings;
+pub(crate) mod tiles;
 
 use crate::{
     analysis::uniformity::BatchShape,
     error::{Error, ErrorKind},
-    interp::{Level, exec::Stop, machine::RunState},
+    interp::{Level, exec::Stop},
     ir::Kernel,
+    passes,
 };
 use batch::Batches;
 use check::Use;
+use naga::Span;
 use std::{
     marker::PhantomData,
     sync::{OnceLock, atomic::AtomicBool},
 };
-use tiles::Engine;
+use tiles::{Call, Machine};
+
+pub use settings::{Engine, Settings};
 
 /// The logical grid of a call: work-groups on each axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,52 +116,92 @@ impl<'a> Buffer<'a> {
 /// A kernel ready to run on the CPU.
 #[derive(Debug)]
 pub struct Program {
+    /// As it was given.
     kernel: Kernel,
+    /// What runs: the same after the passes.
+    prepared: Kernel,
     /// What the body really does with each binding: [`Binding::access`](crate::ir::Binding) is a claim.
     uses: Vec<Use>,
-    main: Engine,
+    main: Machine,
     /// For ranges with rows too short: compiled at first need.
-    linear: OnceLock<Result<Engine, Error>>,
+    linear: OnceLock<Result<Machine, Error>>,
+    /// Bytecode for buffers too large for machine code: compiled at first need.
+    wide: OnceLock<Result<Machine, Error>>,
     level: Level,
+    native: bool,
+    fallback: Option<String>,
     fuel: u64,
 }
 
-/// Loop iterations that a batch of few lanes may make; wider ones pay more for each. An endless empty
-/// loop ends within seconds, 10^8 iterations of one invocation do not run out.
-const FUEL: u64 = 1 << 28;
+/// Machine code computes offsets of gathers in 31 bits.
+const NATIVE_BYTES: u64 = 1 << 31;
 
 impl Program {
-    /// Prepares a kernel: uniformity, slots, bytecode.
+    /// Prepares a kernel with the default [`Settings`].
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] past a stated cap, [`ErrorKind::Unsupported`] for an operation or access that
     /// the interpreter does not run.
     pub fn new(kernel: Kernel) -> Result<Self, Error> {
-        Self::with_level(kernel, Level::detect())
+        Self::with(kernel, &Settings::default())
     }
 
-    /// The same with the vector loops of one instruction set (the machine's best if it lacks it); the
-    /// results are the same.
+    /// Prepares a kernel: passes, uniformity, machine code or bytecode.
     ///
     /// # Errors
     /// As for [`Program::new`].
-    pub fn with_level(kernel: Kernel, level: Level) -> Result<Self, Error> {
-        let level = level.min(Level::detect());
+    pub fn with(kernel: Kernel, settings: &Settings) -> Result<Self, Error> {
+        let (level, wanted) = match settings.engine {
+            Engine::Interpreter(level) => (level.min(Level::detect()), false),
+            Engine::Jit(level) => (level.min(Level::detect()), true),
+            Engine::Auto => (Level::detect(), true),
+        };
         check::kernel(&kernel)?;
-        let shape = if kernel.is_cooperative() { BatchShape::Group } else { BatchShape::Row };
-        let main = Engine::new(&kernel, shape, level)?;
+        let prepared = passes::optimize(kernel.clone(), settings.contract);
+        let shape = if prepared.is_cooperative() { BatchShape::Group } else { BatchShape::Row };
+        let native = if wanted { Machine::native(&prepared, shape, level).map_err(Some) } else { Err(None) };
+        let (main, native, fallback) = match native {
+            Ok(machine) => (machine, true, None),
+            Err(why) => (Machine::bytecode(&prepared, shape, level)?, false, why),
+        };
         let uses = check::uses(&kernel);
-        Ok(Program { kernel, uses, main, linear: OnceLock::new(), level, fuel: FUEL })
+        let (linear, wide) = (OnceLock::new(), OnceLock::new());
+        Ok(Program { kernel, prepared, uses, main, linear, wide, level, native, fallback, fuel: settings.fuel })
     }
 
-    /// The same with another budget of loop iterations for a batch (an invocation or a few hundred). A loop
-    /// that exceeds it ends with [`ErrorKind::OutOfFuel`].
-    pub fn with_fuel(mut self, fuel: u64) -> Self {
-        self.fuel = fuel;
-        self
+    /// Whether machine code runs.
+    pub fn is_native(&self) -> bool {
+        self.native
     }
 
-    /// The kernel it runs.
+    /// Why the interpreter runs although machine code was wanted.
+    pub fn fallback(&self) -> Option<&str> {
+        self.fallback.as_deref()
+    }
+
+    /// The machine for a range and its buffers.
+    fn machine(&self, range: &GroupRange, large: bool) -> Result<&Machine, Error> {
+        let shape = batch::shape(self.prepared.is_cooperative(), self.prepared.workgroup_size, range);
+        let cell = match (shape, large && self.native) {
+            (_, true) => &self.wide,
+            (BatchShape::Linear, false) => &self.linear,
+            _ => return Ok(&self.main),
+        };
+        let make = || {
+            if self.native
+                && !large
+                && let Ok(machine) = Machine::native(&self.prepared, shape, self.level)
+            {
+                return Ok(machine);
+            }
+            // Any invocations will do where they do not cooperate: one bytecode serves rows short and long.
+            let shape = if shape == BatchShape::Group { shape } else { BatchShape::Linear };
+            Machine::bytecode(&self.prepared, shape, self.level)
+        };
+        cell.get_or_init(make).as_ref().map_err(Clone::clone)
+    }
+
+    /// The kernel as it was given.
     pub fn kernel(&self) -> &Kernel {
         &self.kernel
     }
@@ -174,41 +219,27 @@ impl Program {
         if range.is_empty() {
             return Ok(());
         }
+        let large = buffers.iter().any(|b| b.len >= NATIVE_BYTES);
+        let machine = self.machine(&range, large)?;
         let size = self.kernel.workgroup_size;
-        let engine = match batch::shape(self.kernel.is_cooperative(), size, &range) {
-            BatchShape::Linear => {
-                let linear = self.linear.get_or_init(|| Engine::new(&self.kernel, BatchShape::Linear, self.level));
-                linear.as_ref().map_err(Clone::clone)?
-            }
-            _ => &self.main,
-        };
         let stop = AtomicBool::new(false);
-        let state = RunState {
-            code: &engine.code,
-            bound: &bound,
-            groups: grid.groups,
-            size,
-            shape: engine.shape,
-            stop: &stop,
-            fuel: self.fuel,
-        };
-        let batches = Batches::new(engine.shape, size, &range, engine.code.capacity)?;
-        engine.run(&state, &batches).map_err(|stop| self.error(stop))
+        let call = Call { bound: &bound, groups: grid.groups, size, stop: &stop, fuel: self.fuel };
+        let batches = Batches::new(machine.shape, size, &range, machine.capacity, machine.is_native())?;
+        machine.run(&call, &batches).map_err(|stop| self.error(stop))
     }
 
     fn error(&self, stop: Stop) -> Error {
         let name = &self.kernel.name;
-        match stop {
-            Stop::Barrier => Error::new(
-                ErrorKind::NonUniformBarrier,
-                format!(
-                    "kernel `{name}`: a barrier was reached by a part of a work-group; all of it must reach it, or none"
-                ),
-            ),
-            Stop::Fuel | Stop::Cancelled => Error::new(
-                ErrorKind::OutOfFuel,
-                format!("kernel `{name}`: a loop did not end within {} iterations", self.fuel),
-            ),
-        }
+        let (kind, span, what) = match stop {
+            Stop::Barrier(span) => {
+                let what = "a barrier was reached by a part of a work-group; all of it must reach it, or none";
+                (ErrorKind::NonUniformBarrier, span, what.to_string())
+            }
+            Stop::Fuel { span, .. } => {
+                (ErrorKind::OutOfFuel, span, format!("a loop did not end within {} iterations", self.fuel))
+            }
+            Stop::Cancelled => (ErrorKind::OutOfFuel, Span::UNDEFINED, "the run was given up".to_string()),
+        };
+        Error::new(kind, format!("kernel `{name}`: {what}")).at(span, &self.kernel.source)
     }
 }

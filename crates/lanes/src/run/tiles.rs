@@ -9,23 +9,26 @@
 //! mutex held only for that. A run made from inside a rayon worker works in that worker's pool.
 
 use super::batch::Batches;
+#[cfg(all(feature = "jit", target_arch = "x86_64"))]
+use crate::jit::native;
 use crate::{
     analysis::uniformity::BatchShape,
     error::Error,
     interp::{
         Level,
         code::Code,
-        exec::{Scratch, Stop},
+        exec::{self, Stop},
         lower::lower,
         machine::RunState,
     },
     ir::Kernel,
+    run::check::Bound,
 };
 use std::{
     ops::Range,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Instant,
 };
@@ -39,47 +42,132 @@ const TILES_PER_THREAD: u64 = 16;
 /// Scratches kept for later runs.
 const KEPT: usize = 64;
 
-/// A kernel compiled for one batch shape, with memories to run it.
+/// What stays the same over all batches of a run.
+pub(crate) struct Call<'r> {
+    pub(crate) bound: &'r [Bound],
+    pub(crate) groups: [u32; 3],
+    pub(crate) size: [u32; 3],
+    /// Set after the first error: all batches stop soon.
+    pub(crate) stop: &'r AtomicBool,
+    /// Loop iterations a batch may make.
+    pub(crate) fuel: u64,
+}
+
+/// What a kernel was compiled to.
 #[derive(Debug)]
-pub(crate) struct Engine {
-    pub(crate) code: Code,
+enum Body {
+    Bytecode(Code),
+    #[cfg(all(feature = "jit", target_arch = "x86_64"))]
+    Native(native::Native),
+}
+
+/// The memories of a thread.
+enum Scratch {
+    Bytecode(exec::Scratch),
+    #[cfg(all(feature = "jit", target_arch = "x86_64"))]
+    Native(native::Scratch),
+}
+
+/// A kernel compiled for one batch shape, with memories to run it.
+pub(crate) struct Machine {
+    body: Body,
     pub(crate) shape: BatchShape,
+    /// Lanes of a full batch.
+    pub(crate) capacity: usize,
     size: [u32; 3],
     idle: Mutex<Vec<Scratch>>,
     /// Bits of the last known time of a full batch in ns. Any thread stores it, none waits for it: relaxed.
     full_batch_ns: AtomicU64,
 }
 
-impl Engine {
-    /// Compiles a kernel.
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Machine").field("body", &self.body).field("shape", &self.shape).finish_non_exhaustive()
+    }
+}
+
+impl Machine {
+    /// Compiles a kernel to bytecode.
     ///
     /// # Errors
     /// As for [`lower`].
-    pub(crate) fn new(kernel: &Kernel, shape: BatchShape, level: Level) -> Result<Self, Error> {
+    pub(crate) fn bytecode(kernel: &Kernel, shape: BatchShape, level: Level) -> Result<Self, Error> {
         let code = lower(kernel, shape, level)?;
-        let full_batch_ns = AtomicU64::new(code.batch_ns.to_bits());
-        Ok(Engine { code, shape, size: kernel.workgroup_size, idle: Mutex::new(Vec::new()), full_batch_ns })
+        let (capacity, ns) = (code.capacity, code.batch_ns);
+        Ok(Self::of(Body::Bytecode(code), kernel, shape, capacity, ns))
+    }
+
+    /// Compiles a kernel to machine code.
+    ///
+    /// # Errors
+    /// Why it cannot be, in words.
+    #[cfg(all(feature = "jit", target_arch = "x86_64"))]
+    pub(crate) fn native(kernel: &Kernel, shape: BatchShape, level: Level) -> Result<Self, String> {
+        let code = native::Native::new(kernel, shape, level)?;
+        let (capacity, ns) = (code.capacity, code.batch_ns);
+        Ok(Self::of(Body::Native(code), kernel, shape, capacity, ns))
+    }
+
+    /// Compiles a kernel to machine code.
+    ///
+    /// # Errors
+    /// Why it cannot be, in words.
+    #[cfg(not(all(feature = "jit", target_arch = "x86_64")))]
+    pub(crate) fn native(_: &Kernel, _: BatchShape, _: Level) -> Result<Self, String> {
+        Err("machine code is made for x86-64 only, with the feature `jit`".into())
+    }
+
+    fn of(body: Body, kernel: &Kernel, shape: BatchShape, capacity: usize, full_batch_ns: f64) -> Self {
+        let full_batch_ns = AtomicU64::new(full_batch_ns.to_bits());
+        Machine { body, shape, capacity, size: kernel.workgroup_size, idle: Mutex::new(Vec::new()), full_batch_ns }
+    }
+
+    /// Whether it is machine code.
+    pub(crate) fn is_native(&self) -> bool {
+        !matches!(self.body, Body::Bytecode(_))
+    }
+
+    fn batch(&self, scratch: &mut Scratch, call: &Call<'_>, batch: super::batch::Batch) -> Result<(), Stop> {
+        match (&self.body, scratch) {
+            (Body::Bytecode(code), Scratch::Bytecode(scratch)) => {
+                let Call { bound, groups, size, stop, fuel } = *call;
+                scratch.run(&RunState { code, bound, groups, size, shape: self.shape, stop, fuel }, batch)
+            }
+            #[cfg(all(feature = "jit", target_arch = "x86_64"))]
+            (Body::Native(code), Scratch::Native(scratch)) => scratch.run(code, call, &batch),
+            #[cfg(all(feature = "jit", target_arch = "x86_64"))]
+            (Body::Bytecode(_), Scratch::Native(_)) | (Body::Native(_), Scratch::Bytecode(_)) => {
+                unreachable!("a machine's scratches are its own")
+            }
+        }
     }
 
     /// Runs all batches.
     ///
     /// # Errors
     /// The first failure that is not a cancellation.
-    pub(crate) fn run(&self, state: &RunState<'_>, batches: &Batches) -> Result<(), Stop> {
-        if batches.count == 1 || rayon::current_num_threads() == 1 {
-            return self.tile(state, batches, 0..batches.count);
+    pub(crate) fn run(&self, call: &Call<'_>, batches: &Batches) -> Result<(), Stop> {
+        if batches.count == 1 {
+            // Nothing to divide, nothing to learn.
+            let mut scratch = self.take();
+            let result = self.batch(&mut scratch, call, batches.get(0));
+            self.give(scratch);
+            return result;
+        }
+        if rayon::current_num_threads() == 1 {
+            return self.tile(call, batches, 0..batches.count);
         }
         let each = f64::from_bits(self.full_batch_ns.load(Relaxed)) * self.fullness(batches);
         if each * (batches.count as f64) < INLINE_NS {
-            self.begin_inline(state, batches)
+            self.begin_inline(call, batches)
         } else {
-            self.spread(state, batches, 0..batches.count, each)
+            self.spread(call, batches, 0..batches.count, each)
         }
     }
 
     /// What a batch costs of what a full one does.
     fn fullness(&self, batches: &Batches) -> f64 {
-        (batches.lanes() as f64 / self.code.capacity as f64).max(0.1)
+        (batches.lanes() as f64 / self.capacity as f64).max(0.1)
     }
 
     /// Remembers that batches took `each` ns.
@@ -88,11 +176,11 @@ impl Engine {
     }
 
     /// Runs batches on this thread as long as what is left does not look worth waking the pool.
-    fn begin_inline(&self, state: &RunState<'_>, batches: &Batches) -> Result<(), Stop> {
+    fn begin_inline(&self, call: &Call<'_>, batches: &Batches) -> Result<(), Stop> {
         let start = Instant::now();
         let mut scratch = self.take();
         for i in 0..batches.count {
-            scratch.run(state, batches.get(i))?;
+            self.batch(&mut scratch, call, batches.get(i))?;
             let (done, left) = (i + 1, batches.count - (i + 1));
             let each = start.elapsed().as_nanos() as f64 / done as f64;
             let is_long = each * left as f64 > INLINE_NS;
@@ -101,7 +189,7 @@ impl Engine {
             }
             if is_long {
                 self.give(scratch);
-                return self.spread(state, batches, done..batches.count, each);
+                return self.spread(call, batches, done..batches.count, each);
             }
         }
         self.give(scratch);
@@ -109,21 +197,21 @@ impl Engine {
     }
 
     /// Runs batches that take `each` ns on the pool.
-    fn spread(&self, state: &RunState<'_>, batches: &Batches, range: Range<u64>, each: f64) -> Result<(), Stop> {
+    fn spread(&self, call: &Call<'_>, batches: &Batches, range: Range<u64>, each: f64) -> Result<(), Stop> {
         let threads = rayon::current_num_threads() as u64;
         let even = (range.end - range.start) / (threads * TILES_PER_THREAD);
         let tile = ((TILE_NS / each) as u64).min(even).max(1);
-        self.split(state, batches, range, tile)
+        self.split(call, batches, range, tile)
     }
 
-    fn split(&self, state: &RunState<'_>, batches: &Batches, range: Range<u64>, tile: u64) -> Result<(), Stop> {
+    fn split(&self, call: &Call<'_>, batches: &Batches, range: Range<u64>, tile: u64) -> Result<(), Stop> {
         if range.end - range.start <= tile {
-            return self.tile(state, batches, range);
+            return self.tile(call, batches, range);
         }
         let middle = range.start + (range.end - range.start) / 2;
         let (front, back) = rayon::join(
-            || self.split(state, batches, range.start..middle, tile),
-            || self.split(state, batches, middle..range.end, tile),
+            || self.split(call, batches, range.start..middle, tile),
+            || self.split(call, batches, middle..range.end, tile),
         );
         match (front, back) {
             (Err(Stop::Cancelled), Err(back)) => Err(back),
@@ -131,18 +219,18 @@ impl Engine {
         }
     }
 
-    fn tile(&self, state: &RunState<'_>, batches: &Batches, range: Range<u64>) -> Result<(), Stop> {
+    fn tile(&self, call: &Call<'_>, batches: &Batches, range: Range<u64>) -> Result<(), Stop> {
         let start = Instant::now();
         let count = range.end - range.start;
         let mut scratch = self.take();
         let result = range.into_iter().try_for_each(|i| {
-            if state.stop.load(Relaxed) {
+            if call.stop.load(Relaxed) {
                 return Err(Stop::Cancelled);
             }
-            scratch.run(state, batches.get(i))
+            self.batch(&mut scratch, call, batches.get(i))
         });
         if result.is_err() {
-            state.stop.store(true, Relaxed);
+            call.stop.store(true, Relaxed);
         } else {
             self.learn(batches, start.elapsed().as_nanos() as f64 / count as f64);
         }
@@ -152,7 +240,11 @@ impl Engine {
 
     fn take(&self) -> Scratch {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.unwrap_or_else(|| Scratch::new(&self.code, self.shape, self.size))
+        idle.unwrap_or_else(|| match &self.body {
+            Body::Bytecode(code) => Scratch::Bytecode(exec::Scratch::new(code, self.shape, self.size)),
+            #[cfg(all(feature = "jit", target_arch = "x86_64"))]
+            Body::Native(code) => Scratch::Native(native::Scratch::new(code)),
+        })
     }
 
     fn give(&self, scratch: Scratch) {

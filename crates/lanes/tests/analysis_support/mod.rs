@@ -20,6 +20,7 @@ impl Build {
         Build {
             kernel: Kernel {
                 name: "main".into(),
+                source: "".into(),
                 workgroup_size: size,
                 bindings: Vec::new(),
                 workgroup: Vec::new(),

@@ -83,6 +83,11 @@ impl Program {
     }
 }
 
+/// Does an operation that is no dispatch: the published data has none.
+pub fn other(op: &Json, _: &mut [Vec<u8>]) {
+    panic!("operation {} is not known", op["op"]);
+}
+
 fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"))
 }

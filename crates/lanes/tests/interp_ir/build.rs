@@ -13,6 +13,7 @@ impl Build {
     pub fn new(size: [u32; 3]) -> Self {
         let kernel = Kernel {
             name: "test".into(),
+            source: "".into(),
             workgroup_size: size,
             bindings: vec![],
             workgroup: vec![],

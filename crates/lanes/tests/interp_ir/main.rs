@@ -3,6 +3,9 @@
 #![allow(clippy::needless_range_loop, reason = "lanes of several arrays are indexed together")]
 
 mod build;
+#[path = "../engines/mod.rs"]
+mod engines;
+mod generate;
 mod ops;
 mod oracle;
 mod random;

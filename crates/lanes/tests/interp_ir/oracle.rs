@@ -65,7 +65,8 @@ fn binary_int(op: BinaryOp, ty: Ty, a: u64, b: u64) -> Option<u64> {
         Le => truth(x <= y),
         Gt => truth(x > y),
         Ge => truth(x >= y),
-        Pow | Atan2 => return None,
+        MulHigh if ty.bytes() == 4 => cut(ty, (x * y) >> 32),
+        MulHigh | Pow | Atan2 => return None,
     })
 }
 
@@ -92,7 +93,7 @@ macro_rules! binary_float {
                 Le => return Some(truth(a <= b)),
                 Gt => return Some(truth(a > b)),
                 Ge => return Some(truth(a >= b)),
-                And | Or | Xor | Shl | Shr => return None,
+                MulHigh | And | Or | Xor | Shl | Shr => return None,
             };
             Some(r.to_bits().into())
         }

@@ -77,7 +77,7 @@ impl<'k> Machine<'k> {
                     }
                 }
             }
-            Inst::Atomic { .. } | Inst::Barrier { .. } => panic!("one invocation at a time"),
+            Inst::Atomic { .. } | Inst::Subgroup { .. } | Inst::Barrier { .. } => panic!("one invocation at a time"),
         }
     }
 

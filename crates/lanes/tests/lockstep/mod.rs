@@ -2,7 +2,8 @@
 //! written straight from the IR's documentation.
 
 use evener_lanes::ir::{
-    AtomicOp, Base, BinaryOp, Builtin, Inst, Kernel, Len, Op, Place, Region, Ty, UnaryOp, Value, fold,
+    AtomicOp, Base, BinaryOp, Builtin, Inst, Kernel, Len, Op, Place, Region, SubgroupOp, Ty, UnaryOp, Value, fold,
+    subgroup,
 };
 
 /// Iterations of all loops together after which a run is taken for endless.
@@ -77,6 +78,7 @@ impl State<'_> {
                 }
                 dst.iter().for_each(|d| self.set(*d, l, old));
             }),
+            Inst::Subgroup { dst, op, value, lane, .. } => self.subgroup(*dst, *op, *value, *lane, mask),
             Inst::Barrier { .. } => {}
             Inst::If { cond, then, other, phis, .. } => {
                 let yes: Vec<bool> = (0..mask.len()).map(|l| mask[l] && self.get(*cond, l) != 0).collect();
@@ -110,6 +112,41 @@ impl State<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Written from the definition: a scan adds up to the left in three rounds.
+    fn subgroup(&mut self, dst: Value, op: SubgroupOp, value: Value, lane: Option<Value>, mask: &[bool]) {
+        let ty = self.kernel.ty(value);
+        for first in (0..mask.len()).step_by(8) {
+            let active: Vec<usize> = (first..mask.len().min(first + 8)).filter(|&l| mask[l]).collect();
+            let of = |s: &Self, l: usize| s.get(value, l);
+            let scanned = |s: &Self| {
+                let combine = op.combines().expect("a scan");
+                let identity = subgroup::identity(combine, ty).expect("an identity");
+                let mut x: Vec<u64> =
+                    (first..first + 8).map(|l| if active.contains(&l) { of(s, l) } else { identity }).collect();
+                for d in [1, 2, 4] {
+                    x = (0..8).map(|i| if i < d { x[i] } else { binary(combine, ty, x[i - d], x[i]) }).collect();
+                }
+                (identity, x)
+            };
+            let results: Vec<u64> = active
+                .iter()
+                .map(|&l| match op {
+                    SubgroupOp::Reduce(_) => scanned(self).1[7],
+                    SubgroupOp::InclusiveScan(_) => scanned(self).1[l - first],
+                    SubgroupOp::ExclusiveScan(_) if l == first => scanned(self).0,
+                    SubgroupOp::ExclusiveScan(_) => scanned(self).1[l - first - 1],
+                    SubgroupOp::Ballot => active.iter().map(|&a| of(self, a) << (a - first)).sum(),
+                    SubgroupOp::First => of(self, active[0]),
+                    SubgroupOp::Shuffle => {
+                        let from = lane.map_or(0, |v| self.get(v, l));
+                        active.iter().find(|&&a| (a - first) as u64 == from).map_or(0, |&a| of(self, a))
+                    }
+                })
+                .collect();
+            active.iter().zip(results).for_each(|(&l, bits)| self.set(dst, l, bits));
+        }
     }
 
     fn builtin(&self, builtin: Builtin, lane: usize) -> u64 {
@@ -210,7 +247,11 @@ fn atomic(op: AtomicOp, ty: Ty, old: u64, x: u64, compare: Option<u64>) -> Optio
 }
 
 fn nan(ty: Ty) -> u64 {
-    if ty == Ty::F64 { f64::NAN.to_bits() } else { f32::NAN.to_bits().into() }
+    match ty {
+        Ty::F64 => f64::NAN.to_bits(),
+        Ty::F16 => 0x7e00,
+        _ => f32::NAN.to_bits().into(),
+    }
 }
 
 fn as_f64(ty: Ty, bits: u64) -> f64 {

@@ -10,7 +10,10 @@ mod scalar;
 use super::{CallShape, Footprint, Strided};
 use crate::{
     error::{Error, ErrorKind},
-    ir::{AtomicOp, Base, BinaryOp, Builtin, Inst, Kernel, Len, Op, Place, Region, Ty, Value},
+    ir::{
+        AtomicOp, Base, BinaryOp, Builtin, Inst, Kernel, Len, Op, Place, Region, SUBGROUP_LANES, SubgroupOp, Ty, Value,
+        subgroup,
+    },
     run::GroupRange,
 };
 
@@ -152,6 +155,7 @@ impl Machine<'_> {
                     self.values[dst.index()] = old;
                 }
             }
+            Inst::Subgroup { dst, op, value, lane, .. } => self.values[dst.index()] = self.subgroup(*op, *value, *lane),
             Inst::Barrier { .. } => {}
             Inst::If { cond, then, other, phis, .. } => {
                 let taken = self.get(*cond) != 0;
@@ -279,6 +283,19 @@ impl Machine<'_> {
             Op::ArrayLength(b) => {
                 self.kernel.bindings[*b as usize].runtime_len(self.call.sizes[*b as usize]).min(u32::MAX.into())
             }
+        }
+    }
+
+    /// A subgroup operation as if this lane alone took part.
+    fn subgroup(&self, op: SubgroupOp, value: Value, lane: Option<Value>) -> u64 {
+        let own = self.builtin(Builtin::LocalIndex) % SUBGROUP_LANES;
+        match op {
+            SubgroupOp::ExclusiveScan(combine) => {
+                subgroup::identity(combine, self.kernel.ty(value)).unwrap_or_default()
+            }
+            SubgroupOp::Ballot => self.get(value) << own,
+            SubgroupOp::Shuffle if lane.is_none_or(|l| self.get(l) != u64::from(own)) => 0,
+            _ => self.get(value),
         }
     }
 

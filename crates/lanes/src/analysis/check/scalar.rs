@@ -1,6 +1,6 @@
 //! The operations of the lane IR on single values, as bits.
 
-use crate::ir::{BinaryOp, Ty, UnaryOp};
+use crate::ir::{BinaryOp, Ty, UnaryOp, half};
 
 /// A value by class of type.
 #[derive(Clone, Copy)]
@@ -16,7 +16,10 @@ fn decode(ty: Ty, bits: u64) -> Number {
         Ty::U32 => Number::Int((bits as u32).into()),
         Ty::I64 => Number::Int((bits as i64).into()),
         Ty::U64 => Number::Int(bits.into()),
-        Ty::F16 | Ty::F32 => Number::Float(f32::from_bits(bits as u32).into()),
+        Ty::I16 => Number::Int((bits as u16 as i16).into()),
+        Ty::U16 => Number::Int((bits as u16).into()),
+        Ty::F16 => Number::Float(half::to_f32(bits as u16).into()),
+        Ty::F32 => Number::Float(f32::from_bits(bits as u32).into()),
         Ty::F64 => Number::Float(f64::from_bits(bits)),
     }
 }
@@ -24,6 +27,7 @@ fn decode(ty: Ty, bits: u64) -> Number {
 fn encode_int(ty: Ty, v: i128) -> u64 {
     match ty {
         Ty::Bool => u64::from(v & 1 != 0),
+        Ty::I16 | Ty::U16 => u64::from(v as u16),
         Ty::I64 | Ty::U64 => v as u64,
         _ => u64::from(v as u32),
     }
@@ -31,7 +35,11 @@ fn encode_int(ty: Ty, v: i128) -> u64 {
 
 /// Rounding twice, to binary64 first, is right for one operation on binary32.
 fn encode_float(ty: Ty, v: f64) -> u64 {
-    if ty == Ty::F64 { v.to_bits() } else { u64::from((v as f32).to_bits()) }
+    match ty {
+        Ty::F64 => v.to_bits(),
+        Ty::F16 => half::from_f32(v as f32).into(),
+        _ => u64::from((v as f32).to_bits()),
+    }
 }
 
 fn width(ty: Ty) -> u32 {
@@ -79,6 +87,7 @@ fn float_unary(op: UnaryOp, v: f64) -> f64 {
         UnaryOp::Round => v.round_ties_even(),
         UnaryOp::Trunc => v.trunc(),
         UnaryOp::Sqrt => v.sqrt(),
+        UnaryOp::QuantizeF16 => half::quantize(v as f32).into(),
         UnaryOp::InverseSqrt => 1.0 / v.sqrt(),
         UnaryOp::Exp => v.exp(),
         UnaryOp::Exp2 => v.exp2(),
@@ -127,6 +136,7 @@ fn int_binary(op: BinaryOp, ty: Ty, a: i128, b: i128) -> i128 {
         BinaryOp::Add => a + b,
         BinaryOp::Sub => a - b,
         BinaryOp::Mul => a.wrapping_mul(b),
+        BinaryOp::MulHigh => (a * b) >> 32,
         BinaryOp::Div => {
             if b == 0 {
                 a
@@ -182,7 +192,7 @@ pub(super) fn convert(from: Ty, to: Ty, bits: u64) -> u64 {
         (Number::Int(v), Ty::Bool) => u64::from(v != 0),
         (Number::Float(v), Ty::Bool) => u64::from(v != 0.0),
         (Number::Int(v), Ty::F64) => (v as f64).to_bits(),
-        (Number::Int(v), Ty::F32 | Ty::F16) => u64::from((v as f32).to_bits()),
+        (Number::Int(v), Ty::F32) => u64::from((v as f32).to_bits()),
         (Number::Int(v), _) => encode_int(to, v),
         (Number::Float(v), Ty::I32) => u64::from(v as i32 as u32),
         (Number::Float(v), Ty::U32) => u64::from(v as u32),

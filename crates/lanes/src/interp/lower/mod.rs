@@ -2,6 +2,7 @@
 
 mod layout;
 mod places;
+mod subgroups;
 
 use super::{
     code::{Access, Atomic, Block, Code, Node},
@@ -14,9 +15,10 @@ use super::{
 use crate::{
     analysis::uniformity::{BatchShape, Uniformity},
     error::{Error, ErrorKind},
-    ir::{BinaryOp, Inst, Kernel, Op, Param, Phi, Region, Ty, Value},
+    ir::{BarrierScope, BinaryOp, Inst, Kernel, Op, Param, Phi, Region, Ty, Value},
 };
 use layout::Layout;
+use naga::Span;
 
 /// Most nested branches and loops.
 const MAX_DEPTH: usize = 200;
@@ -28,7 +30,7 @@ const MAX_BYTES: usize = 1 << 28;
 /// # Errors
 /// `TooLarge` past a cap, `Unsupported` for an operation or access the interpreter does not run.
 pub(crate) fn lower(kernel: &Kernel, shape: BatchShape, level: Level) -> Result<Code, Error> {
-    let depth = depth(&kernel.body, 0)?;
+    let depth = depth(kernel, &kernel.body, Span::UNDEFINED, 0)?;
     let uniformity = Uniformity::new(kernel, shape);
     let slots = Slots::new(kernel, &uniformity);
     let layout = Layout::new(kernel, &slots, shape, depth);
@@ -49,18 +51,15 @@ pub(crate) fn lower(kernel: &Kernel, shape: BatchShape, level: Level) -> Result<
     lower.finish(body)
 }
 
-/// The nesting depth of a region.
-fn depth(region: &Region, at: usize) -> Result<usize, Error> {
+/// The nesting depth of a region, which the instruction at `span` opens.
+fn depth(kernel: &Kernel, region: &Region, span: Span, at: usize) -> Result<usize, Error> {
     if at > MAX_DEPTH {
         let text = format!("branches and loops are nested more than {MAX_DEPTH} deep");
-        return Err(Error::new(ErrorKind::TooLarge, text));
+        return Err(Error::new(ErrorKind::TooLarge, text).at(span, &kernel.source));
     }
     region.insts.iter().try_fold(at, |deepest, inst| {
-        Ok(match inst {
-            Inst::If { then, other, .. } => deepest.max(depth(then, at + 1)?).max(depth(other, at + 1)?),
-            Inst::Loop { body, .. } => deepest.max(depth(body, at + 1)?),
-            _ => deepest,
-        })
+        let (Inst::If { span, .. } | Inst::Loop { span, .. }) = inst else { return Ok(deepest) };
+        inst.regions().try_fold(deepest, |d, inner| Ok(d.max(depth(kernel, inner, *span, at + 1)?)))
     })
 }
 
@@ -225,9 +224,14 @@ impl Lower<'_> {
                 self.atomic(inst);
                 None
             }
-            Inst::Barrier { .. } => Some(Node::Barrier),
+            Inst::Subgroup { .. } => {
+                self.subgroup(inst);
+                None
+            }
+            Inst::Barrier { scope: BarrierScope::Subgroup, .. } => None,
+            Inst::Barrier { scope: BarrierScope::Group, span } => Some(Node::Barrier { span: *span }),
             Inst::If { cond, then, other, phis, .. } => Some(self.branch(*cond, [then, other], phis, depth)),
-            Inst::Loop { params, body, again, .. } => Some(self.repeat(params, body, *again, depth)),
+            Inst::Loop { params, body, again, span } => Some(self.repeat(params, body, *again, depth, *span)),
         }
     }
 
@@ -268,13 +272,13 @@ impl Lower<'_> {
         self.emit(run, d, [a, b.0, c.0], 0);
     }
 
-    fn repeat(&mut self, params: &[Param], body: &Region, again: Value, depth: usize) -> Node {
+    fn repeat(&mut self, params: &[Param], body: &Region, again: Value, depth: usize, span: Span) -> Node {
         let mut again_slot = self.slot(again);
         let body = self.region(body, depth + 1, |l| again_slot = l.updates(params, again));
         if self.is_uniform(again) {
-            Node::Repeat { body, again: again_slot }
+            Node::Repeat { body, again: again_slot, span }
         } else {
-            Node::While { body, again: again_slot, mask: self.mask(depth + 1) }
+            Node::While { body, again: again_slot, mask: self.mask(depth + 1), span }
         }
     }
 
@@ -336,8 +340,7 @@ impl Lower<'_> {
         let d = self.slot(dst);
         match op {
             Op::Const(bits) => {
-                let bits = if ty == Ty::Bool && *bits != 0 { u64::from(u32::MAX) } else { *bits };
-                self.constants.push((d, bits, ty.bytes()));
+                self.constants.push((d, register_bits(ty, *bits), ty.bytes()));
             }
             Op::Builtin(b) => {
                 let (run, x) = ids::pick(*b, level, uniform);
@@ -380,6 +383,11 @@ impl Lower<'_> {
     }
 }
 
+/// A constant's bits as a register holds them: a Bool is a mask.
+fn register_bits(ty: Ty, bits: u64) -> u64 {
+    if ty == Ty::Bool && bits != 0 { u64::from(u32::MAX) } else { bits }
+}
+
 /// Estimated ns of a block of nodes over `blocks` blocks of lanes, on a 3 GHz core.
 fn cost(nodes: &[Node], blocks: f64) -> f64 {
     // Trip counts are unknown here; a loop is taken to be worth a parallel run.
@@ -391,7 +399,7 @@ fn cost(nodes: &[Node], blocks: f64) -> f64 {
             Node::Branch { then, other, .. } => 2.0 + cost(then, blocks).max(cost(other, blocks)),
             Node::Diverge { then, other, .. } => 5.0 + blocks + cost(then, blocks) + cost(other, blocks),
             Node::Repeat { body, .. } | Node::While { body, .. } => TRIPS * (2.0 + cost(body, blocks)),
-            Node::Barrier => 1.0,
+            Node::Barrier { .. } => 1.0,
         })
         .sum()
 }

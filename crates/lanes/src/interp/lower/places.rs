@@ -7,7 +7,7 @@ use crate::{
         code::{Access, Atomic, Index, Memory, Operand},
         memory,
         ops::{FromMask, ToMask},
-        private, store,
+        private, short, store,
         vector::pick1,
     },
     ir::{Base, Inst, Kernel, Len, Place, Step, Ty, Value, Variable},
@@ -18,6 +18,7 @@ impl Lower<'_> {
         let Some(access) = self.access(place, ty.bytes(), 1) else { return };
         let run = match access.memory {
             Memory::Private(_) => private::pick_load(ty.bytes(), self.level),
+            _ if ty.is_memory_only() => short::pick_load(self.level, uniform),
             _ => memory::pick_load(ty.bytes(), self.level, uniform),
         };
         let x = self.accesses.len() as u32;
@@ -41,6 +42,7 @@ impl Lower<'_> {
         }
         let run = match access.memory {
             Memory::Private(_) => private::pick_store(ty.bytes(), self.level),
+            _ if ty.is_memory_only() => short::pick_store(self.level),
             _ => store::pick_store(ty.bytes(), self.level),
         };
         let x = self.accesses.len() as u32;
@@ -109,7 +111,11 @@ fn check_place(kernel: &Kernel, place: &Place, bytes: u32, align: u32) -> Result
         Base::Private(i) => kernel.private.get(i as usize).map(|v| (v.bytes, None)),
     }
     .ok_or_else(lost)?;
-    let align = if matches!(place.base, Base::Private(_)) { 4 } else { align };
+    let is_private = matches!(place.base, Base::Private(_));
+    if is_private && bytes == 2 {
+        return Err(format!("16 bits in private memory of kernel `{}`", kernel.name));
+    }
+    let align = if is_private { 4 } else { align };
     let mut end = u64::from(place.offset) + u64::from(bytes);
     let mut limit = u64::from(size);
     let mut aligned = place.offset.is_multiple_of(align);

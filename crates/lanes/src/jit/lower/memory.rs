@@ -1,0 +1,814 @@
+//! Loads and stores.
+//!
+//! Each access is reached in one of three ways: at a *uniform* place once for all lanes; at a *strided*
+//! place, where lanes and parts are constant distances apart; or lane by lane, with a vector of byte
+//! offsets. In a full block, a strided access is one range test (that leaves the block where it fails, to be run
+//! again masked) and plain vector instructions; else lanes out of bounds are masked off. A masked vector access
+//! touches no byte of a masked-off lane.
+//!
+//! Offsets of gathers are 32 bits and signed: bindings of 2^31 bytes and more are left to the interpreter.
+
+use super::{Lower, Mode, Val};
+use crate::{
+    ir::{Base, BinaryOp, Len as Count, Op, Place, Step, Ty, Value},
+    jit::{
+        class::Class,
+        mir::{Address, Dst, From, GSrc, Kind, Src, Vector},
+        x64::{AluOp, Cond, Isa, ShiftOp, Size, VOp},
+    },
+};
+use regalloc2::{Operand, RegClass, VReg};
+
+/// A range test that was made: all lanes of an index are below a length.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Test {
+    index: Value,
+    len: Count,
+    base: Base,
+}
+
+/// A place without its constant part.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Reached {
+    base: Base,
+    steps: Vec<Step>,
+}
+
+/// How a place is reached.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Reach {
+    Uniform,
+    /// Bytes from lane to lane and from part to part.
+    Strided {
+        lane: i64,
+        part: i64,
+    },
+    Scattered,
+}
+
+/// Byte offsets of lanes from an address, and which are live and in bounds.
+pub(super) struct Offsets {
+    pub(super) base: VReg,
+    pub(super) offsets: Vec<VReg>,
+    pub(super) masks: Vec<VReg>,
+}
+
+/// An element of private memory holds one value a lane.
+pub(super) fn is_private(place: &Place) -> bool {
+    matches!(place.base, Base::Private(_))
+}
+
+impl<'k> Lower<'k> {
+    pub(super) fn reach(&self, place: &Place) -> Reach {
+        let (mut lane, mut part) = (0i64, 0i64);
+        for step in &place.steps {
+            match self.class(step.index) {
+                Class::Affine { lane: l, part: p } => {
+                    lane += i64::from(l) * i64::from(step.stride);
+                    part += i64::from(p) * i64::from(step.stride);
+                }
+                Class::Varying => return Reach::Scattered,
+            }
+        }
+        let uniform = place.steps.iter().all(|s| self.class(s.index).is_uniform());
+        // The displacement of a part must fit an address.
+        let fits = (part * self.parts as i64).unsigned_abs() < 1 << 28 && lane.unsigned_abs() < 1 << 20;
+        match uniform {
+            true => Reach::Uniform,
+            false if fits => Reach::Strided { lane, part },
+            false => Reach::Scattered,
+        }
+    }
+
+    /// The address of a place without its indices.
+    fn origin(&mut self, place: &Place) -> Address {
+        let before = |sizes: &[crate::ir::Variable], i: u32| -> u64 {
+            sizes[..i as usize].iter().map(|v| u64::from(v.bytes.next_multiple_of(8))).sum()
+        };
+        let (base, offset) = match place.base {
+            Base::Binding(i) => match self.bound[i as usize] {
+                Some(b) => (b.ptr, 0),
+                None => (self.known(None), 0),
+            },
+            Base::Workgroup(i) => (self.known(self.workgroup), before(&self.kernel.workgroup, i)),
+            Base::Private(i) => (self.private_base(), before(&self.kernel.private, i)),
+        };
+        let scale = if is_private(place) { self.private_scale() } else { 1 };
+        let disp = (offset + u64::from(place.offset)) * scale;
+        if disp >= 1 << 30 {
+            self.refuse("an access more than 2^30 bytes into its memory");
+            return Address::at(From::Reg(base), 0);
+        }
+        Address::at(From::Reg(base), disp as i32)
+    }
+
+    /// Bytes of private memory of a block for each byte of a lane.
+    fn private_scale(&self) -> u64 {
+        match self.private_lanes {
+            0 => (self.lane_count() * self.parts_of(self.mode)) as u64,
+            lanes => lanes as u64,
+        }
+    }
+
+    /// Where the block's lanes of private memory start, for elements of the access at hand.
+    fn private_base(&mut self) -> VReg {
+        let base = self.known(self.private);
+        match self.start {
+            Some(start) if self.private_lanes > 0 => {
+                let index = Some((start, self.element_bytes, false));
+                self.lea(Size::Q, Address { base: From::Reg(base), index, disp: 0 })
+            }
+            _ => base,
+        }
+    }
+
+    /// `address + index * stride`, for a zero- or sign-extended index.
+    fn add_index(&mut self, at: Address, index: VReg, stride: u64) -> Address {
+        if let (None, 1 | 2 | 4 | 8) = (at.index, stride) {
+            return Address { index: Some((index, stride as u8, false)), ..at };
+        }
+        let bytes = match self.scaled.iter().find(|(known, _)| *known == (index, stride)) {
+            Some((_, bytes)) => *bytes,
+            None => {
+                let bytes = match stride {
+                    1 => index,
+                    s if s.is_power_of_two() => self.shift(ShiftOp::Shl, Size::Q, index, s.trailing_zeros() as u8),
+                    s => self.imul(Size::Q, index, GSrc::Imm(s as i32)),
+                };
+                self.scaled.push(((index, stride), bytes));
+                bytes
+            }
+        };
+        match at.index {
+            None => Address { index: Some((bytes, 1, false)), ..at },
+            Some(_) => {
+                let so_far = self.lea(Size::Q, Address { disp: 0, ..at });
+                Address { base: From::Reg(so_far), index: Some((bytes, 1, false)), disp: at.disp }
+            }
+        }
+    }
+
+    /// The number of elements that an index may reach, to compare a 64-bit index with.
+    fn limit(&mut self, place: &Place, step: &Step) -> GSrc {
+        match step.len {
+            Count::Const(n) if n <= i32::MAX as u32 => GSrc::Imm(n as i32),
+            Count::Const(n) => GSrc::Reg(self.imm(n.into())),
+            Count::Runtime => match place.base {
+                Base::Binding(i) => match self.bound[i as usize] {
+                    Some(b) => GSrc::Reg(b.len),
+                    None => GSrc::Imm(0),
+                },
+                _ => GSrc::Imm(0),
+            },
+        }
+    }
+
+    /// Whether an index is below the length whatever the lane.
+    fn is_inside(&self, step: &Step) -> bool {
+        let Count::Const(n) = step.len else { return false };
+        self.bounded(step.index).is_some_and(|most| most < n)
+    }
+
+    /// A bound that follows from how an unsigned index was made.
+    pub(super) fn bounded(&self, v: Value) -> Option<u32> {
+        if let Some(bits) = self.constant(v) {
+            return Some(bits as u32);
+        }
+        if let Some(most) = self.most[v.index()] {
+            return Some(most);
+        }
+        let constant = |v: &Value| self.classes().constant(*v).map(|bits| bits as u32);
+        match self.def(v)? {
+            Op::Binary(BinaryOp::And, a, b) => {
+                let least = |v: &Value| constant(v).or_else(|| self.bounded(*v));
+                [least(a), least(b)].into_iter().flatten().min()
+            }
+            Op::Binary(BinaryOp::Rem, _, b) if !self.ty(*b).is_signed() => constant(b)?.checked_sub(1),
+            Op::Binary(BinaryOp::Min, a, b) if !self.ty(*a).is_signed() => {
+                let least = |v: &Value| constant(v).or_else(|| self.bounded(*v));
+                [least(a), least(b)].into_iter().flatten().min()
+            }
+            Op::Binary(BinaryOp::Add, a, b) => self.bounded(*a)?.checked_add(self.bounded(*b)?),
+            Op::Binary(BinaryOp::Mul, a, b) => self.bounded(*a)?.checked_mul(self.bounded(*b)?),
+            Op::Binary(BinaryOp::Shl, a, b) => self.bounded(*a)?.checked_mul(1 << (constant(b)? & 31)),
+            Op::Binary(BinaryOp::Shr, a, b) if !self.ty(*a).is_signed() => {
+                let by = constant(b)? & 31;
+                Some(self.bounded(*a).unwrap_or(u32::MAX) >> by)
+            }
+            Op::Bitcast(a) if self.ty(*a).bytes() == 4 && !self.ty(*a).is_float() => self.bounded(*a),
+            Op::Builtin(crate::ir::Builtin::LocalId(a)) => {
+                Some(self.kernel.workgroup_size[usize::from(*a)].saturating_sub(1))
+            }
+            Op::Builtin(crate::ir::Builtin::LocalIndex) => Some(self.kernel.group_invocations() - 1),
+            _ => None,
+        }
+    }
+
+    /// Tests that all lanes of an affine index are in bounds, or leaves the block.
+    fn test(&mut self, place: &Place, step: &Step) {
+        let test = Test { index: step.index, len: step.len, base: place.base };
+        if self.is_inside(step) || self.tested.contains(&test) {
+            return;
+        }
+        let Class::Affine { lane, part } = self.class(step.index) else { return };
+        let (lanes, parts) = (self.lane_count() as i64 - 1, self.parts as i64 - 1);
+        let ends = [i64::from(lane) * lanes, i64::from(part) * parts];
+        let low: i64 = ends.iter().map(|e| e.min(&0)).sum();
+        let high: i64 = ends.iter().map(|e| e.max(&0)).sum();
+        let base = self.gpr(step.index);
+        let first = match low {
+            0 => base,
+            low => self.lea(Size::D, Address::at(From::Reg(base), low as i32)),
+        };
+        let last = match high - low {
+            0 => first,
+            span => self.lea(Size::Q, Address::at(From::Reg(first), span as i32)),
+        };
+        let limit = self.limit(place, step);
+        if let Some(bail) = self.bail {
+            self.leave_if(Cond::Ae, Size::Q, last, limit, bail);
+        }
+        self.tested.push(test);
+    }
+
+    pub(super) fn is_tested(&self, place: &Place) -> bool {
+        let test = |s: &Step| Test { index: s.index, len: s.len, base: place.base };
+        place.steps.iter().all(|s| self.is_inside(s) || self.tested.contains(&test(s)))
+    }
+
+    /// Whether the place's range may be tested, or was.
+    pub(super) fn test_all(&mut self, place: &Place) -> bool {
+        if self.mode != Mode::Full || self.bail.is_none() {
+            return false;
+        }
+        if !self.dirty {
+            place.steps.iter().for_each(|s| self.test(place, s));
+        }
+        self.is_tested(place)
+    }
+
+    /// Before the first side effect: tests the ranges of accesses that follow it, whose indices are known.
+    pub(super) fn test_ahead(&mut self) {
+        for place in std::mem::take(&mut self.ahead) {
+            let known = place.steps.iter().all(|s| self.env[s.index.index()].is_some());
+            if known && self.reach(place) != Reach::Scattered && !is_private(place) {
+                self.test_all(place);
+            }
+        }
+    }
+
+    /// The address of lane 0 of part 0 of a place whose lanes are all in bounds.
+    pub(super) fn tested_address(&mut self, place: &Place) -> Address {
+        if is_private(place) || place.steps.is_empty() || place.offset >= 1 << 30 {
+            return self.make_address(place);
+        }
+        // Members of one element differ in the constant part only.
+        let key = Reached { base: place.base, steps: place.steps.clone() };
+        let at = match self.reached.iter().find(|(known, _)| *known == key) {
+            Some((_, at)) => *at,
+            None => {
+                let bare = Place { offset: 0, ..place.clone() };
+                let at = self.make_address(&bare);
+                self.reached.push((key, at));
+                at
+            }
+        };
+        at.plus(place.offset as i32)
+    }
+
+    fn make_address(&mut self, place: &Place) -> Address {
+        let mut at = self.origin(place);
+        let scale = if is_private(place) { self.private_scale() } else { 1 };
+        for step in &place.steps {
+            let stride = u64::from(step.stride) * scale;
+            // Constant indices go to the displacement.
+            if let Some(k) = self.constant(step.index).map(|bits| (bits & 0xffff_ffff).saturating_mul(stride))
+                && k + (at.disp as u64) < 1 << 30
+            {
+                at = at.plus(k as i32);
+                continue;
+            }
+            let index = self.gpr(step.index);
+            at = self.add_index(at, index, stride);
+        }
+        at
+    }
+
+    /// The address with indices taken as signed: right for every lane in bounds.
+    fn signed_address(&mut self, place: &Place) -> Address {
+        let mut at = self.origin(place);
+        for step in &place.steps {
+            let index = self.gpr(step.index);
+            let index = self.sign_extend(index);
+            at = self.add_index(at, index, step.stride.into());
+        }
+        at
+    }
+
+    /// Masks of the lanes of each part that are live and in bounds.
+    fn inside_masks(&mut self, place: &Place) -> Vec<VReg> {
+        let mut masks = self.mask.clone();
+        for step in &place.steps {
+            if self.is_inside(step) {
+                continue;
+            }
+            let limit = match step.len {
+                Count::Const(n) => self.const_src(4, n.into()),
+                Count::Runtime => Src::Reg(self.runtime_limit(place)),
+            };
+            let index = self.vectors(step.index);
+            let limits = vec![limit; index.len()];
+            let inside = self.compare_vectors(BinaryOp::Lt, Ty::U32, &index, &limits);
+            masks = Some(match masks {
+                None => inside,
+                Some(m) => m.iter().zip(&inside).map(|(m, i)| self.mask_and(*m, *i)).collect(),
+            });
+        }
+        masks.unwrap_or_else(|| vec![self.constant_mask(true); self.parts])
+    }
+
+    fn runtime_limit(&mut self, place: &Place) -> VReg {
+        match place.base {
+            Base::Binding(i) => self.known(self.bound[i as usize].map(|b| b.limit)),
+            _ => self.zero(),
+        }
+    }
+
+    pub(super) fn load_place(&mut self, dst: Value, place: &Place) {
+        let ty = self.ty(dst);
+        if ty.is_memory_only() {
+            return self.refuse("a load of 16 bits");
+        }
+        if is_private(place) {
+            let r = self.load_private(ty, place);
+            return self.loaded(dst, r);
+        }
+        let reach = self.reach(place);
+        let uniform = self.class(dst).is_uniform();
+        // Not where gains of several indices cancel out: each lane is then in bounds or not by itself.
+        let is_level = |s: &Step| matches!(self.class(s.index), Class::Affine { lane: 0, .. });
+        let one_part = self.parts == 1 && place.steps.iter().all(is_level);
+        if uniform || one_part {
+            return self.load_uniform(dst, ty, place);
+        }
+        let with = self.take_loads(dst);
+        let r = match reach {
+            Reach::Strided { lane, part } if self.test_all(place) => {
+                if let (true, Some(memory)) = (self.fold, self.operand(ty, place, lane, part)) {
+                    return self.define(dst, Val::Memory(memory));
+                }
+                if self.load_members(dst, place, &with) {
+                    return;
+                }
+                self.load_tested(ty, place, lane, part)
+            }
+            Reach::Strided { lane, part } if lane == i64::from(ty.bytes()) => self.load_masked(ty, place, part as i32),
+            _ => return self.gather_members(dst, place, &with),
+        };
+        self.loaded(dst, r);
+    }
+
+    /// Defines a loaded value: a Bool is what is not zero.
+    pub(super) fn loaded(&mut self, dst: Value, r: Vec<VReg>) {
+        if self.ty(dst) != Ty::Bool {
+            return self.define(dst, Val::Parts(r));
+        }
+        let zero = self.zero();
+        let masks = self.compare_vectors(BinaryOp::Ne, Ty::U32, &r, &vec![Src::Reg(zero); r.len()]);
+        self.define(dst, Val::Masks(masks));
+    }
+
+    fn load_uniform(&mut self, dst: Value, ty: Ty, place: &Place) {
+        let at = if self.test_all(place) { self.tested_address(place) } else { self.selected_address(place) };
+        if self.class(dst).is_uniform() && !ty.is_float() {
+            let r = self.load(Self::size(ty), at);
+            let r = if ty == Ty::Bool { self.set_if(Cond::Ne, Size::D, r, GSrc::Imm(0)) } else { r };
+            return self.define(dst, Val::Gpr(r));
+        }
+        let op = if ty.bytes() == 8 { VOp::Broadcastsd } else { VOp::Broadcastss };
+        let r = self.v2(op, Src::Mem(at));
+        if self.class(dst).is_uniform() {
+            return self.define(dst, Val::Splat(r));
+        }
+        self.loaded(dst, vec![r; Self::halves(ty)]);
+    }
+
+    /// The address of a uniform place, or of zeros where it is out of bounds.
+    fn selected_address(&mut self, place: &Place) -> Address {
+        let mut at = self.origin(place);
+        let mut tests = Vec::new();
+        for step in &place.steps {
+            let index = self.gpr(step.index);
+            if !self.is_inside(step) {
+                let limit = self.limit(place, step);
+                tests.push((index, limit));
+            }
+            at = self.add_index(at, index, step.stride.into());
+        }
+        if tests.is_empty() {
+            return at;
+        }
+        let mut address = self.lea(Size::Q, at);
+        let zeros = self.known(self.zeros);
+        for (index, limit) in tests {
+            address = self.move_if(Cond::B, Size::Q, index, limit, address, zeros);
+        }
+        Address::at(From::Reg(address), 0)
+    }
+
+    /// A tested load as operands of the one instruction that needs it, where that saves a register.
+    fn operand(&mut self, ty: Ty, place: &Place, lane: i64, part: i64) -> Option<Vec<Src>> {
+        if ty == Ty::Bool || (part == 0 && self.parts > 1) {
+            return None;
+        }
+        let contiguous = lane == i64::from(ty.bytes());
+        if !contiguous && (lane != 0 || self.isa == Isa::Avx2) {
+            return None;
+        }
+        let at = self.tested_address(place);
+        let half_bytes = self.lane_count() * 4;
+        let mut operands = Vec::new();
+        for p in 0..self.parts as i64 {
+            for half in 0..Self::halves(ty) {
+                let at = at.plus((p * part) as i32);
+                operands.push(match contiguous {
+                    true => Src::Mem(at.plus((half * half_bytes) as i32)),
+                    false => Src::Splat(at),
+                });
+            }
+        }
+        Some(operands)
+    }
+
+    /// A strided load that was tested.
+    fn load_tested(&mut self, ty: Ty, place: &Place, lane: i64, part: i64) -> Vec<VReg> {
+        let at = self.tested_address(place);
+        let bytes = i64::from(ty.bytes());
+        let half_bytes = self.lane_count() as i64 * 4;
+        let mut result: Vec<VReg> = Vec::new();
+        for p in 0..self.parts as i64 {
+            if p > 0 && part == 0 {
+                // All parts read the same.
+                result.extend_from_within(..Self::halves(ty));
+                continue;
+            }
+            let at = at.plus((p * part) as i32);
+            for half in 0..Self::halves(ty) as i64 {
+                result.push(match lane {
+                    0 if half == 1 => result[result.len() - 1],
+                    0 => {
+                        let op = if bytes == 8 { VOp::Broadcastsd } else { VOp::Broadcastss };
+                        self.v2(op, Src::Mem(at))
+                    }
+                    l if l == bytes => self.v2(VOp::Movups, Src::Mem(at.plus((half * half_bytes) as i32))),
+                    l => {
+                        let lanes = self.lane_count() as i64 / Self::halves(ty) as i64;
+                        let offsets = self.pooled(
+                            (0..lanes * Self::halves(ty) as i64).map(|k| ((half * lanes + k % lanes) * l) as u32),
+                        );
+                        let offsets = self.v2(VOp::Movups, Src::Mem(offsets));
+                        let all = self.constant_mask(true);
+                        self.gather_one(bytes == 8, at, offsets, 1, all)
+                    }
+                });
+            }
+        }
+        result
+    }
+
+    /// A contiguous load under masks.
+    fn load_masked(&mut self, ty: Ty, place: &Place, part: i32) -> Vec<VReg> {
+        let masks = self.inside_masks(place);
+        let at = self.signed_address(place);
+        let mut result = Vec::new();
+        for (p, mask) in masks.into_iter().enumerate() {
+            let at = at.plus(p as i32 * part);
+            let wide = ty.bytes() == 8;
+            let halves = if wide { self.split_mask(mask).to_vec() } else { vec![mask] };
+            for (half, mask) in halves.into_iter().enumerate() {
+                let at = at.plus((half * self.lane_count() * 4) as i32);
+                result.push(match self.isa {
+                    Isa::Avx512 => {
+                        let op = if wide { VOp::Movupd } else { VOp::Movups };
+                        self.v2_masked(op, Src::Mem(at), mask, None)
+                    }
+                    Isa::Avx2 => {
+                        let op = if wide { VOp::Maskmovpd } else { VOp::Maskmovps };
+                        self.v3(op, mask, Src::Mem(at))
+                    }
+                });
+            }
+        }
+        result
+    }
+
+    /// One gather of a vector (half of a part for 64-bit elements); masked-off lanes are zero.
+    fn gather_one(&mut self, wide: bool, at: Address, offsets: VReg, scale: u8, mask: VReg) -> VReg {
+        let base = match at.index {
+            None => at,
+            Some(_) => Address::at(From::Reg(self.lea(Size::Q, at)), 0),
+        };
+        let mem = Address { index: Some((offsets, scale, true)), ..base };
+        let old = self.zero();
+        let (d, left) = (self.float(), self.f.reg(self.mask_class()));
+        let mut operands = vec![
+            Operand::reg_reuse_def(d, 2),
+            Operand::reg_reuse_def(left, 3),
+            Operand::reg_use(old),
+            Operand::reg_use(mask),
+        ];
+        if let From::Reg(base) = mem.base {
+            operands.push(Operand::reg_use(base));
+        }
+        operands.push(Operand::reg_use(offsets));
+        let op = if wide { VOp::Gatherdpd } else { VOp::Gatherdps };
+        let len = self.len();
+        self.push(Kind::Gather { op, len, mem }, operands);
+        d
+    }
+
+    /// The one index of a place that changes from lane to lane, where its stride is a scale of addresses.
+    fn scaled_index(&self, place: &Place) -> Option<(Value, u8)> {
+        match place.steps.as_slice() {
+            [Step { index, stride: stride @ (1 | 2 | 4 | 8), .. }] => Some((*index, *stride as u8)),
+            _ => None,
+        }
+    }
+
+    /// Gathers values at distances from a place.
+    pub(super) fn gather(&mut self, ty: Ty, place: &Place, from: &[i32]) -> Vec<Vec<VReg>> {
+        let wide = ty.bytes() == 8;
+        let (at, offsets, masks, scale) = match self.scaled_index(place) {
+            Some((index, scale)) => {
+                let masks = self.inside_masks(place);
+                (self.origin(place), self.vectors(index), masks, scale)
+            }
+            None => {
+                let o = self.byte_offsets(place);
+                (Address::at(From::Reg(o.base), 0), o.offsets, o.masks, 1)
+            }
+        };
+        let mut result = vec![Vec::new(); from.len()];
+        for (offsets, mask) in offsets.into_iter().zip(masks) {
+            let halves = match wide {
+                true => {
+                    let [low, high] = self.split_mask(mask);
+                    vec![(offsets, low), (self.upper(offsets), high)]
+                }
+                false => vec![(offsets, mask)],
+            };
+            for (offsets, mask) in halves {
+                for (r, from) in result.iter_mut().zip(from) {
+                    r.push(self.gather_one(wide, at.plus(*from), offsets, scale, mask));
+                }
+            }
+        }
+        result
+    }
+
+    /// Byte offsets of all lanes.
+    pub(super) fn byte_offsets(&mut self, place: &Place) -> Offsets {
+        let masks = self.inside_masks(place);
+        let mut at = self.origin(place);
+        let mut offsets: Option<Vec<VReg>> = None;
+        for step in &place.steps {
+            if self.class(step.index).is_uniform() {
+                // Out of bounds, no lane is live.
+                let index = self.gpr(step.index);
+                at = self.add_index(at, index, step.stride.into());
+                continue;
+            }
+            let index = self.vectors(step.index);
+            let bytes = self.times(&index, step.stride);
+            offsets = Some(match offsets {
+                None => bytes,
+                Some(sum) => sum.iter().zip(bytes).map(|(a, b)| self.v3r(VOp::Addd, *a, b)).collect(),
+            });
+        }
+        let base = self.lea(Size::Q, at);
+        let offsets = offsets.unwrap_or_else(|| vec![self.zero(); self.parts]);
+        Offsets { base, offsets, masks }
+    }
+
+    fn times(&mut self, index: &[VReg], stride: u32) -> Vec<VReg> {
+        if stride.is_power_of_two() {
+            let by = stride.trailing_zeros() as u8;
+            return index.iter().map(|r| self.v2i(VOp::Slldi, Src::Reg(*r), by)).collect();
+        }
+        let stride = self.const_src(4, stride.into());
+        index.iter().map(|r| self.v3(VOp::Mulld, *r, stride)).collect()
+    }
+
+    pub(super) fn store(&mut self, place: &Place, value: Value) {
+        let ty = self.ty(value);
+        if ty.is_memory_only() {
+            return self.refuse("a store of 16 bits");
+        }
+        let r = self.stored(value);
+        if is_private(place) {
+            let lasting = self.private_lanes > 0;
+            if lasting && !self.dirty {
+                self.test_ahead();
+            }
+            self.store_private(ty, place, &r);
+            self.dirty |= lasting;
+            return;
+        }
+        match self.reach(place) {
+            Reach::Strided { lane, part } if lane == i64::from(ty.bytes()) => {
+                let tested = self.test_all(place);
+                if !self.dirty {
+                    self.test_ahead();
+                }
+                let (at, masks) = if tested {
+                    (self.tested_address(place), self.mask.clone())
+                } else {
+                    let masks = self.inside_masks(place);
+                    (self.signed_address(place), Some(masks))
+                };
+                self.store_parts(ty, at, part as i32, masks.as_deref(), &r);
+            }
+            _ => {
+                if !self.dirty {
+                    self.test_ahead();
+                }
+                self.scatter(ty, place, r);
+            }
+        }
+        self.dirty = true;
+    }
+
+    /// Contiguous stores.
+    fn store_parts(&mut self, ty: Ty, at: Address, part: i32, masks: Option<&[VReg]>, r: &[VReg]) {
+        let wide = ty.bytes() == 8;
+        let halves = Self::halves(ty);
+        for p in 0..self.parts {
+            let split = masks.map(|m| if wide { self.split_mask(m[p]).to_vec() } else { vec![m[p]] });
+            for half in 0..halves {
+                let at = at.plus(p as i32 * part + (half * self.lane_count() * 4) as i32);
+                let value = r[p * halves + half];
+                match (&split, self.isa) {
+                    (None, _) => self.store_vector(VOp::MovupsSt, value, at, None),
+                    (Some(m), Isa::Avx512) => {
+                        let op = if wide { VOp::MovupdSt } else { VOp::MovupsSt };
+                        self.store_vector(op, value, at, Some(m[half]));
+                    }
+                    (Some(m), Isa::Avx2) => {
+                        let op = if wide { VOp::MaskmovpdSt } else { VOp::MaskmovpsSt };
+                        let len = self.len();
+                        self.vector(Vector {
+                            op,
+                            len,
+                            dst: Dst::Use(value),
+                            tied: None,
+                            a: Some(m[half]),
+                            b: Src::Mem(at),
+                            imm: None,
+                            mask: None,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Stores lane by lane; of lanes with one address the last wins.
+    fn scatter(&mut self, ty: Ty, place: &Place, r: Vec<VReg>) {
+        let o = self.byte_offsets(place);
+        self.scatter_members(ty.bytes(), &o, &[0], &[r]);
+    }
+
+    /// Stores values lane by lane at distances from the lanes' offsets.
+    pub(super) fn scatter_members(&mut self, bytes: u32, o: &Offsets, from: &[i32], values: &[Vec<VReg>]) {
+        let halves = bytes as usize / 4;
+        for p in 0..self.parts {
+            let (offsets, mask) = (o.offsets[p], o.masks[p]);
+            if self.isa == Isa::Avx2 {
+                let values: Vec<&[VReg]> = values.iter().map(|r| &r[p * halves..][..halves]).collect();
+                self.store_live(bytes, o.base, mask, offsets, from, &values);
+                continue;
+            }
+            for (from, r) in from.iter().zip(values) {
+                if bytes == 8 {
+                    let [low, high] = self.split_mask(mask);
+                    self.scatter_one(VOp::Scatterdq, o.base, *from, offsets, low, r[p * 2]);
+                    let upper = self.upper(offsets);
+                    self.scatter_one(VOp::Scatterdq, o.base, *from, upper, high, r[p * 2 + 1]);
+                } else {
+                    self.scatter_one(VOp::Scatterdd, o.base, *from, offsets, mask, r[p]);
+                }
+            }
+        }
+    }
+
+    fn scatter_one(&mut self, op: VOp, base: VReg, disp: i32, offsets: VReg, mask: VReg, value: VReg) {
+        let mem = Address { base: From::Reg(base), index: Some((offsets, 1, true)), disp };
+        let left = self.f.reg(RegClass::Vector);
+        let uses = [value, mask, base, offsets].map(Operand::reg_use);
+        let operands = [&[Operand::reg_reuse_def(left, 2)][..], &uses].concat();
+        let len = self.len();
+        self.push(Kind::Scatter { op, len, mem }, operands);
+    }
+
+    /// Private memory: element by element, the lanes of a block side by side.
+    fn private_offsets(&mut self, ty: Ty, place: &Place) -> Offsets {
+        let masks = self.inside_masks(place);
+        let origin = self.origin(place);
+        let base = self.lea(Size::Q, origin);
+        let scale = self.private_scale() as u32;
+        let lanes = self.lane_count() as u32;
+        let mut sum: Option<Vec<VReg>> = None;
+        for step in &place.steps {
+            let index = self.vectors(step.index);
+            let bytes = self.times(&index, step.stride * scale);
+            sum = Some(match sum {
+                None => bytes,
+                Some(s) => s.iter().zip(bytes).map(|(a, b)| self.v3r(VOp::Addd, *a, b)).collect(),
+            });
+        }
+        let sum = sum.unwrap_or_else(|| vec![self.zero(); self.parts]);
+        let offsets = (0..self.parts)
+            .map(|p| {
+                let own = self.pooled((0..lanes).map(|l| (p as u32 * lanes + l) * ty.bytes()));
+                self.v3(VOp::Addd, sum[p], Src::Mem(own))
+            })
+            .collect();
+        Offsets { base, offsets, masks }
+    }
+
+    /// Whether all lanes use one element, in bounds.
+    fn is_common(&mut self, place: &Place) -> bool {
+        place.steps.iter().all(|s| self.class(s.index).is_uniform()) && (self.is_tested(place) || self.test_all(place))
+    }
+
+    fn load_private(&mut self, ty: Ty, place: &Place) -> Vec<VReg> {
+        let halves = Self::halves(ty);
+        let mut result = Vec::new();
+        self.element_bytes = ty.bytes() as u8;
+        if self.is_common(place) {
+            let at = self.tested_address(place);
+            for i in 0..self.parts * halves {
+                result.push(self.v2(VOp::Movups, Src::Mem(at.plus((i * self.lane_count() * 4) as i32))));
+            }
+            return result;
+        }
+        let o = self.private_offsets(ty, place);
+        let at = Address::at(From::Reg(o.base), 0);
+        for p in 0..self.parts {
+            if halves == 2 {
+                let [low, high] = self.split_mask(o.masks[p]);
+                result.push(self.gather_one(true, at, o.offsets[p], 1, low));
+                let upper = self.upper(o.offsets[p]);
+                result.push(self.gather_one(true, at, upper, 1, high));
+            } else {
+                result.push(self.gather_one(false, at, o.offsets[p], 1, o.masks[p]));
+            }
+        }
+        result
+    }
+
+    fn store_private(&mut self, ty: Ty, place: &Place, r: &[VReg]) {
+        self.element_bytes = ty.bytes() as u8;
+        if self.is_common(place) {
+            let at = self.tested_address(place);
+            let masks = self.mask.clone();
+            let part = (self.lane_count() * 4 * Self::halves(ty)) as i32;
+            return self.store_parts(ty, at, part, masks.as_deref(), r);
+        }
+        let o = self.private_offsets(ty, place);
+        self.scatter_members(ty.bytes(), &o, &[0], &[r.to_vec()]);
+    }
+
+    /// Zeroes the private memory of a block.
+    pub(super) fn clear_private(&mut self) {
+        let bytes: u64 = self.kernel.private.iter().map(|v| u64::from(v.bytes.next_multiple_of(8))).sum();
+        if bytes == 0 {
+            return;
+        }
+        let total = bytes * self.private_scale();
+        let step = self.lane_count() as u64 * 4;
+        let zero = self.zero();
+        let base = self.known(self.private);
+        if total / step <= 32 {
+            for i in 0..total / step {
+                self.store_vector(VOp::MovupsSt, zero, Address::at(From::Reg(base), (i * step) as i32), None);
+            }
+            return;
+        }
+        let (head, next) = (self.f.block(), self.f.block());
+        let at = self.int();
+        self.f.nodes[head.index()].params = vec![at];
+        self.f.nodes[head.index()].head = true;
+        let start = self.imm(0);
+        self.jump(head, vec![start]);
+        self.at = head;
+        let to = Address { base: From::Reg(base), index: Some((at, 1, false)), disp: 0 };
+        self.store_vector(VOp::MovupsSt, zero, to, None);
+        let after = self.alu(AluOp::Add, Size::Q, at, GSrc::Imm(step as i32));
+        let back = self.f.block();
+        self.branch_to(Cond::B, Size::Q, after, GSrc::Imm(total.min(i32::MAX as u64) as i32), back, next);
+        self.at = back;
+        self.jump(head, vec![after]);
+        self.at = next;
+    }
+}

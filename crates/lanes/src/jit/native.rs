@@ -1,0 +1,222 @@
+//! Compiled kernels and how they are run.
+
+use super::{
+    OUT_OF_FUEL, class::Classes, context::Context, emit, helper, lower::Lower, memory::ExecutableMemory, prepare,
+    pressure, regs, shape::Shape, x64::Isa,
+};
+use crate::{
+    analysis::uniformity::BatchShape,
+    interp::{Level, exec::Stop},
+    ir::{BarrierScope, Inst, Kernel, Region},
+    math, passes,
+    run::{batch::Batch, tiles::Call},
+};
+use naga::Span;
+
+/// Lanes of a batch along a row: enough that what is done once a batch costs nothing.
+const ROW_LANES: usize = 1 << 14;
+/// Lanes of a batch of any invocations.
+const LINEAR_LANES: usize = 512;
+
+/// Machine code of a kernel for one batch shape.
+pub(crate) struct Native {
+    code: ExecutableMemory,
+    /// What the code asks of helpers; the code holds its address.
+    _requests: Box<[helper::Request]>,
+    shape: BatchShape,
+    size: [u32; 3],
+    workgroup_bytes: usize,
+    private_bytes: usize,
+    slot_bytes: usize,
+    /// The loop of each status from [`OUT_OF_FUEL`] on.
+    loops: Vec<Span>,
+    /// Lanes of a batch.
+    pub(crate) capacity: usize,
+    /// Estimated time of a full batch in ns, loops guessed.
+    pub(crate) batch_ns: f64,
+}
+
+impl Native {
+    /// Compiles a kernel.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub(crate) fn new(kernel: &Kernel, shape: BatchShape, level: Level) -> Result<Self, String> {
+        let isa = match level {
+            Level::Avx512 => Isa::Avx512,
+            Level::Avx2 => Isa::Avx2,
+            Level::Baseline => return Err("the machine has no AVX2".into()),
+        };
+        if let Some(what) = unknown(kernel) {
+            return Err(format!("machine code has no {what} yet"));
+        }
+        let mut kernel = kernel.clone();
+        prepare::rewrite_builtins(&mut kernel, shape);
+        math::expand(&mut kernel);
+        passes::number_values(&mut kernel);
+        passes::hoist_invariants(&mut kernel);
+        passes::remove_dead(&mut kernel);
+        let blocks = block_shape(&kernel, isa, shape);
+        let mut lowered = Lower::run(&kernel, isa, blocks)?;
+        let options = regalloc2::RegallocOptions::default();
+        let out = regalloc2::run(&lowered.function, &regs::environment(isa), &options)
+            .map_err(|e| format!("register allocation: {e:?}"))?;
+        let requests = std::mem::take(&mut lowered.requests).into_boxed_slice();
+        let bytes = emit::emit(&lowered.function, &out, isa, &lowered.pool.bytes, requests.as_ptr().cast())?;
+        let code = ExecutableMemory::new(&bytes).map_err(|e| format!("no executable memory: {e}"))?;
+        let capacity = match shape {
+            BatchShape::Row => ROW_LANES,
+            BatchShape::Linear => LINEAR_LANES,
+            BatchShape::Group => kernel.group_invocations() as usize,
+        };
+        let workgroup_bytes = kernel.workgroup.iter().map(|v| v.bytes.next_multiple_of(8) as usize).sum();
+        let blocks_of_batch = capacity.div_ceil(blocks.lanes * blocks.parts) as f64;
+        let batch_ns = 20.0 + blocks_of_batch * blocks.parts as f64 * cost(&kernel.body);
+        Ok(Native {
+            code,
+            _requests: requests,
+            shape,
+            size: kernel.workgroup_size,
+            workgroup_bytes,
+            private_bytes: lowered.private_bytes,
+            slot_bytes: lowered.slot_bytes,
+            loops: lowered.loops,
+            capacity,
+            batch_ns,
+        })
+    }
+}
+
+/// What a kernel has that is not compiled.
+fn unknown(kernel: &Kernel) -> Option<&'static str> {
+    fn meets(region: &Region) -> bool {
+        region.insts.iter().any(|inst| match inst {
+            Inst::Subgroup { .. } | Inst::Barrier { scope: BarrierScope::Subgroup, .. } => true,
+            _ => inst.regions().any(meets),
+        })
+    }
+    if kernel.values.iter().any(|ty| ty.is_memory_only()) {
+        return Some("16-bit scalars");
+    }
+    meets(&kernel.body).then_some("subgroup operations")
+}
+
+/// Lanes and parts of a block, by what the registers hold.
+fn block_shape(kernel: &Kernel, isa: Isa, batch: BatchShape) -> Shape {
+    // Registers that four or two parts may seem to need: what loops only read may lie in memory.
+    let (lanes, budget) = if isa == Isa::Avx512 { (16, [36, 40]) } else { (8, [18, 24]) };
+    let one = Shape { batch, lanes, parts: 1, size: kernel.workgroup_size, whole: false };
+    if pressure::is_scalar_bound(&kernel.body) || kernel.values.len() > 400 {
+        return one;
+    }
+    let classes = Classes::new(kernel, &one, true);
+    let live = pressure::pressure(kernel, &classes).max(1);
+    let wanted = [4, 2].into_iter().zip(budget).find(|(parts, budget)| parts * live <= *budget).map_or(1, |(p, _)| p);
+    one.with_parts(one.fitting_parts(kernel, wanted))
+}
+
+/// Estimated ns of a region for a vector of lanes, loops guessed.
+fn cost(region: &Region) -> f64 {
+    const TRIPS: f64 = 50.0;
+    region
+        .insts
+        .iter()
+        .map(|inst| match inst {
+            Inst::Op { .. } | Inst::Store { .. } => 0.4,
+            Inst::Atomic { .. } => 100.0,
+            Inst::Subgroup { .. } => 6.0,
+            Inst::Barrier { .. } => 2.0,
+            Inst::If { then, other, .. } => 1.0 + cost(then) + cost(other),
+            Inst::Loop { body, .. } => TRIPS * (0.5 + cost(body)),
+        })
+        .sum()
+}
+
+/// A cache line: the unit and alignment of a thread's memories.
+#[repr(C, align(64))]
+#[derive(Clone, Copy)]
+struct Line([u8; 64]);
+
+/// Zeros for uniform loads out of bounds.
+static ZEROS: [u64; 16] = [0; 16];
+
+/// The memories of a thread, reused from batch to batch.
+pub(crate) struct Scratch {
+    workgroup: Vec<Line>,
+    private: Vec<Line>,
+    slots: Vec<Line>,
+    ids: [Vec<u32>; 3],
+}
+
+impl Scratch {
+    pub(crate) fn new(native: &Native) -> Self {
+        let lines = |bytes: usize| vec![Line([0; 64]); bytes.div_ceil(64)];
+        // Blocks read whole vectors past the last lane.
+        let padded = native.capacity.next_multiple_of(16) + 64;
+        let [x, y] = [native.size[0] as usize, native.size[1] as usize];
+        let ids = match native.shape {
+            BatchShape::Row => [const { Vec::new() }; 3],
+            BatchShape::Linear => std::array::from_fn(|_| vec![0; padded]),
+            BatchShape::Group => [
+                (0..padded).map(|l| (l % x) as u32).collect(),
+                (0..padded).map(|l| (l / x % y) as u32).collect(),
+                (0..padded).map(|l| (l / (x * y)) as u32).collect(),
+            ],
+        };
+        Scratch {
+            workgroup: lines(native.workgroup_bytes),
+            private: lines(native.private_bytes),
+            slots: lines(native.slot_bytes),
+            ids,
+        }
+    }
+
+    /// Runs one batch.
+    ///
+    /// # Errors
+    /// Why it ended early.
+    pub(crate) fn run(&mut self, native: &Native, call: &Call<'_>, batch: &Batch) -> Result<(), Stop> {
+        self.workgroup.fill(Line([0; 64]));
+        let first = match native.shape {
+            BatchShape::Row => batch.first.map(|x| x as u32),
+            BatchShape::Group => std::array::from_fn(|a| (batch.first[a] / u64::from(native.size[a])) as u32),
+            BatchShape::Linear => {
+                for lane in 0..batch.lanes {
+                    let id = batch.invocation(BatchShape::Linear, native.size, lane);
+                    self.ids.iter_mut().zip(id).for_each(|(ids, id)| ids[lane] = id as u32);
+                }
+                [0; 3]
+            }
+        };
+        let mut context = Context {
+            first,
+            lanes: batch.lanes as u32,
+            groups: call.groups,
+            rows: batch.rows,
+            fuel: call.fuel,
+            outer_fuel: call.fuel,
+            bound: call.bound.as_ptr(),
+            workgroup: self.workgroup.as_mut_ptr().cast(),
+            private: self.private.as_mut_ptr().cast(),
+            slots: self.slots.as_mut_ptr().cast(),
+            ids: std::array::from_fn(|a| self.ids[a].as_ptr()),
+            zeros: ZEROS.as_ptr().cast(),
+            helper: helper::serve,
+        };
+        // SAFETY: the code was compiled for this signature and a CPU of this level; the context holds the memories it
+        // was compiled for, and it tests every index before it touches a binding.
+        let status = unsafe {
+            let run: unsafe extern "sysv64" fn(*mut Context) -> u32 = std::mem::transmute(native.code.ptr());
+            run(&mut context)
+        };
+        let Some(out_of_fuel) = status.checked_sub(OUT_OF_FUEL) else { return Ok(()) };
+        let span = native.loops.get(out_of_fuel as usize).copied().unwrap_or_default();
+        Err(Stop::Fuel { span, trips: 0 })
+    }
+}
+
+impl std::fmt::Debug for Native {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Native").field("shape", &self.shape).field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}

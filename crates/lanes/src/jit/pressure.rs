@@ -1,0 +1,123 @@
+//! How many vectors of a kernel live at once: decides how many parts a block has.
+
+use super::class::{Class, Classes};
+use crate::ir::{Inst, Kernel, Op, Region, Ty, Value};
+
+/// Most vectors a part that live at once, 64-bit ones counted twice, Bools not.
+pub(super) fn pressure(kernel: &Kernel, classes: &Classes) -> usize {
+    let mut p = Pressure { kernel, classes, live: vec![false; kernel.values.len()], now: 0, most: 0 };
+    p.region(&kernel.body);
+    p.most
+}
+
+struct Pressure<'k> {
+    kernel: &'k Kernel,
+    classes: &'k Classes,
+    live: Vec<bool>,
+    now: usize,
+    most: usize,
+}
+
+impl Pressure<'_> {
+    fn weight(&self, v: Value) -> usize {
+        match (self.classes.of(v), self.kernel.ty(v)) {
+            (Class::Varying, Ty::Bool) => 0,
+            (Class::Varying, ty) => {
+                if ty.bytes() == 8 {
+                    2
+                } else {
+                    1
+                }
+            }
+            _ => 0,
+        }
+    }
+
+    fn start(&mut self, v: Value) {
+        if !std::mem::replace(&mut self.live[v.index()], true) {
+            self.now += self.weight(v);
+            self.most = self.most.max(self.now);
+        }
+    }
+
+    fn end(&mut self, v: Value) {
+        if std::mem::replace(&mut self.live[v.index()], false) {
+            self.now -= self.weight(v);
+        }
+    }
+
+    /// Backwards: a value is live from its last use to its definition.
+    fn region(&mut self, region: &Region) {
+        for inst in region.insts.iter().rev() {
+            self.inst(inst);
+        }
+    }
+
+    fn inst(&mut self, inst: &Inst) {
+        match inst {
+            Inst::Op { dst, op, .. } => {
+                self.end(*dst);
+                op.operands(|v| self.start(v));
+            }
+            Inst::If { phis, span, .. } => {
+                phis.iter().for_each(|p| self.end(p.dst));
+                inst.operands(|v| self.start(v));
+                // Branches that are hardly ever taken may spill.
+                if span.is_defined() {
+                    inst.regions().for_each(|r| self.region(r));
+                }
+            }
+            Inst::Loop { params, body, .. } => {
+                params.iter().for_each(|p| self.end(p.result));
+                // What the body reads from outside lives through all of it.
+                let mut outside = Vec::new();
+                reads(body, &mut outside);
+                inst.operands(|v| self.start(v));
+                outside.into_iter().for_each(|v| self.start(v));
+                self.region(body);
+                params.iter().for_each(|p| {
+                    self.end(p.dst);
+                    self.start(p.init);
+                });
+            }
+            inst => {
+                if let Inst::Atomic { dst: Some(dst), .. } = inst {
+                    self.end(*dst);
+                }
+                inst.operands(|v| self.start(v));
+            }
+        }
+    }
+}
+
+/// Values that a region reads and does not define.
+fn reads(region: &Region, out: &mut Vec<Value>) {
+    let mut defined = Vec::new();
+    let mut used = Vec::new();
+    walk(region, &mut defined, &mut used);
+    defined.sort_unstable();
+    out.extend(used.into_iter().filter(|v| defined.binary_search(v).is_err()));
+}
+
+fn walk(region: &Region, defined: &mut Vec<Value>, used: &mut Vec<Value>) {
+    for inst in &region.insts {
+        inst.operands(|v| used.push(v));
+        match inst {
+            Inst::Op { dst, .. } => defined.push(*dst),
+            Inst::Atomic { dst: Some(dst), .. } => defined.push(*dst),
+            Inst::If { phis, .. } => defined.extend(phis.iter().map(|p| p.dst)),
+            Inst::Loop { params, .. } => defined.extend(params.iter().flat_map(|p| [p.dst, p.result])),
+            _ => {}
+        }
+        inst.regions().for_each(|r| walk(r, defined, used));
+    }
+}
+
+/// Whether a kernel uses what is done lane by lane, where more parts only cost.
+pub(super) fn is_scalar_bound(region: &Region) -> bool {
+    region.insts.iter().any(|inst| match inst {
+        Inst::Atomic { .. } => true,
+        Inst::Op { op: Op::Load(_), .. } => false,
+        inst => inst.regions().any(is_scalar_bound),
+    })
+}
