@@ -48,6 +48,9 @@ impl Lower<'_> {
             AtomicOp::Max => Change::If(if ty.is_signed() { Cond::G } else { Cond::A }),
             AtomicOp::CompareExchange => return None,
         };
+        if ty.is_float() && matches!(change, Change::Alu(_) | Change::If(_)) {
+            return None;
+        }
         let inline = match change {
             Change::Nothing | Change::Alu(AluOp::Add | AluOp::Sub) => true,
             Change::Replace | Change::Alu(_) => !shared || !used,
