@@ -39,20 +39,20 @@ impl Lower<'_> {
     /// A comparison that is made for the whole block: where its lanes disagree, the block is left.
     pub(super) fn compare_block(&mut self, dst: Value, op: BinaryOp, a: Value, b: Value) {
         let gains = |c: Class| match c {
-            Class::Affine { lane, part } => [lane, part],
-            Class::Varying => [0, 0],
+            Class::Affine { lane, part, row } => [lane, part, row],
+            Class::Stepped { .. } | Class::Varying => [0; 3],
         };
-        let ([l, p], [m, q]) = (gains(self.class(a)), gains(self.class(b)));
-        if [l, p, m, q] == [0; 4] {
+        let (of_a, of_b) = (gains(self.class(a)), gains(self.class(b)));
+        if [of_a, of_b] == [[0; 3]; 2] {
             // Other values turned out uniform, too.
             self.scalar(dst, &crate::ir::Op::Binary(op, a, b));
             return;
         }
-        let last = |gain: [i32; 2], l: &Self| {
-            let (lanes, parts) = (l.lane_count() as i32 - 1, l.parts as i32 - 1);
+        let last = |gain: [i32; 3], l: &Self| {
+            let shape = l.shape();
             let [low, high] = gain
                 .iter()
-                .zip([lanes, parts])
+                .zip([shape.lanes, shape.columns(), shape.rows()].map(|n| n as i32 - 1))
                 .fold([0, 0], |[low, high], (g, n)| [low + (g * n).min(0), high + (g * n).max(0)]);
             [low, high]
         };
@@ -62,7 +62,7 @@ impl Lower<'_> {
         match op {
             BinaryOp::Eq | BinaryOp::Ne => {
                 // a - b changes by the difference of the gains; it is 0 somewhere or nowhere.
-                let [low, high] = last([l - m, p - q], self);
+                let [low, high] = last(std::array::from_fn(|i| of_a[i] - of_b[i]), self);
                 let subtrahend = self.general_source(b);
                 let difference = self.alu(AluOp::Sub, Size::D, x, subtrahend);
                 let shifted = self.lea(Size::D, Address::at(From::Reg(difference), high));
@@ -71,7 +71,7 @@ impl Lower<'_> {
                 self.define(dst, val);
             }
             _ => {
-                let ends = |this: &mut Self, base: VReg, gain: [i32; 2]| {
+                let ends = |this: &mut Self, base: VReg, gain: [i32; 3]| {
                     let [low, high] = last(gain, this);
                     let at = |this: &mut Self, d: i32| match d {
                         0 => base,
@@ -85,8 +85,8 @@ impl Lower<'_> {
                     }
                     [first, last]
                 };
-                let [a0, a1] = ends(self, x, [l, p]);
-                let [b0, b1] = ends(self, y, [m, q]);
+                let [a0, a1] = ends(self, x, of_a);
+                let [b0, b1] = ends(self, y, of_b);
                 let Some(cond) = condition(op, signed) else { return };
                 // The two extreme pairs agree, so all do.
                 let one = self.set_if(cond, Size::D, a0, GSrc::Reg(b1));

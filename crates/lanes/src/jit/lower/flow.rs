@@ -4,7 +4,7 @@ use super::{Lower, Val};
 use crate::{
     ir::{BinaryOp, Inst, Op, Param, Phi, Region, Ty, UnaryOp, Value},
     jit::{
-        class::WhileForm,
+        class::{Class, WhileForm},
         mir::{GSrc, Kind},
         x64::{Cond, Isa, Size},
     },
@@ -20,9 +20,11 @@ impl<'k> Lower<'k> {
     /// Register classes of the form that a value of `v`'s class is passed in.
     fn form(&self, v: Value) -> Vec<RegClass> {
         let ty = self.ty(v);
-        if self.class(v) != crate::jit::class::Class::Varying {
-            let class = if ty.is_float() { RegClass::Float } else { RegClass::Int };
-            return vec![class];
+        match self.class(v) {
+            Class::Varying => {}
+            Class::Stepped { .. } => return vec![RegClass::Int; 2],
+            Class::Affine { .. } if ty.is_float() => return vec![RegClass::Float],
+            Class::Affine { .. } => return vec![RegClass::Int],
         }
         match ty {
             Ty::Bool => vec![self.mask_class(); self.parts],
@@ -34,8 +36,9 @@ impl<'k> Lower<'k> {
     pub(super) fn in_form(&mut self, v: Value, like: Value) -> Vec<VReg> {
         let ty = self.ty(v);
         match self.class(like) {
-            crate::jit::class::Class::Varying if ty == Ty::Bool => self.masks(v),
-            crate::jit::class::Class::Varying => self.vectors(v),
+            Class::Varying if ty == Ty::Bool => self.masks(v),
+            Class::Varying => self.vectors(v),
+            Class::Stepped { .. } => vec![self.gpr(v), self.gain(v)],
             _ if ty.is_float() => vec![self.splat(v)],
             _ => vec![self.gpr(v)],
         }
@@ -51,8 +54,9 @@ impl<'k> Lower<'k> {
     pub(super) fn form_val(&self, v: Value, r: Vec<VReg>) -> Val {
         let ty = self.ty(v);
         match self.class(v) {
-            crate::jit::class::Class::Varying if ty == Ty::Bool => Val::Masks(r),
-            crate::jit::class::Class::Varying => Val::Parts(r),
+            Class::Varying if ty == Ty::Bool => Val::Masks(r),
+            Class::Varying => Val::Parts(r),
+            Class::Stepped { .. } => Val::Stepped(r[0], r[1]),
             c if !c.is_uniform() => Val::Base(r[0]),
             _ if ty.is_float() => Val::Splat(r[0]),
             _ => Val::Gpr(r[0]),
@@ -376,7 +380,7 @@ impl<'k> Lower<'k> {
     /// simply keeps its value in lanes that left; others are collected in registers of their own.
     fn divergent_loop(&mut self, params: &[&Param], body: &'k Region, again: Value, form: Option<&WhileForm<'k>>) {
         let last = |p: &Param| form.map_or(p.next, |w| w.exiting(p.next));
-        let varying = |l: &Self, p: &Param| l.class(p.dst) == crate::jit::class::Class::Varying;
+        let varying = |l: &Self, p: &Param| l.class(p.dst) == Class::Varying;
         let ends: Vec<End> = params
             .iter()
             .map(|p| match self.uses[p.result.index()] {
@@ -528,7 +532,7 @@ impl<'k> Lower<'k> {
         if let Some(Op::Binary(op, a, b)) = self.def(v)
             && op.is_comparison()
             && self.isa == Isa::Avx512
-            && self.class(v) == crate::jit::class::Class::Varying
+            && self.class(v) == Class::Varying
             && self.ty(*a).bytes() == 4
             && self.ty(*a) != Ty::Bool
             && self.env[a.index()].is_some()

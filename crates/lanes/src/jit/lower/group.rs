@@ -10,7 +10,7 @@ use crate::{
     ir::{Base, BinaryOp, Inst, Op, Param, Phi, Region, Ty, Value},
     jit::{
         class::{Class, WhileForm, has_effects},
-        context as cx,
+        context as cx, crossing,
         mir::{Address, From, GSrc, Kind, Src},
         x64::{AluOp, Cond, Size, VOp},
     },
@@ -167,9 +167,11 @@ impl<'k> Lower<'k> {
             self.f.nodes[left.index()].cold = true;
             self.at = tail;
             self.jump(masked, vec![x, lanes]);
-            // Where lanes disagree, often only those at an edge do: the next full block starts after the first vector.
+            // Where lanes disagree, often only those at an edge do: the next full block starts after the first vector,
+            // if it may start anywhere.
             self.at = left;
-            let one = self.lea(Size::D, Address::at(From::Reg(x), self.lane_count() as i32));
+            let after = if self.shapes[0].is_aligned() { step } else { self.lane_count() as i32 };
+            let one = self.lea(Size::D, Address::at(From::Reg(x), after));
             self.jump(masked, vec![x, one]);
             self.at = body;
             self.bail = Some(left);
@@ -289,7 +291,15 @@ impl<'k> Lower<'k> {
                 super::Val::Splat(self.v2(op, Src::Mem(at)))
             } else {
                 let r = self.load(Self::size(ty), at);
-                if self.class(v).is_uniform() { super::Val::Gpr(r) } else { super::Val::Base(r) }
+                match self.class(v) {
+                    Class::Stepped { .. } => {
+                        let row = self.shape().columns() * self.lane_count() * 4;
+                        let next = self.load(Size::D, at.plus(row as i32));
+                        super::Val::Stepped(r, self.alu(AluOp::Sub, Size::D, next, GSrc::Reg(r)))
+                    }
+                    c if c.is_uniform() => super::Val::Gpr(r),
+                    _ => super::Val::Base(r),
+                }
             };
             return self.define(v, val);
         }
@@ -333,6 +343,11 @@ impl<'k> Lower<'k> {
         }
         let mut pieces = self.cut(&self.kernel.body.insts, &mut known);
         let plan = Plan::new(self, &mut pieces, &known);
+        let dependent = crossing::dependent(self.kernel, &self.full);
+        self.crosses = plan.kept.iter().zip(dependent).any(|(kept, dependent)| *kept && dependent);
+        if self.crosses {
+            return self.refuse("a value that depends on a test of a block, over a barrier");
+        }
         if self.private_lanes > 0 {
             self.clear_private();
         }

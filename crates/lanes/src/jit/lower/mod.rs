@@ -45,6 +45,8 @@ pub(super) enum Val {
     Splat(VReg),
     /// The value of lane 0 of part 0 of an affine value.
     Base(VReg),
+    /// The same, and what is gained from row to row.
+    Stepped(VReg, VReg),
     /// A vector a part; for 64-bit types two a part, low lanes first.
     Parts(Vec<VReg>),
     /// A mask a part.
@@ -163,6 +165,8 @@ pub(super) struct Lower<'k> {
     has_loops: bool,
     /// Only masked code is made, as the kernel is large.
     large: bool,
+    /// What follows from a comparison made for a whole block would be kept over a barrier.
+    crosses: bool,
     /// Kept values and their offset in a lane's slots.
     kept: Vec<Option<u32>>,
     slot_bytes: u32,
@@ -186,6 +190,20 @@ impl<'k> Lower<'k> {
     /// # Errors
     /// Why it cannot be compiled.
     pub(super) fn run(kernel: &'k Kernel, isa: Isa, shape: Shape) -> Result<Lowered, Refusal> {
+        let mut crosses = false;
+        let lowered = Self::select(kernel, isa, shape, true, &mut crosses);
+        if crosses { Self::select(kernel, isa, shape, false, &mut crosses) } else { lowered }
+    }
+
+    /// `uniformize`: comparisons may be made for whole blocks. Says in `crosses` where that cannot be, as what follows
+    /// from one is read over a barrier.
+    fn select(
+        kernel: &'k Kernel,
+        isa: Isa,
+        shape: Shape,
+        uniformize: bool,
+        crosses: &mut bool,
+    ) -> Result<Lowered, Refusal> {
         let narrow = shape.with_parts(1);
         let count = kernel.values.len();
         let mut l = Lower {
@@ -197,7 +215,7 @@ impl<'k> Lower<'k> {
             requests: Vec::new(),
             defs: vec![None; count],
             uses: vec![0; count],
-            full: Classes::new(kernel, &shape, true),
+            full: Classes::new(kernel, &shape, uniformize),
             masked: Classes::new(kernel, &narrow, false),
             outer: Classes::new(kernel, &Shape { whole: true, ..narrow }, false),
             shapes: [shape, narrow],
@@ -230,6 +248,7 @@ impl<'k> Lower<'k> {
             private_sizes: vec![None; kernel.private.len()],
             has_loops: false,
             large: false,
+            crosses: false,
             kept: vec![None; count],
             slot_bytes: 0,
             span: Span::UNDEFINED,
@@ -241,6 +260,7 @@ impl<'k> Lower<'k> {
         l.at = l.f.block();
         l.prologue();
         l.body();
+        *crosses = l.crosses;
         if let Some(why) = l.refusal {
             return Err(why);
         }
