@@ -2,7 +2,7 @@
 
 use super::{Lower, Val, scalar::condition};
 use crate::{
-    ir::{BinaryOp, Ty, UnaryOp, Value},
+    ir::{BinaryOp, Op, Ty, UnaryOp, Value},
     jit::{
         class::Class,
         mir::{Address, Dst, From, GSrc, Kind, Src, Vector},
@@ -46,6 +46,9 @@ impl Lower<'_> {
         if [of_a, of_b] == [[0; 3]; 2] {
             // Other values turned out uniform, too.
             self.scalar(dst, &crate::ir::Op::Binary(op, a, b));
+            return;
+        }
+        if self.compare_guard(dst, op, a, b) {
             return;
         }
         let last = |gain: [i32; 3], l: &Self| {
@@ -95,6 +98,54 @@ impl Lower<'_> {
                 self.define(dst, Val::Gpr(one));
             }
         }
+    }
+
+    /// The comparison of a guard, `a < b` for a uniform `b` in some form, is one test of the last lane: where it fails,
+    /// the first lane tells whether the block has nothing to do at all.
+    fn compare_guard(&mut self, dst: Value, op: BinaryOp, a: Value, b: Value) -> bool {
+        let (Some(expected), Some((idle, next))) = (self.expected[dst.index()], self.idle) else { return false };
+        let (op, a, b) = match op {
+            _ if self.class(b).is_uniform() => (op, a, b),
+            BinaryOp::Lt => (BinaryOp::Gt, b, a),
+            BinaryOp::Gt => (BinaryOp::Lt, b, a),
+            BinaryOp::Le => (BinaryOp::Ge, b, a),
+            BinaryOp::Ge => (BinaryOp::Le, b, a),
+            _ => return false,
+        };
+        let Class::Affine { lane, part, row: 0 } = self.class(a) else { return false };
+        // What holds where lanes go on, and what where they do not.
+        let (fails, holds) = match (op, expected) {
+            (BinaryOp::Lt, true) | (BinaryOp::Ge, false) => (Cond::Ae, true),
+            (BinaryOp::Le, true) | (BinaryOp::Gt, false) => (Cond::A, false),
+            _ => return false,
+        };
+        let Some(bail) = self.bail.filter(|_| self.ty(a) == Ty::U32 && lane >= 0 && part >= 0) else { return false };
+        let shape = *self.shape();
+        let span = lane * (shape.lanes as i32 - 1) + part * (shape.columns() as i32 - 1);
+        let (first, limit) = (self.gpr(a), self.gpr(b));
+        // In 64 bits: a sum that wraps is above all limits.
+        let last = self.reach_of(first, span);
+        let (failed, on) = (self.f.block(), self.f.block());
+        self.f.nodes[failed.index()].cold = true;
+        self.branch_to(fails, Size::Q, last, GSrc::Reg(limit), failed, on);
+        self.at = failed;
+        let wrapped = self.lea(Size::D, Address::at(From::Reg(first), span));
+        self.leave_if(Cond::A, Size::D, first, GSrc::Reg(wrapped), bail);
+        let (nothing, some) = (self.f.block(), self.f.block());
+        self.branch_to(fails, Size::D, first, GSrc::Reg(limit), nothing, some);
+        for block in [nothing, some] {
+            self.f.nodes[block.index()].cold = true;
+        }
+        self.at = nothing;
+        self.jump(idle, vec![next]);
+        self.at = some;
+        self.jump(bail, Vec::new());
+        self.at = on;
+        if let (true, Some(Op::ArrayLength(i))) = (holds, self.def(b)) {
+            self.note_tested(a, *i);
+        }
+        self.define(dst, Val::Imm(expected.into()));
+        true
     }
 
     /// Leaves the block of lanes, to be run again masked.

@@ -242,7 +242,7 @@ impl<'k> Lower<'k> {
     /// Members at ascending offsets of a place's element, if its lanes are a constant distance apart and tested.
     fn members(&mut self, place: &Place, bytes: u32, offsets: &[u32]) -> Option<Members> {
         let Reach::Strided { lane, part, row: Rows::Apart(row) } = self.reach(place) else { return None };
-        if self.mode != Mode::Full || self.bail.is_none() || !self.is_tested(place) || lane <= i64::from(bytes) {
+        if self.mode == Mode::Masked || self.bail.is_none() || !self.is_tested(place) || lane <= i64::from(bytes) {
             return None;
         }
         let inside = self.inside(place, bytes, offsets);

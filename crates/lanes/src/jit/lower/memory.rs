@@ -298,7 +298,7 @@ impl<'k> Lower<'k> {
         };
         let mut last = match high - low {
             0 => first,
-            span => self.lea(Size::Q, Address::at(From::Reg(first), span as i32)),
+            span => self.reach_of(first, span as i32),
         };
         if let Some(gain) = self.row_step(step.index) {
             // In 64 bits: where the sum of 32 bits wraps, this one is past any limit.
@@ -312,6 +312,21 @@ impl<'k> Lower<'k> {
         self.tested.push(test);
     }
 
+    /// `index + span` in 64 bits.
+    pub(super) fn reach_of(&mut self, index: VReg, span: i32) -> VReg {
+        if let Some((_, sum)) = self.spans.iter().find(|(known, _)| *known == (index, span)) {
+            return *sum;
+        }
+        let sum = self.lea(Size::Q, Address::at(From::Reg(index), span));
+        self.spans.push(((index, span), sum));
+        sum
+    }
+
+    /// Notes that all lanes of an index are below the length of a binding's array.
+    pub(super) fn note_tested(&mut self, index: Value, binding: u32) {
+        self.tested.push(Test { index, len: Count::Runtime, base: Base::Binding(binding) });
+    }
+
     pub(super) fn is_tested(&self, place: &Place) -> bool {
         let test = |s: &Step| Test { index: s.index, len: s.len, base: place.base };
         place.steps.iter().all(|s| self.is_inside(s) || self.tested.contains(&test(s)))
@@ -319,7 +334,7 @@ impl<'k> Lower<'k> {
 
     /// Whether the place's range may be tested, or was.
     pub(super) fn test_all(&mut self, place: &Place) -> bool {
-        if self.mode != Mode::Full || self.bail.is_none() {
+        if self.mode == Mode::Masked || self.bail.is_none() {
             return false;
         }
         if !self.dirty {

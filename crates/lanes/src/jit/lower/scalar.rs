@@ -65,6 +65,12 @@ impl Lower<'_> {
                 let a = self.gpr(*a);
                 self.not(size, a)
             }
+            Op::Binary(op @ (BinaryOp::And | BinaryOp::Or), a, b)
+                if ty == Ty::Bool && self.decided(*op, *a, *b).is_some() =>
+            {
+                let val = self.decided(*op, *a, *b).unwrap_or(Val::Imm(0));
+                return self.done(dst, val);
+            }
             Op::Binary(op, a, b) => match self.scalar_binary(dst, *op, *a, *b) {
                 Some(r) => r,
                 None => return false,
@@ -86,6 +92,17 @@ impl Lower<'_> {
         };
         let val = if class.is_uniform() { Val::Gpr(result) } else { Val::Base(result) };
         self.done(dst, val)
+    }
+
+    /// A Bool of two of which one is known.
+    fn decided(&self, op: BinaryOp, a: Value, b: Value) -> Option<Val> {
+        let (known, other) = match (self.constant(a), self.constant(b)) {
+            (Some(k), _) => (k != 0, b),
+            (_, Some(k)) => (k != 0, a),
+            _ => return None,
+        };
+        let decides = known == (op == BinaryOp::Or);
+        Some(if decides { Val::Imm(known.into()) } else { self.val(other) })
     }
 
     /// Defines a value whose gain from row to row is known at run time only: by one operation on the base and one on

@@ -310,6 +310,6 @@ impl<'k> Lower<'k> {
 
     /// Parts of a block in a mode.
     pub(super) fn parts_of(&self, mode: Mode) -> usize {
-        self.shapes[usize::from(mode == Mode::Masked)].parts
+        self.shapes[usize::from(mode != Mode::Full)].parts
     }
 }
