@@ -6,6 +6,7 @@
 pub mod address_class;
 pub mod check;
 mod describe;
+mod digits;
 mod domain;
 mod eval;
 mod features;
@@ -159,11 +160,11 @@ impl Analysis {
         let all = GroupRange::all(call.grid);
         let whole = self.walk(call, &all);
         let part = (*range != all).then(|| self.walk(call, range));
-        let sites = part.as_ref().map_or(&whole.sites, |p| &p.sites);
+        let chunk = part.as_ref().unwrap_or(&whole);
         let bindings = self.kernel.bindings.iter().zip(0u32..).map(|(binding, b)| match binding.space {
             Space::Uniform if range.is_empty() => BindingFootprint::default(),
             Space::Uniform => footprint::of_uniform(call.sizes[b as usize]),
-            Space::Storage => footprint::of_binding(&self.kernel, b, (&whole.sites, &whole.domain), sites, range),
+            Space::Storage => footprint::of_binding(&self.kernel, b, (&whole.sites, &whole.domain), (&chunk.sites, &chunk.domain), range),
         });
         let bindings = bindings.collect();
         Footprint { bindings }

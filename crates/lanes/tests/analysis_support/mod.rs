@@ -260,7 +260,7 @@ impl Case {
             let len = self.buffers[b].len();
             for (at, certain) in flags(&known.certain, len).into_iter().enumerate() {
                 assert!(!certain || truth.bindings[b].written[at], "byte {at} of {b} is not written: {footprint:?}");
-                assert!(!certain || !truth.bindings[b].read[at], "byte {at} of {b} is read");
+                assert!(!certain || !truth.bindings[b].before[at], "byte {at} of {b} is read before it is written");
             }
             flags(&known.reads, len);
             flags(&known.writes, len);
