@@ -77,6 +77,7 @@ fn others() -> Vec<Case> {
         Case::line("the old value is used", "if (i < p.n) { y[i] = select(0u, 1u, atomicAdd(&total, 1u) < 1000000u); }")
             .whole("the result of an atomic on `total` is used")
             .output("y", &x, vec![1; N as usize])
+            .fresh()
             .typed("total", "atomic<u32>", &[5], vec![N + 5]),
         Case::line("an atomic that is also read", "if (i < p.n) { atomicAdd(&total[0], x[i]); if (atomicLoad(&total[0]) == 0u && p.n == 0u) { atomicMax(&total[1], 1u); } }")
             .whole("`total` is updated by atomicAdd and also read")

@@ -100,24 +100,30 @@ fn matrices() -> Vec<Case> {
     const K: usize = 19;
     let (a, b) = (noise((H * K) as u32, 25), noise((K * W) as u32, 26));
     let c = noise((W * H) as u32, 27);
-    let dot = |row: usize, col: usize| {
-        (0..K).fold(0u32, |s, k| s.wrapping_add(a[row * K + k].wrapping_mul(b[k * W + col])))
-    };
+    let dot =
+        |row: usize, col: usize| (0..K).fold(0u32, |s, k| s.wrapping_add(a[row * K + k].wrapping_mul(b[k * W + col])));
     let u = noise((W * H) as u32, 28);
     let sums = |i: usize| (0..H).fold(0u32, |s, r| s.wrapping_add(u[r * W + i]));
-    let mut columns = Case::line("sums of columns", "if (i >= p.w) { return; }
-             var s = 0u; for (var r = 0u; r < p.h; r++) { s += u[r * p.w + i]; } y[i] = s;")
-        .grid([4, 1, 1], [W.div_ceil(4) as u32, 1, 1]);
+    let mut columns = Case::line(
+        "sums of columns",
+        "if (i >= p.w) { return; }
+             var s = 0u; for (var r = 0u; r < p.h; r++) { s += u[r * p.w + i]; } y[i] = s;",
+    )
+    .grid([4, 1, 1], [W.div_ceil(4) as u32, 1, 1]);
     columns.uniforms = vec![("w", W as u32), ("h", H as u32)];
     vec![
-        Case::plane("matrix product", [W as u32, H as u32], "if (gid.y >= p.h || gid.x >= p.w) { return; }
+        Case::plane(
+            "matrix product",
+            [W as u32, H as u32],
+            "if (gid.y >= p.h || gid.x >= p.w) { return; }
              var s = 0u; for (var k = 0u; k < p.k; k++) { s += a[gid.y * p.k + k] * b[k * p.w + gid.x]; }
-             c[gid.y * p.w + gid.x] = s;")
-            .set("k", K as u32)
-            .input("a", &a)
-            .input("b", &b)
-            .output("c", &c, (0..W * H).map(|i| dot(i / W, i % W)).collect())
-            .fresh(),
+             c[gid.y * p.w + gid.x] = s;",
+        )
+        .set("k", K as u32)
+        .input("a", &a)
+        .input("b", &b)
+        .output("c", &c, (0..W * H).map(|i| dot(i / W, i % W)).collect())
+        .fresh(),
         columns.input("u", &u).output("y", &noise(W as u32, 29), (0..W).map(sums).collect()).fresh(),
     ]
 }
@@ -125,8 +131,7 @@ fn matrices() -> Vec<Case> {
 fn groups() -> Vec<Case> {
     let n = GROUPS * SIZE;
     let x = noise(n, 30);
-    let sums: Vec<u32> =
-        x.chunks(SIZE as usize).map(|c| c.iter().fold(0u32, |s, v| s.wrapping_add(*v))).collect();
+    let sums: Vec<u32> = x.chunks(SIZE as usize).map(|c| c.iter().fold(0u32, |s, v| s.wrapping_add(*v))).collect();
     let tree = "tile[l] = x[gid.x]; workgroupBarrier();
          for (var s = 8u; s > 0u; s >>= 1u) { if (l < s) { tile[l] += tile[l + s]; } workgroupBarrier(); }";
     let tile = "var<workgroup> tile: array<u32, 16>;";
@@ -147,12 +152,20 @@ fn groups() -> Vec<Case> {
             .input("x", &x)
             .output("y", &noise(n, 34), (0..n).map(|i| sums[(i / SIZE) as usize]).collect())
             .fresh(),
-        Case::plane("a result of each work-group of a plane", [56, 36], "if (l == 5u) { y[wg.y * groups.x + wg.x] = gid.x + gid.y; }")
-            .output("y", &flat, (0..63).map(|g| g % 7 * 8 + 5 + g / 7 * 4).collect())
-            .fresh(),
-        Case::plane("tiles one after the other", [56, 36], "y[(wg.y * groups.x + wg.x) * 32u + l] = x[gid.y * 56u + gid.x];")
-            .input("x", &blocks)
-            .output("y", &noise(7 * 9 * 32, 35), (0..7 * 9 * 32).map(|i| blocks[block(i)]).collect())
-            .fresh(),
+        Case::plane(
+            "a result of each work-group of a plane",
+            [56, 36],
+            "if (l == 5u) { y[wg.y * groups.x + wg.x] = gid.x + gid.y; }",
+        )
+        .output("y", &flat, (0..63).map(|g| g % 7 * 8 + 5 + g / 7 * 4).collect())
+        .fresh(),
+        Case::plane(
+            "tiles one after the other",
+            [56, 36],
+            "y[(wg.y * groups.x + wg.x) * 32u + l] = x[gid.y * 56u + gid.x];",
+        )
+        .input("x", &blocks)
+        .output("y", &noise(7 * 9 * 32, 35), (0..7 * 9 * 32).map(|i| blocks[block(i)]).collect())
+        .fresh(),
     ]
 }

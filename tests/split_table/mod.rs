@@ -170,8 +170,10 @@ pub fn written(before: &[u32], n: u32, mut write: impl FnMut(&mut [u32], usize))
 
 /// The table.
 pub fn cases() -> Vec<Case> {
-    let all: Vec<Case> =
-        [arrays::cases(), grids::cases(), data::cases(), atomics::cases(), refused::cases()].into_iter().flatten().collect();
+    let all: Vec<Case> = [arrays::cases(), grids::cases(), data::cases(), atomics::cases(), refused::cases()]
+        .into_iter()
+        .flatten()
+        .collect();
     let names: std::collections::BTreeSet<&str> = all.iter().map(|c| c.name).collect();
     assert_eq!(names.len(), all.len(), "two cases have one name");
     all

@@ -336,9 +336,8 @@ impl Domain {
     /// `form / d` and `form % d` from digits that the form has for a multiple or a divisor of `d`, so that all its
     /// digits are of one system.
     fn divide_digits(&mut self, form: &Form, d: i128) -> Option<(Form, Form)> {
-        let related = |id: &&Identity| {
-            id.hi >= GLOBAL + 3 && id.d != d && id.whole == *form && (id.d % d == 0 || d % id.d == 0)
-        };
+        let related =
+            |id: &&Identity| id.hi >= GLOBAL + 3 && id.d != d && id.whole == *form && (id.d % d == 0 || d % id.d == 0);
         let id = self.identities.iter().find(related)?;
         let (hi, lo, known) = (Form::symbol(id.hi), Form::symbol(id.lo), id.d);
         if d % known == 0 {

@@ -6,7 +6,7 @@ use super::{
     domain::{Domain, GLOBAL, GROUP, Kind, LOCAL},
     features::{Counts, count_op},
     form::{Form, Sym},
-    sites::{Address, Site, SiteKind},
+    sites::{Address, Site, SiteKind, Update},
     slice::{Def, Slice, int_bits, type_range},
 };
 use crate::{
@@ -94,8 +94,13 @@ impl<'a> Eval<'a> {
             }
             Inst::Store { place, value, .. } => self.access(place, self.kernel.ty(*value), SiteKind::Write),
             Inst::Atomic { dst, op, place, value, .. } => {
-                let kind = if *op == AtomicOp::Load { SiteKind::Read } else { SiteKind::Atomic };
-                self.access(place, self.kernel.ty(*value), kind);
+                let ty = self.kernel.ty(*value);
+                if *op == AtomicOp::Load {
+                    self.access(place, ty, SiteKind::Read);
+                } else {
+                    let used = dst.is_some_and(|d| self.slice.used[d.index()]);
+                    self.access_by(place, ty, SiteKind::Atomic, Some(Update { op: *op, ty, used }));
+                }
                 if let (Base::Binding(_), Some(counts)) = (place.base, &mut self.counts) {
                     counts.atomic += self.weight;
                 }

@@ -1,7 +1,7 @@
 //! Byte sets of a range of work-groups, from the sites of a walk.
 
 use super::{
-    BindingFootprint,
+    BindingFootprint, MergeRegion,
     digits::Piece,
     domain::{Domain, GLOBAL, GROUP, Kind, LOCAL},
     form::{Form, Sym},
@@ -104,9 +104,8 @@ impl Site {
             },
             None => self.form.clone(),
         };
-        let plain = |s: Sym| {
-            matches!(domain.symbol(s).kind, Kind::Group(_) | Kind::Local(_) | Kind::Global(_) | Kind::Counter)
-        };
+        let plain =
+            |s: Sym| matches!(domain.symbol(s).kind, Kind::Group(_) | Kind::Local(_) | Kind::Global(_) | Kind::Counter);
         // The box must have no corner that no invocation is in.
         let independent = (0..3u32).all(|a| {
             let size = i128::from(kernel.workgroup_size[a as usize]);
@@ -143,11 +142,17 @@ pub(super) fn of_binding(
     whole: (&[Site], &Domain),
     chunk: (&[Site], &Domain),
     range: &GroupRange,
+    merges: Vec<MergeRegion>,
 ) -> BindingFootprint {
+    if range.is_empty() {
+        return BindingFootprint::default();
+    }
     let (mut reads, mut writes, mut certain) = (Vec::new(), Vec::new(), Vec::new());
     // Bytes whose former contents may matter.
     let mut before = Vec::new();
-    for site in chunk.0.iter().filter(|s| s.binding == binding && s.kind != SiteKind::Write) {
+    let merging = merges.iter().flat_map(|m| &m.bytes).map(Runs::from).collect::<Vec<Runs>>();
+    let listed = |s: &&Site| s.binding == binding && (s.update.is_none() || merging.is_empty());
+    for site in chunk.0.iter().filter(listed).filter(|s| s.kind != SiteKind::Write) {
         let from = reads.len();
         site.bytes_over(chunk.1, &site.ranges, true, &mut reads);
         if !site.own {
@@ -156,7 +161,7 @@ pub(super) fn of_binding(
     }
     // Writes come from the walk that the split was proven with, cut down to the range, so that the
     // sets of different chunks are disjoint whatever a walk over the range alone would find.
-    for site in whole.0.iter().filter(|s| s.binding == binding && s.kind != SiteKind::Read) {
+    for site in whole.0.iter().filter(listed).filter(|s| s.kind != SiteKind::Read) {
         let Some(ranges) = site.restrict(kernel, whole.1, range) else { continue };
         let from = writes.len();
         let exact = site.bytes_over(whole.1, &ranges, false, &mut writes);
@@ -164,6 +169,9 @@ pub(super) fn of_binding(
             certain.extend_from_slice(&writes[from..]);
         }
     }
+    for all in [&mut reads, &mut writes, &mut before] {
+        all.extend_from_slice(&merging);
+    }
     let certain = subtract(join(certain), &join(before));
-    BindingFootprint { reads: read_set(reads), writes: write_set(writes), certain: write_set(certain) }
+    BindingFootprint { reads: read_set(reads), writes: write_set(writes), certain: write_set(certain), merges }
 }

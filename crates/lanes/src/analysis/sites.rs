@@ -5,7 +5,7 @@ use super::{
     eval::Eval,
     form::{Form, Sym},
 };
-use crate::ir::{Base, Len, Place, Space, Ty};
+use crate::ir::{AtomicOp, Base, Len, Place, Space, Ty};
 
 /// How a site touches memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +42,17 @@ pub(super) struct Site {
     pub weight: f64,
     /// A read of what the same invocation has written before.
     pub own: bool,
+    /// What an atomic does, but for a load.
+    pub update: Option<Update>,
+}
+
+/// What an atomic does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Update {
+    pub op: AtomicOp,
+    pub ty: Ty,
+    /// Whether the kernel uses the old value.
+    pub used: bool,
 }
 
 /// A place as a walk knows it: the same place is the same address in one invocation.
@@ -64,6 +75,11 @@ const MANY_SITES: usize = 1024;
 impl Eval<'_> {
     /// Records the accesses of a place, one site for each way its indices may wrap.
     pub(super) fn access(&mut self, place: &Place, ty: Ty, kind: SiteKind) {
+        self.access_by(place, ty, kind, None);
+    }
+
+    /// As [`Eval::access`], for what an atomic does.
+    pub(super) fn access_by(&mut self, place: &Place, ty: Ty, kind: SiteKind, update: Option<Update>) {
         let Base::Binding(binding) = place.base else {
             if let (Base::Workgroup(_), Some(counts)) = (place.base, &mut self.counts) {
                 let uniform = place.steps.iter().all(|s| self.slice.uniform.is_uniform(s.index));
@@ -76,7 +92,7 @@ impl Eval<'_> {
             return;
         }
         let site = self.site(binding, kind, ty.bytes(), place.offset);
-        self.note(place, site);
+        self.note(place, Site { update, ..site });
     }
 
     fn site(&self, binding: u32, kind: SiteKind, bytes: u32, offset: u32) -> Site {
@@ -93,6 +109,7 @@ impl Eval<'_> {
             offset,
             weight: self.weight,
             own: false,
+            update: None,
         }
     }
 

@@ -19,14 +19,15 @@ const AXES: [&str; 3] = ["x", "y", "z"];
 
 impl Analysis {
     pub(super) fn find_split(&self, call: &CallShape<'_>, sites: &[Site], domain: &Domain) -> Split {
-        if let Some(site) = sites.iter().find(|s| s.kind == SiteKind::Atomic) {
-            return Split::Whole(format!("`{}` is updated by atomics", self.name(site.binding)));
-        }
         let groups = call.grid.groups;
         if groups.iter().all(|&g| g <= 1) {
             return Split::Whole("the call is one work-group".into());
         }
-        let sites = distinct(sites);
+        if let Err(reason) = self.merge_regions(sites, domain) {
+            return Split::Whole(reason);
+        }
+        // The bytes of atomics that merge are touched by nothing else.
+        let sites = distinct(sites.iter().filter(|s| s.update.is_none()));
         let mut reasons: Vec<(u32, String)> = Vec::new();
         for axis in (0..3u8).rev().filter(|&a| groups[a as usize] > 1) {
             match self.axis_obstacle(&sites, domain, axis) {
@@ -88,9 +89,9 @@ impl Analysis {
 }
 
 /// Sites that differ in what they touch.
-fn distinct(sites: &[Site]) -> Vec<&Site> {
+fn distinct<'a>(sites: impl Iterator<Item = &'a Site>) -> Vec<&'a Site> {
     let mut seen = std::collections::HashSet::new();
-    sites.iter().filter(|s| seen.insert((s.binding, s.kind, s.bytes, &s.form, s.clip, &s.ranges))).collect()
+    sites.filter(|s| seen.insert((s.binding, s.kind, s.bytes, &s.form, s.clip, &s.ranges))).collect()
 }
 
 /// Whether the byte set of a chunk is the exact image of its box, for every chunk. Counts of what
