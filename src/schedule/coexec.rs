@@ -2,7 +2,7 @@
 //!
 //! Nothing of a failed chunk reaches the host, so the CPU can run it again from the original data.
 
-use super::{plan::Assignment, transfers};
+use super::{merge::Private, plan::Assignment, transfers};
 use crate::{
     backend::{Argument, Backend, Chunk, ChunkRun, Transfer},
     error::{Error, ErrorKind, Result},
@@ -54,11 +54,20 @@ pub fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outcome> {
     let sizes: Vec<u64> = job.arguments.iter().map(|a| a.len).collect();
     let moved: Vec<Vec<Transfer>> =
         job.footprints.iter().map(|f| transfers::of_footprint(f, job.kernel.bindings(), &sizes)).collect();
+    // Parts that run at once update copies of what merges; the CPU's is the original.
+    let privates: Vec<Option<Private<'_>>> = (assignments.iter().zip(job.footprints).zip(&moved))
+        .map(|((assignment, footprint), moved)| {
+            let merges = footprint.bindings.iter().any(|b| !b.merges.is_empty());
+            // SAFETY: no device runs yet, and the call that owns the arguments waits for this one.
+            let private = || unsafe { Private::new(job.arguments, footprint, moved) };
+            (merges && assignment.device != 0 && assignments.len() > 1).then(private)
+        })
+        .collect();
     let chunk = |k: usize| Chunk {
         kernel: job.kernel,
         grid: job.grid,
         range: assignments[k].range,
-        arguments: job.arguments,
+        arguments: privates[k].as_ref().map_or(job.arguments, Private::arguments),
         transfers: &moved[k],
     };
     let mut outcome = Outcome::default();
@@ -68,7 +77,7 @@ pub fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outcome> {
     let started: Vec<_> = gpu
         .into_iter()
         .filter_map(|k| match job.devices[assignments[k].device].start(&chunk(k)) {
-            Ok(started) => Some((assignments[k], started)),
+            Ok(started) => Some((k, started)),
             Err(e) => {
                 failed.push((assignments[k], e));
                 None
@@ -82,11 +91,20 @@ pub fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outcome> {
             Err(e) => fault = Some(e),
         }
     }
-    for (assignment, started) in started {
+    let mut ended = vec![false; assignments.len()];
+    for (k, started) in started {
+        let assignment = assignments[k];
         match started.finish() {
-            Ok(run) => outcome.ran.push(Ran { assignment, run }),
+            Ok(run) => {
+                ended[k] = true;
+                outcome.ran.push(Ran { assignment, run });
+            }
             Err(e) => failed.push((assignment, e)),
         }
+    }
+    for private in privates.into_iter().zip(ended).filter_map(|(private, ended)| private.filter(|_| ended)) {
+        // SAFETY: every part has ended; a device only ran if what it downloads is writable.
+        unsafe { private.merge(job.arguments) };
     }
     match fault {
         Some(e) => Err(e),
