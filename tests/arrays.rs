@@ -3,7 +3,8 @@
 #[path = "arrays/kernels.rs"]
 mod kernels;
 
-use evener::{backend::fake::FakeGpu, prelude::*, report::Bytes};
+use evener::{backend::fake::FakeGpu, prelude::*, report::Bytes, schedule::plan::cut};
+use evener_lanes::Grid;
 use kernels::{SAXPY, STENCIL, stencil};
 use std::sync::Arc;
 
@@ -102,7 +103,7 @@ fn the_host_reads_and_writes_parts_and_only_those_move() {
     let (rt, _) = runtime(1);
     let kernel = rt.kernel(SAXPY).unwrap();
     let (x, mut y) = (rt.array(&ramp()).unwrap(), rt.zeros::<f32>(N).unwrap());
-    let mut run = |y: &mut Array<f32>| {
+    let run = |y: &mut Array<f32>| {
         kernel.call().set("a", 1.0f32).arg("x", &x).arg("y", y).items(N).on(GPU).run().unwrap().bytes
     };
     assert_eq!(run(&mut y), bytes(8 * N as u64, 0));
@@ -123,7 +124,9 @@ fn two_devices_and_the_cpu_exchange_halos_through_the_host() {
     let (mut u, mut v) = (rt.array(&ramp()).unwrap(), rt.zeros::<f32>(N).unwrap());
     let mut want = ramp();
     for step in 0..6 {
-        let report = kernel.call().arg("src", &u).arg("dst", &mut v).items(N).on(Placement::Split(0.25)).run().unwrap();
+        let thirds = cut(Grid { groups: [N as u32 / 64, 1, 1] }, 0, 0.25, &[(1, 0.5), (2, 0.5)]);
+        let call = kernel.call().arg("src", &u).arg("dst", &mut v).items(N);
+        let report = call.assignments(thirds).run().unwrap();
         assert_eq!(report.placement.len(), 3);
         if step > 0 {
             // Two borders: the one between the devices crosses twice each way, the other once.
