@@ -144,7 +144,8 @@ impl<T: Element> Array<T> {
         for (k, a) in ranges.iter().enumerate() {
             Part::new(self, a.clone())?;
             if let Some(b) = ranges[..k].iter().find(|b| a.start.max(b.start) < a.end.min(b.end)) {
-                let why = format!("the views {b:?} and {a:?} of one array overlap: each may be written, so they are apart");
+                let why =
+                    format!("the views {b:?} and {a:?} of one array overlap: each may be written, so they are apart");
                 return Err(Error::new(ErrorKind::Aliasing, why));
             }
         }
@@ -291,7 +292,8 @@ impl<T: Element> ViewMut<'_, T> {
     /// `ArgumentSize`: another number of elements.
     pub fn copy_from(&mut self, elements: &[T]) -> Result<()> {
         if elements.len() != self.part.len {
-            let why = format!("{} elements are copied into {} of an array: give as many", elements.len(), self.part.len);
+            let why =
+                format!("{} elements are copied into {} of an array: give as many", elements.len(), self.part.len);
             return Err(Error::new(ErrorKind::ArgumentSize, why));
         }
         // First: from now on no transfer writes these host bytes.

@@ -212,10 +212,7 @@ impl Report {
             longest(&mut self.phases.run, chunk.run_ns);
             longest(&mut self.phases.download, chunk.download_ns);
         }
-        self.bytes = Bytes {
-            up: self.moves.iter().map(|m| m.up).sum(),
-            down: self.moves.iter().map(|m| m.down).sum(),
-        };
+        self.bytes = Bytes { up: self.moves.iter().map(|m| m.up).sum(), down: self.moves.iter().map(|m| m.down).sum() };
     }
 
     /// The whole report as a readable table.
@@ -300,8 +297,12 @@ fn moves(moved: &[ArgumentMoved], compiled: &Compiled, id: &dyn Fn(usize) -> Str
     }
     let name = |binding: usize| compiled.bindings()[binding].name.clone();
     sums.into_iter()
-        .map(|((device, binding, array), Bytes { up, down })| {
-            Move { device: id(device), argument: name(binding), array, up, down }
+        .map(|((device, binding, array), Bytes { up, down })| Move {
+            device: id(device),
+            argument: name(binding),
+            array,
+            up,
+            down,
         })
         .collect()
 }

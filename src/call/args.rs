@@ -511,7 +511,12 @@ fn point(arguments: Vec<Option<Argument>>, uniforms: &mut [Vec<u8>]) -> Vec<Argu
         .into_iter()
         .zip(uniforms)
         .map(|(argument, bytes)| {
-            argument.unwrap_or(Argument { ptr: bytes.as_mut_ptr(), len: bytes.len() as u64, writable: false, array: None })
+            argument.unwrap_or(Argument {
+                ptr: bytes.as_mut_ptr(),
+                len: bytes.len() as u64,
+                writable: false,
+                array: None,
+            })
         })
         .collect()
 }

@@ -199,7 +199,8 @@ impl<'a> Call<'a> {
     /// arrays, or alone with arrays that no device has.
     fn footprints(&self, ready: &Ready, assignments: &[Assignment]) -> Vec<Footprint> {
         let mut arrays = ready.arrays.iter().flatten();
-        let in_place = if let [_] = assignments { arrays.all(|a| a.is_on_host_alone()) } else { arrays.next().is_none() };
+        let in_place =
+            if let [_] = assignments { arrays.all(|a| a.is_on_host_alone()) } else { arrays.next().is_none() };
         let of = |a: &Assignment| match a.device {
             0 if in_place => Footprint::default(),
             _ => ready.footprint(self.kernel, &a.range),

@@ -67,7 +67,8 @@ impl ArrayMemory {
     /// # Errors
     /// `OutOfMemory`.
     pub(crate) fn zeroed(places: &Arc<Places>, bytes: u64) -> Result<Arc<Self>> {
-        let none = || Error::new(ErrorKind::OutOfMemory, format!("the host has no memory for an array of {bytes} bytes"));
+        let none =
+            || Error::new(ErrorKind::OutOfMemory, format!("the host has no memory for an array of {bytes} bytes"));
         let size = usize::try_from(bytes).map_err(|_| none())?;
         let layout = Layout::from_size_align(size, HOST_ALIGN).map_err(|_| none())?;
         if size == 0 {
@@ -205,7 +206,8 @@ impl ArrayMemory {
     }
 
     fn lost(&self, state: &State, run: &Range<u64>) -> Error {
-        let writer = if state.writer.is_empty() { String::new() } else { format!(", last written as {},", state.writer) };
+        let writer =
+            if state.writer.is_empty() { String::new() } else { format!(", last written as {},", state.writer) };
         let why = format!(
             "an array of {} bytes{writer} lost bytes {}..{}: only a device that was lost had them; write the array again",
             self.bytes, run.start, run.end

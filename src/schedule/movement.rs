@@ -216,7 +216,8 @@ pub(crate) fn would_move(
     let mut total = WouldMove::default();
     let holds = holds(places, place, arguments);
     for (b, transfer) in transfers::of_footprint(footprint, bindings, &sizes).iter().enumerate() {
-        let (up, down) = (intervals::bytes(&transfer.upload), transfer.download.iter().map(Strided::bytes).sum::<u64>());
+        let (up, down) =
+            (intervals::bytes(&transfer.upload), transfer.download.iter().map(Strided::bytes).sum::<u64>());
         let resident = arguments[b].array.zip(arrays[b].as_ref());
         let at = if holds { place } else { HOST };
         if let Some((part, array)) = resident {

@@ -40,7 +40,14 @@ impl GpuDevice {
     pub(super) fn listed(adapter: wgpu::Adapter, id: String, merged: Vec<String>, options: Options) -> Self {
         let limits = adapter.limits();
         let info = limits::describe(&adapter.get_info(), adapter.features(), &limits, id, merged);
-        GpuDevice { info, limits, options, adapter: Some(adapter), live: Mutex::new(None), generation: AtomicU64::new(0) }
+        GpuDevice {
+            info,
+            limits,
+            options,
+            adapter: Some(adapter),
+            live: Mutex::new(None),
+            generation: AtomicU64::new(0),
+        }
     }
 
     /// A device over a wgpu device of the caller's own, with that device's features and limits.
