@@ -104,7 +104,9 @@ impl<'k> Lower<'k> {
     ) -> Vec<(Value, &'k Place)> {
         let bytes = self.bytes(dst);
         let mut found = vec![(dst, place)];
-        let mut written: Vec<(&Place, u32)> = Vec::new();
+        // Stores that stand before but wait for the last of their group come after these loads.
+        let waiting = self.together.stores.iter().flat_map(|g| &g.members);
+        let mut written: Vec<(&Place, u32)> = waiting.map(|(p, v)| (*p, self.bytes(*v))).collect();
         for inst in after.take(NEAR) {
             match inst {
                 Inst::Op { dst, op: Op::Load(p), .. } => {
