@@ -6,7 +6,7 @@ mod split_table;
 mod support;
 
 use evener::{
-    backend::{Backend, fake::FakeGpu},
+    backend::fake::FakeGpu,
     call::args::HostArg,
     prelude::*,
     schedule::plan::{Assignment, cut},
@@ -23,8 +23,9 @@ fn run_case(rt: &Runtime, case: &Case, what: &str, place: impl FnOnce(Grid, &Spl
     let kernel = rt.kernel(&wgsl).unwrap_or_else(|e| panic!("{}: {e}\n{wgsl}", case.name));
     let mut data: Vec<Vec<u32>> = case.buffers.iter().map(|b| b.before.clone()).collect();
     let mut call = kernel.call().groups(case.groups);
-    for (name, value) in &case.uniforms {
-        call = call.set(format!("p.{name}").as_str(), *value);
+    let members: Vec<String> = case.uniforms.iter().map(|(name, _)| format!("p.{name}")).collect();
+    for (member, (_, value)) in members.iter().zip(&case.uniforms) {
+        call = call.set(member, *value);
     }
     for (buffer, words) in case.buffers.iter().zip(&mut data) {
         let (kind, shape) = if buffer.ty.contains("u64") {
@@ -137,8 +138,6 @@ fn every_kernel_is_right_on_scripted_devices() {
 fn every_kernel_is_right_on_two_gpus() {
     let Some(first) = support::software_gpu() else { return };
     let second = first.sibling("gpu:1").expect("an adapter");
-    let devices: [Arc<dyn Backend>; 2] = [first, second];
-    let rt = Runtime::builder().gpu(false).profile(None);
-    let rt = devices.into_iter().fold(rt, Builder::backend).build().unwrap();
+    let rt = Runtime::builder().gpu(false).profile(None).backend(first).backend(second).build().unwrap();
     run_all(&rt, 4);
 }
