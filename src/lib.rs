@@ -19,18 +19,19 @@
 //! [`call::Call::run`] validates, computes the footprint, asks the pure [`schedule::plan`], co-executes on the
 //! [`backend`]s and returns a [`Report`].
 
+pub mod array;
 pub mod backend;
 pub mod call;
 pub mod cost;
 mod device;
 pub mod error;
 pub mod kernel;
-#[cfg(feature = "gpu")]
 mod memory;
 pub mod report;
 pub mod runtime;
 pub mod schedule;
 
+pub use array::Array;
 pub use error::{Error, ErrorKind, Result};
 pub use kernel::{Kernel, KernelOptions};
 pub use report::Report;
@@ -40,6 +41,7 @@ pub use schedule::placement::Placement;
 /// What a user of the library needs.
 pub mod prelude {
     pub use crate::{
+        array::Array,
         call::{Call, args::ScalarKind},
         error::{Error, ErrorKind},
         kernel::{Kernel, KernelOptions, layout::Element},

@@ -4,8 +4,10 @@
 
 use crate::{
     cost::{Cost, roofline::Prediction},
+    kernel::Compiled,
     schedule::{
         coexec::Outcome,
+        movement::ArgumentMoved,
         plan::{Candidate, Plan},
     },
 };
@@ -37,6 +39,9 @@ pub struct Report {
     pub phases: Phases,
     /// Bytes moved between host and devices.
     pub bytes: Bytes,
+    /// The same by device and argument, where any moved.
+    #[serde(default)]
+    pub moves: Vec<Move>,
     /// Failures that were mended, and how.
     pub recoveries: Vec<String>,
     /// Every placement considered, best first. Those that are impossible are left out.
@@ -81,6 +86,22 @@ pub struct Bytes {
     pub down: u64,
 }
 
+/// Bytes of one argument that moved between the host and one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The device.
+    pub device: String,
+    /// Name of the argument.
+    pub argument: String,
+    /// Whether it is an array: then what went up was missing on the device, and what came down is needed on another.
+    /// Of a host slice all that is read goes up and all results come down.
+    pub array: bool,
+    /// Host to device.
+    pub up: u64,
+    /// Device to host.
+    pub down: u64,
+}
+
 /// A placement with its predicted time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Considered {
@@ -114,7 +135,7 @@ pub struct ChunkReport {
 impl Report {
     pub(crate) fn new(
         kernel: &str,
-        entry: &str,
+        compiled: &Compiled,
         groups: [u32; 3],
         plan: &Plan,
         candidates: &[Candidate],
@@ -140,7 +161,7 @@ impl Report {
         considered.sort_by(|a, b| a.predicted_ns.total_cmp(&b.predicted_ns));
         let mut report = Report {
             kernel: kernel.into(),
-            entry: entry.into(),
+            entry: compiled.reflection.entry.clone(),
             groups,
             chose,
             reason: plan.reason.clone(),
@@ -150,6 +171,7 @@ impl Report {
             calibration_ns: 0.0,
             phases: Phases::default(),
             bytes: Bytes::default(),
+            moves: moves(&outcome.moved, compiled, &id),
             recoveries: outcome.recoveries,
             candidates: considered,
             chunks: Vec::new(),
@@ -189,9 +211,8 @@ impl Report {
             longest(&mut self.phases.upload, chunk.upload_ns);
             longest(&mut self.phases.run, chunk.run_ns);
             longest(&mut self.phases.download, chunk.download_ns);
-            self.bytes.up += chunk.up_bytes;
-            self.bytes.down += chunk.down_bytes;
         }
+        self.bytes = Bytes { up: self.moves.iter().map(|m| m.up).sum(), down: self.moves.iter().map(|m| m.down).sum() };
     }
 
     /// The whole report as a readable table.
@@ -227,6 +248,16 @@ impl Report {
                 human_bytes(c.down_bytes)
             );
         }
+        for m in &self.moves {
+            let why = match (m.array, m.up > 0, m.down > 0) {
+                (false, ..) => "a host slice",
+                (true, true, true) => "an array: missing there, and elsewhere",
+                (true, true, false) => "an array: missing there",
+                (true, false, _) => "an array: needed elsewhere",
+            };
+            let (up, down) = (human_bytes(m.up), human_bytes(m.down));
+            let _ = writeln!(out, "  {} moved `{}`: {up} up, {down} down ({why})", m.device, m.argument);
+        }
         for r in &self.recoveries {
             let _ = writeln!(out, "  recovered: {r}");
         }
@@ -254,6 +285,26 @@ impl fmt::Display for Report {
             n => write!(f, "; {n} recovered"),
         }
     }
+}
+
+/// What moved, summed by device and argument.
+fn moves(moved: &[ArgumentMoved], compiled: &Compiled, id: &dyn Fn(usize) -> String) -> Vec<Move> {
+    let mut sums: BTreeMap<(usize, usize, bool), Bytes> = BTreeMap::new();
+    for m in moved.iter().filter(|m| m.moved.up + m.moved.down > 0) {
+        let sum = sums.entry((m.moved.device, m.binding, m.array)).or_default();
+        sum.up += m.moved.up;
+        sum.down += m.moved.down;
+    }
+    let name = |binding: usize| compiled.bindings()[binding].name.clone();
+    sums.into_iter()
+        .map(|((device, binding, array), Bytes { up, down })| Move {
+            device: id(device),
+            argument: name(binding),
+            array,
+            up,
+            down,
+        })
+        .collect()
 }
 
 /// Bytes in the unit that fits.

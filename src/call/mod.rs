@@ -18,13 +18,12 @@ use crate::{
         coexec::{self, Job},
         placement::Placement,
         plan::{Assignment, Candidate, Plan, Question, plan},
-        transfers,
     },
 };
-use args::{Arguments, IntoArg, Name, Resolved};
+use args::{Arguments, IntoArg, Name, Pinned, Resolved};
 use evener_lanes::{
     Grid, GroupRange,
-    analysis::{CallShape, Features, Footprint, Split, Strided},
+    analysis::{CallShape, Features, Footprint, Split},
 };
 pub use size::Items;
 use size::Size;
@@ -51,7 +50,7 @@ impl<'a> Call<'a> {
             runtime,
             kernel,
             name: None,
-            arguments: Arguments::new(kernel),
+            arguments: Arguments::new(kernel, runtime.places()),
             size: Size::Unset,
             placement: runtime.placement(),
             strict: runtime.strict(),
@@ -145,19 +144,16 @@ impl<'a> Call<'a> {
         let start = start + calibration;
         let candidates = self.candidates(&ready);
         let decided = self.decide(&ready, &candidates)?;
-        let footprints: Vec<Footprint> = decided
-            .assignments
-            .iter()
-            // The CPU works in place: it needs no footprint.
-            .map(|a| if a.device == 0 { Footprint::default() } else { ready.footprint(self.kernel, &a.range) })
-            .collect();
+        let footprints = self.footprints(&ready, &decided.assignments);
         let decide_ns = start.elapsed().as_nanos() as f64;
         let devices: Vec<&dyn Backend> = self.runtime.slots().iter().map(|s| &*s.backend).collect();
         let job = Job {
             kernel: self.kernel,
             grid: ready.grid,
             arguments: &ready.arguments,
+            arrays: &ready.arrays,
             devices: &devices,
+            places: self.runtime.places(),
             footprints: &footprints,
             strict: self.strict,
         };
@@ -167,7 +163,7 @@ impl<'a> Call<'a> {
         let outcome = coexec::execute(&job, &decided.assignments)?;
         let entry = self.kernel.reflection.entry.as_str();
         let name = self.name.unwrap_or(entry);
-        let mut report = Report::new(name, entry, ready.grid.groups, &decided, &candidates, outcome);
+        let mut report = Report::new(name, self.kernel, ready.grid.groups, &decided, &candidates, outcome);
         report.calibration_ns = calibration.as_nanos() as f64;
         if report.placement.contains_key("cpu") {
             report.interpreted = self.kernel.program.fallback().map(str::to_string);
@@ -185,17 +181,31 @@ impl<'a> Call<'a> {
 
     /// Resolves the arguments and evaluates the analysis for them.
     fn ready(&self, grid: Grid, resolve: impl FnOnce(&Arguments<'a>) -> Result<Resolved>) -> Result<Ready> {
-        let (arguments, uniforms) = resolve(&self.arguments)?;
+        let Resolved { arguments, uniforms, arrays } = resolve(&self.arguments)?;
         let mut ready = Ready {
             grid,
             sizes: arguments.iter().map(|a| a.len).collect(),
             arguments,
             uniforms,
+            arrays,
             split: OnceCell::new(),
             features: Features::default(),
         };
         ready.features = self.kernel.analysis.features(&ready.shape(&ready.uniform_slices()));
         Ok(ready)
+    }
+
+    /// Footprints of the parts; empty where nothing moves and nothing is recorded: on the CPU, which works in place, without
+    /// arrays, or alone with arrays that no device has.
+    fn footprints(&self, ready: &Ready, assignments: &[Assignment]) -> Vec<Footprint> {
+        let mut arrays = ready.arrays.iter().flatten();
+        let in_place =
+            if let [_] = assignments { arrays.all(|a| a.is_on_host_alone()) } else { arrays.next().is_none() };
+        let of = |a: &Assignment| match a.device {
+            0 if in_place => Footprint::default(),
+            _ => ready.footprint(self.kernel, &a.range),
+        };
+        assignments.iter().map(of).collect()
     }
 
     fn decide(&self, ready: &Ready, candidates: &[Candidate]) -> Result<Plan> {
@@ -231,6 +241,8 @@ struct Ready {
     arguments: Vec<Argument>,
     /// Bytes of the uniform bindings, empty for storage. The arguments of uniforms point into these.
     uniforms: Vec<Vec<u8>>,
+    /// The arrays of the arguments.
+    arrays: Vec<Option<Pinned>>,
     split: OnceCell<Split>,
     features: Features,
 }
@@ -254,14 +266,5 @@ impl Ready {
 
     fn footprint(&self, kernel: &Compiled, range: &GroupRange) -> Footprint {
         kernel.analysis.footprint(&self.shape(&self.uniform_slices()), range)
-    }
-
-    /// Bytes that a device with its own memory moves for the whole call: up and down.
-    fn moved_bytes(&self, kernel: &Compiled) -> (f64, f64) {
-        let footprint = self.footprint(kernel, &GroupRange::all(self.grid));
-        let moved = transfers::of_footprint(&footprint, kernel.bindings(), &self.sizes);
-        let up: u64 = moved.iter().flat_map(|t| &t.upload).map(|r| r.end - r.start).sum();
-        let down: u64 = moved.iter().flat_map(|t| &t.download).map(Strided::bytes).sum();
-        (up as f64, down as f64)
     }
 }

@@ -249,11 +249,12 @@ impl Bench<'_> {
             .bindings()
             .iter()
             .map(|b| match b.binding {
-                0 => Argument { ptr: (&raw mut rounds).cast(), len: 4, writable: false },
-                1 => Argument { ptr: out.as_mut_ptr().cast(), len: 4 * elements as u64, writable: true },
+                0 => Argument { ptr: (&raw mut rounds).cast(), len: 4, writable: false, array: None },
+                1 => Argument { ptr: out.as_mut_ptr().cast(), len: 4 * elements as u64, writable: true, array: None },
                 _ => {
                     let source = source.unwrap_or(&[]);
-                    Argument { ptr: source.as_ptr().cast_mut().cast(), len: 4 * source.len() as u64, writable: false }
+                    let ptr = source.as_ptr().cast_mut().cast();
+                    Argument { ptr, len: 4 * source.len() as u64, writable: false, array: None }
                 }
             })
             .collect();

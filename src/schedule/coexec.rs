@@ -2,139 +2,233 @@
 //!
 //! Nothing of a failed chunk reaches the host, so the CPU can run it again from the original data.
 
-use super::{merge::Private, plan::Assignment, transfers};
+use super::{
+    merge::Private,
+    movement::{self, ArgumentMoved, Part},
+    plan::Assignment,
+};
 use crate::{
-    backend::{Argument, Backend, Chunk, ChunkRun, Transfer},
+    backend::{Argument, Backend, Chunk, ChunkRun, Started},
+    call::args::Pinned,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
+    memory::places::Places,
 };
 use evener_lanes::{Grid, analysis::Footprint};
 use std::time::Instant;
 
 /// A call ready to run.
 #[derive(Debug)]
-pub struct Job<'a> {
+pub(crate) struct Job<'a> {
     /// The kernel.
-    pub kernel: &'a Compiled,
+    pub(crate) kernel: &'a Compiled,
     /// Its grid.
-    pub grid: Grid,
+    pub(crate) grid: Grid,
     /// One per binding.
-    pub arguments: &'a [Argument],
+    pub(crate) arguments: &'a [Argument],
+    /// The arrays that arguments are parts of.
+    pub(crate) arrays: &'a [Option<Pinned>],
     /// The CPU first; the indices of assignments.
-    pub devices: &'a [&'a dyn Backend],
-    /// Footprint of each assignment, in their order.
-    pub footprints: &'a [Footprint],
+    pub(crate) devices: &'a [&'a dyn Backend],
+    /// The same devices as places for arrays.
+    pub(crate) places: &'a Places,
+    /// Footprint of each assignment, in their order; an empty one where nothing moves and nothing is recorded.
+    pub(crate) footprints: &'a [Footprint],
     /// No recovery on another device.
-    pub strict: bool,
+    pub(crate) strict: bool,
 }
 
 /// What one assignment took.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// What ran where. After a recovery, the CPU.
-    pub assignment: Assignment,
+    pub(crate) assignment: Assignment,
     /// Measured.
-    pub run: ChunkRun,
+    pub(crate) run: ChunkRun,
 }
 
 /// What a plan's execution took.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Every part of the grid, once.
-    pub ran: Vec<Ran>,
+    pub(crate) ran: Vec<Ran>,
+    /// What moved, by argument.
+    pub(crate) moved: Vec<ArgumentMoved>,
     /// What went wrong and how it was mended, for the report.
-    pub recoveries: Vec<String>,
+    pub(crate) recoveries: Vec<String>,
 }
 
 /// Runs all assignments of a plan and returns when no device can touch the arguments any more.
 ///
 /// # Errors
-/// A fault of the kernel; or a device's failure that may not (strict) or cannot be mended.
-pub fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outcome> {
-    let sizes: Vec<u64> = job.arguments.iter().map(|a| a.len).collect();
-    let moved: Vec<Vec<Transfer>> =
-        job.footprints.iter().map(|f| transfers::of_footprint(f, job.kernel.bindings(), &sizes)).collect();
-    // Parts that run at once update copies of what merges; the CPU's is the original.
-    let privates: Vec<Option<Private<'_>>> = (assignments.iter().zip(job.footprints).zip(&moved))
-        .map(|((assignment, footprint), moved)| {
-            let merges = footprint.bindings.iter().any(|b| !b.merges.is_empty());
-            // SAFETY: no device runs yet, and the call that owns the arguments waits for this one.
-            let private = || unsafe { Private::new(job.arguments, footprint, moved) };
-            (merges && assignment.device != 0 && assignments.len() > 1).then(private)
-        })
-        .collect();
-    let chunk = |k: usize| Chunk {
-        kernel: job.kernel,
-        grid: job.grid,
-        range: assignments[k].range,
-        arguments: privates[k].as_ref().map_or(job.arguments, Private::arguments),
-        transfers: &moved[k],
-    };
+/// A fault of the kernel; a device's failure that may not (strict) or cannot be mended; an array whose only valid copy
+/// was on a lost device.
+pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outcome> {
     let mut outcome = Outcome::default();
-    let mut failed: Vec<(Assignment, Error)> = Vec::new();
+    let mut failed: Vec<(Part, Error)> = Vec::new();
+    // First everything is brought to where it is needed: what a part reads is from before the call.
+    let mut ready = Vec::new();
+    for part in movement::parts(job, assignments) {
+        match Brought::new(job, part, &mut outcome) {
+            Ok(brought) => ready.push(brought),
+            Err((part, error)) if part.assignment.device == 0 => return Err(error),
+            Err(unmoved) => failed.push(unmoved),
+        }
+    }
+    // Parts that run at once update copies of what merges; the CPU's is the original.
+    let at_once = assignments.len() > 1;
+    let privates: Vec<Option<Private<'_>>> =
+        ready.iter().map(|b| if at_once { private(job, &b.part) } else { None }).collect();
     // All uploads happen here: afterwards the CPU may write its part of the same slices.
-    let (cpu, gpu): (Vec<usize>, Vec<usize>) = (0..assignments.len()).partition(|k| assignments[*k].device == 0);
-    let started: Vec<_> = gpu
-        .into_iter()
-        .filter_map(|k| match job.devices[assignments[k].device].start(&chunk(k)) {
-            Ok(started) => Some((k, started)),
-            Err(e) => {
-                failed.push((assignments[k], e));
-                None
-            }
-        })
-        .collect();
+    let (cpu, gpu): (Vec<_>, Vec<_>) = ready.iter().zip(&privates).partition(|(b, _)| b.part.assignment.device == 0);
+    let mut started: Vec<(&Brought, Result<Box<dyn Started + '_>>)> = Vec::new();
+    for (brought, private) in gpu {
+        let arguments = private.as_ref().map_or(&*brought.part.arguments, Private::arguments);
+        started.push((brought, start(job, &brought.part, arguments, &mut outcome)));
+    }
     let mut fault = None;
-    for k in cpu {
-        match job.devices[0].start(&chunk(k)).and_then(|s| s.finish()) {
-            Ok(run) => outcome.ran.push(Ran { assignment: assignments[k], run }),
+    for (brought, _) in cpu {
+        match start(job, &brought.part, &brought.part.arguments, &mut outcome).and_then(|s| s.finish()) {
+            Ok(run) => outcome.ran.push(brought.ran(run)),
             Err(e) => fault = Some(e),
         }
+        // After a fault too: the host has whatever was written.
+        brought.part.wrote(job);
     }
-    let mut ended = vec![false; assignments.len()];
-    for (k, started) in started {
-        let assignment = assignments[k];
-        match started.finish() {
+    let mut broken = Vec::new();
+    for (k, (brought, started)) in started.into_iter().enumerate() {
+        let was_started = started.is_ok();
+        match started.and_then(|s| s.finish()) {
             Ok(run) => {
-                ended[k] = true;
-                outcome.ran.push(Ran { assignment, run });
+                outcome.ran.push(brought.ran(run));
+                outcome.moved.extend(brought.part.slices_moved(job));
+                brought.part.wrote(job);
             }
-            Err(e) => failed.push((assignment, e)),
+            Err(e) => {
+                if was_started {
+                    brought.part.failed(job);
+                }
+                broken.push((k, e));
+            }
         }
     }
-    for private in privates.into_iter().zip(ended).filter_map(|(private, ended)| private.filter(|_| ended)) {
-        // SAFETY: every part has ended; a device only ran if what it downloads is writable.
-        unsafe { private.merge(job.arguments) };
+    let devices = (ready.iter().zip(privates)).filter(|(b, _)| b.part.assignment.device != 0);
+    for (k, (_, private)) in devices.enumerate() {
+        if let Some(private) = private.filter(|_| broken.iter().all(|(b, _)| *b != k)) {
+            // SAFETY: every part has ended; a device only ran if what it downloads is writable.
+            unsafe { private.merge(job.arguments) };
+        }
     }
+    let mut gpu: Vec<Option<Part>> =
+        ready.into_iter().filter(|b| b.part.assignment.device != 0).map(|b| Some(b.part)).collect();
+    failed.extend(broken.into_iter().filter_map(|(k, e)| Some((gpu[k].take()?, e))));
     match fault {
         Some(e) => Err(e),
         None => recover(job, failed, outcome),
     }
 }
 
+/// A part with its arrays where it runs.
+struct Brought {
+    part: Part,
+    /// Time that took, and bytes.
+    ns: f64,
+    up: u64,
+    down: u64,
+}
+
+impl Brought {
+    /// Brings a part's arrays to where it runs.
+    fn new(job: &Job<'_>, part: Part, outcome: &mut Outcome) -> Result<Self, (Part, Error)> {
+        let since = Instant::now();
+        let before = outcome.moved.len();
+        if let Err(error) = part.bring(job, &mut outcome.moved) {
+            return Err((part, error));
+        }
+        let moves = outcome.moved[before..].iter();
+        let (up, down) = moves.fold((0, 0), |(up, down), m| (up + m.moved.up, down + m.moved.down));
+        let ns = if up + down > 0 { since.elapsed().as_nanos() as f64 } else { 0.0 };
+        Ok(Brought { part, ns, up, down })
+    }
+
+    fn ran(&self, run: ChunkRun) -> Ran {
+        let run = ChunkRun {
+            upload_ns: run.upload_ns + self.ns,
+            up_bytes: run.up_bytes + self.up,
+            down_bytes: run.down_bytes + self.down,
+            ..run
+        };
+        Ran { assignment: self.part.assignment, run }
+    }
+}
+
+/// The private copies of a device's part.
+fn private<'a>(job: &Job<'a>, part: &'a Part) -> Option<Private<'a>> {
+    let footprint = &job.footprints[part.number];
+    let merges = footprint.bindings.iter().any(|b| !b.merges.is_empty());
+    // SAFETY: no device runs yet, and the call that owns the arguments waits for this one.
+    let copies = || unsafe { Private::new(&part.arguments, footprint, &part.transfers) };
+    (merges && part.assignment.device != 0).then(copies)
+}
+
+/// Starts a part on its arguments, or on copies of them. Where a device's memory is full, arrays that are not in use make room once.
+fn start<'a>(
+    job: &Job<'a>,
+    part: &'a Part,
+    arguments: &'a [Argument],
+    outcome: &mut Outcome,
+) -> Result<Box<dyn Started + 'a>> {
+    let device = part.assignment.device;
+    let chunk = Chunk {
+        kernel: job.kernel,
+        grid: job.grid,
+        range: part.assignment.range,
+        arguments,
+        transfers: &part.transfers,
+    };
+    if device == 0 {
+        return job.devices[0].start(&chunk);
+    }
+    let mut evicted = Vec::new();
+    // A chunk that alone is over the budget is the device's to refuse.
+    let _ = job.places.make_room(device, part.slice_bytes(), &mut evicted);
+    let mut started = job.devices[device].start(&chunk);
+    if started.as_ref().is_err_and(|e| e.kind() == ErrorKind::OutOfMemory)
+        && job.places.evict(device, u64::MAX, &mut evicted)?
+    {
+        started = job.devices[device].start(&chunk);
+    }
+    if !evicted.is_empty() {
+        let bytes: u64 = evicted.iter().map(|m| m.down).sum();
+        let id = &job.devices[device].info().id;
+        outcome.recoveries.push(format!("other arrays left {id} to make room ({bytes} bytes copied to the host)"));
+    }
+    started
+}
+
 /// Runs the failed chunks on the CPU.
-fn recover(job: &Job<'_>, failed: Vec<(Assignment, Error)>, mut outcome: Outcome) -> Result<Outcome> {
-    for (assignment, error) in failed {
+fn recover(job: &Job<'_>, failed: Vec<(Part, Error)>, mut outcome: Outcome) -> Result<Outcome> {
+    for (part, error) in failed {
         let mendable = matches!(error.kind(), ErrorKind::DeviceLost | ErrorKind::OutOfMemory | ErrorKind::Device);
         if job.strict || !mendable {
             return Err(error);
         }
-        let id = &job.devices[assignment.device].info().id;
+        let id = &job.devices[part.assignment.device].info().id;
         let since = Instant::now();
-        let chunk = Chunk {
-            kernel: job.kernel,
-            grid: job.grid,
-            range: assignment.range,
-            arguments: job.arguments,
-            transfers: &[],
+        let again = match Brought::new(job, movement::recovery(job, &part), &mut outcome) {
+            Ok(brought) => brought,
+            // What it needs is lost with the device.
+            Err((_, lost)) => return Err(lost),
         };
-        let run = job.devices[0].start(&chunk)?.finish()?;
-        let groups = assignment.range.count();
+        let result = start(job, &again.part, &again.part.arguments, &mut outcome).and_then(|s| s.finish());
+        again.part.wrote(job);
+        let ran = again.ran(result?);
+        let groups = part.assignment.range.count();
         outcome.recoveries.push(format!(
             "{id} failed ({error}); its {groups} work-groups ran again on the cpu in {:.2} ms",
             since.elapsed().as_secs_f64() * 1e3
         ));
-        outcome.ran.push(Ran { assignment: Assignment { device: 0, range: assignment.range }, run });
+        outcome.ran.push(ran);
     }
     Ok(outcome)
 }

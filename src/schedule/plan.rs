@@ -30,6 +30,8 @@ pub struct Candidate {
     pub rates: Rates,
     /// What past calls of the kernel on it teach: a factor on the prediction, 1 where nothing.
     pub learned: f64,
+    /// Time to copy to the host, first, what only other devices have of the whole call's arrays.
+    pub fetch: Cost,
     /// What its first use in this process and the kernel's first run add.
     pub one_time: Cost,
     /// What earlier calls lost because it was not warm: so much of the one-time cost does not count in the choice.
@@ -48,7 +50,8 @@ impl Candidate {
             down_bytes: self.work.down_bytes * share,
             ..self.work
         };
-        roofline::predict(&work, &self.rates) * self.learned
+        let predicted = roofline::predict(&work, &self.rates) * self.learned;
+        Prediction { upload: predicted.upload + self.fetch * share, ..predicted }
     }
 
     /// The whole call on this device.
@@ -356,6 +359,7 @@ mod tests {
             work,
             rates,
             learned: 1.0,
+            fetch: Cost::ZERO,
             one_time: Cost::ZERO,
             credit: Cost::ZERO,
             known: true,

@@ -6,6 +6,7 @@ use super::{
     live::Live,
     pipeline::{Pipeline, Source},
     readback::Readback,
+    storage::Storage,
     timing::{MARK_BYTES, Marks, Phases},
     upload::{Staged, upload},
     waiter::Ticket,
@@ -83,7 +84,7 @@ impl Job<'_> {
 /// The device buffers of a chunk.
 struct Bound {
     /// Per binding; `None` for uniforms.
-    storage: Vec<Option<Lease>>,
+    storage: Vec<Option<Storage>>,
     /// Bytes bound per binding.
     bytes: Vec<u64>,
     uniforms: Uniforms,
@@ -129,7 +130,7 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
     let pipeline = live.pipelines.get(live, job)?;
     let (run, index) = live.faults.scoped(&live.device, "starting a chunk", || {
         let began = Instant::now();
-        let bound = bind(live, job, &pipeline);
+        let bound = bind(live, job, &pipeline)?;
         let (up_bytes, staged) = upload(live, job.arguments, job.transfers, &bound.storage)?;
         live.queue.write_buffer(&bound.uniforms.lease.buffer, 0, &bound.uniforms.contents);
         let upload_ns = nanos(began);
@@ -162,15 +163,21 @@ fn nanos(since: Instant) -> f64 {
 }
 
 /// Takes the buffers of a chunk from the pools.
-fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Bound {
+///
+/// # Errors
+/// An array that has no memory here.
+fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Bound> {
     let bound = |(binding, argument): (&Binding, &Argument)| match binding.space {
         Space::Storage => limits::storage_bytes(binding, argument.len),
         Space::Uniform => limits::uniform_bytes(binding, argument.len),
     };
     let bytes: Vec<u64> = job.bindings.iter().zip(job.arguments).map(bound).collect();
-    let storage = (job.bindings.iter().zip(&bytes))
-        .map(|(binding, &bytes)| (binding.space == Space::Storage).then(|| live.pools.lease(Purpose::Storage, bytes)))
-        .collect();
+    let storage = (job.bindings.iter().zip(&bytes).enumerate())
+        .map(|(k, (binding, &bytes))| match binding.space {
+            Space::Storage => Storage::of_argument(live, job, pipeline, k, bytes).map(Some),
+            Space::Uniform => Ok(None),
+        })
+        .collect::<Result<_>>()?;
     let unused = pipeline.slots.iter().filter_map(|slot| match slot.source {
         Source::Unused(bytes) => {
             let purpose = if slot.read_only_storage.is_some() { Purpose::Storage } else { Purpose::Uniform };
@@ -179,7 +186,7 @@ fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Bound {
         _ => None,
     });
     let unused = unused.collect();
-    Bound { storage, uniforms: uniforms(live, job, &bytes), bytes, unused }
+    Ok(Bound { storage, uniforms: uniforms(live, job, &bytes), bytes, unused })
 }
 
 fn uniforms(live: &Live, job: &Job<'_>, bytes: &[u64]) -> Uniforms {
@@ -223,6 +230,7 @@ fn encode(
     };
     mark(&mut encoder, 0);
     clear(&mut encoder, job, bound);
+    bound.storage.iter().flatten().for_each(|s| s.copy_in(&mut encoder));
     mark(&mut encoder, 1);
     {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -236,7 +244,9 @@ fn encode(
         pass.dispatch_workgroups(x, y, z);
     }
     mark(&mut encoder, 2);
-    readback.encode(&mut encoder, &bound.storage);
+    bound.storage.iter().flatten().for_each(|s| s.copy_out(&mut encoder));
+    let sources: Vec<_> = bound.storage.iter().map(|s| s.as_ref().map(|s| &s.buffer)).collect();
+    readback.encode(&mut encoder, &sources);
     mark(&mut encoder, 3);
     match marks {
         Some(marks) => marks.resolve(&mut encoder, readback.front()),
@@ -249,9 +259,12 @@ fn encode(
 
 /// Zeroes what a kept buffer holds of its last user and is not uploaded over. wgpu does so for a fresh one.
 fn clear(encoder: &mut wgpu::CommandEncoder, job: &Job<'_>, bound: &Bound) {
-    for ((lease, transfer), &bytes) in bound.storage.iter().zip(job.transfers).zip(&bound.bytes) {
-        let Some(lease) = lease.as_ref().filter(|l| !l.fresh) else { continue };
-        for gap in staging::complement(&transfer.upload, bytes) {
+    for ((storage, transfer), &bytes) in bound.storage.iter().zip(job.transfers).zip(&bound.bytes) {
+        let Some(storage) = storage else { continue };
+        let Some(lease) = storage.lease.as_ref().filter(|l| !l.fresh) else { continue };
+        let copied = std::iter::once(0..storage.filled()).filter(|r| !r.is_empty());
+        let filled: Vec<_> = copied.chain(transfer.upload.iter().cloned()).collect();
+        for gap in staging::complement(&filled, bytes) {
             encoder.clear_buffer(&lease.buffer, gap.start, Some(gap.end - gap.start));
         }
     }
@@ -277,7 +290,7 @@ fn bind_group(
                     (&bound.unused.iter().find(|(key, _)| *key == at)?.1.buffer, 0, bytes)
                 }
                 Source::Argument(i) => match &bound.storage[i] {
-                    Some(lease) => (&lease.buffer, 0, bound.bytes[i]),
+                    Some(storage) => (&storage.buffer, storage.offset, bound.bytes[i]),
                     None => (uniforms, bound.uniforms.offsets[i], bound.bytes[i]),
                 },
             };
@@ -333,7 +346,7 @@ fn measured(
 
 /// Gives the buffers of a chunk that ended well back to the pools.
 fn keep(live: &Live, bound: Bound, staged: Staged, marks: Option<Marks>) {
-    let storage = bound.storage.into_iter().flatten();
+    let storage = bound.storage.into_iter().flatten().filter_map(|s| s.lease);
     let unused = bound.unused.into_iter().map(|(_, lease)| lease);
     let resolved = marks.into_iter().map(|m| m.resolved);
     storage.chain(unused).chain(resolved).chain([bound.uniforms.lease]).for_each(Lease::keep);

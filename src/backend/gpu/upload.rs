@@ -7,6 +7,7 @@
 use super::{
     lease::{Lease, Purpose},
     live::Live,
+    storage::Storage,
     waiter::Ticket,
 };
 use crate::{
@@ -32,10 +33,10 @@ const IN_FLIGHT: usize = 3;
 pub(super) type Staged = VecDeque<(Lease, Arc<Ticket>)>;
 
 /// One range of an argument and the buffer it goes to.
-struct Part<'a> {
-    argument: &'a Argument,
-    buffer: &'a wgpu::Buffer,
-    range: Range<u64>,
+pub(super) struct Part<'a> {
+    pub(super) argument: &'a Argument,
+    pub(super) buffer: &'a wgpu::Buffer,
+    pub(super) range: Range<u64>,
 }
 
 /// Copies the upload ranges of all bindings. When it returns, the host bytes are no longer read.
@@ -48,21 +49,29 @@ pub(super) fn upload(
     live: &Live,
     arguments: &[Argument],
     transfers: &[Transfer],
-    buffers: &[Option<Lease>],
+    buffers: &[Option<Storage>],
 ) -> Result<(u64, Staged)> {
     let parts: Vec<Part<'_>> = (arguments.iter().zip(transfers).zip(buffers))
-        .filter_map(|((argument, transfer), lease)| Some((argument, transfer, lease.as_ref()?)))
-        .flat_map(|(argument, transfer, lease)| {
+        .filter_map(|((argument, transfer), storage)| Some((argument, transfer, storage.as_ref()?)))
+        .flat_map(|(argument, transfer, storage)| {
             let ranges = transfer.upload.iter().filter(|r| !r.is_empty()).cloned();
-            ranges.map(move |range| Part { argument, buffer: &lease.buffer, range })
+            ranges.map(move |range| Part { argument, buffer: &storage.buffer, range })
         })
         .collect();
+    upload_parts(live, &parts)
+}
+
+/// Copies parts. When it returns, the host bytes are no longer read.
+///
+/// # Errors
+/// Memory, a lost device.
+pub(super) fn upload_parts(live: &Live, parts: &[Part<'_>]) -> Result<(u64, Staged)> {
     let total: u64 = parts.iter().map(|p| p.range.end - p.range.start).sum();
     if total <= DIRECT_BYTES && parts.len() <= DIRECT_RANGES {
         parts.iter().for_each(|part| direct(live, part));
         return Ok((total, Staged::new()));
     }
-    Ok((total, staged(live, &parts, total)?))
+    Ok((total, staged(live, parts, total)?))
 }
 
 /// The host bytes of a range of an argument.
