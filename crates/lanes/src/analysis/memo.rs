@@ -105,11 +105,10 @@ impl Analysis {
     /// What is known of calls of this shape, found now if it is new.
     pub(super) fn known(&self, call: &CallShape<'_>) -> Arc<Known> {
         let mut shapes = lock(&self.memo.shapes);
-        if let Some(at) = shapes.iter().position(|k| k.is_of(call)) {
-            if let Some(known) = shapes.remove(at) {
-                shapes.push_front(known.clone());
-                return known;
-            }
+        let at = shapes.iter().position(|k| k.is_of(call));
+        if let Some(known) = at.and_then(|at| shapes.remove(at)) {
+            shapes.push_front(known.clone());
+            return known;
         }
         drop(shapes);
         let walk = self.walk(call, &GroupRange::all(call.grid));

@@ -104,7 +104,7 @@ pub struct Footprint {
 pub enum Split {
     /// Any cut on this axis (0 x, 1 y, 2 z) is right; the outermost possible axis.
     Axis(u8),
-    /// It must run whole, and why, for the user: "`hist` is updated by atomics", ...
+    /// It must run whole, and why, for the user: "`y` is written through an index loaded from `idx`", ...
     Whole(String),
 }
 
