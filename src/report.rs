@@ -23,6 +23,9 @@ pub struct Report {
     pub entry: String,
     /// Work-groups on each axis.
     pub groups: [u32; 3],
+    /// Steps of an iteration; 1 for a call. Times and bytes are of all.
+    #[serde(default = "one")]
+    pub steps: u32,
     /// `cpu`, `gpu:0`, ... or `split`.
     pub chose: String,
     /// Why.
@@ -136,12 +139,12 @@ impl Report {
     pub(crate) fn new(
         kernel: &str,
         compiled: &Compiled,
-        groups: [u32; 3],
         plan: &Plan,
         candidates: &[Candidate],
         outcome: Outcome,
     ) -> Self {
         let id = |device: usize| candidates[device].id.clone();
+        let groups = plan.groups;
         let total: u64 = groups.iter().map(|g| u64::from(*g)).product();
         let share = |groups: u64| groups as f64 / total.max(1) as f64;
         let mut placement = BTreeMap::new();
@@ -163,6 +166,7 @@ impl Report {
             kernel: kernel.into(),
             entry: compiled.reflection.entry.clone(),
             groups,
+            steps: 1,
             chose,
             reason: plan.reason.clone(),
             placement,
@@ -285,6 +289,10 @@ impl fmt::Display for Report {
             n => write!(f, "; {n} recovered"),
         }
     }
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// What moved, summed by device and argument.

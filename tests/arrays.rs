@@ -166,3 +166,44 @@ fn an_array_of_another_runtime_is_refused() {
     assert_eq!(error.kind(), ErrorKind::ArgumentType);
     assert!(error.to_string().contains("`out`"), "{error}");
 }
+
+#[test]
+fn iterated_steps_are_the_same_as_calls_and_swaps() {
+    for rt in runtimes(2) {
+        let kernel = rt.kernel(STENCIL).unwrap();
+        for placement in [Placement::Cpu, GPU, HALF, Placement::Auto] {
+            for steps in [1, 2, 7, 100] {
+                let (mut u, mut v) = (rt.array(&ramp()).unwrap(), rt.zeros::<f32>(N).unwrap());
+                let call = kernel.call().arg("src", &mut u).arg("dst", &mut v).items(N).on(placement);
+                let report = call.iterate(steps, ("src", "dst")).unwrap();
+                assert_eq!(report.steps, steps);
+                if placement == GPU {
+                    assert_eq!(report.bytes, bytes(4 * N as u64, 0), "{}", report.explain());
+                    assert_eq!(report.chunks.len(), 1);
+                }
+                let mut want = [ramp(), vec![0.0; N]];
+                for _ in 0..steps {
+                    want = [stencil(&want[0]), want[0].clone()];
+                }
+                assert_eq!(u.to_vec().unwrap(), want[0], "{placement}, {steps} steps");
+                assert_eq!(v.to_vec().unwrap(), want[1], "{placement}, {steps} steps, the one before");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_swapped_is_refused() {
+    let (rt, _) = runtime(1);
+    let kernel = rt.kernel(STENCIL).unwrap();
+    let (mut u, mut v) = (rt.zeros::<f32>(8).unwrap(), rt.zeros::<f32>(9).unwrap());
+    let kind = |report: Result<Report, Error>| report.unwrap_err().kind();
+    let lengths = kernel.call().arg("src", &mut u).arg("dst", &mut v).items(8);
+    assert_eq!(kind(lengths.iterate(2, ("src", "dst"))), ErrorKind::ArgumentType);
+    let shared = kernel.call().arg("src", &u).arg("dst", &mut v).items(8);
+    assert_eq!(kind(shared.iterate(2, ("src", "dst"))), ErrorKind::ArgumentType);
+    let name = kernel.call().arg("src", &mut u).arg("dst", &mut v).items(8);
+    assert_eq!(kind(name.iterate(2, ("src", "out"))), ErrorKind::UnknownArgument);
+    let none = kernel.call().arg("src", &mut u).arg("dst", &mut v).items(8);
+    assert_eq!(kind(none.iterate(0, ("src", "dst"))), ErrorKind::ItemCount);
+}

@@ -80,6 +80,7 @@ impl Prepared {
                 dispatch,
                 arguments: &arguments,
                 transfers: &transfers,
+                repeat: None,
             };
             device.start_job(&job).map_err(|e| e.to_string())?.finish().map_err(|e| e.to_string())?;
         }

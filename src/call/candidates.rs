@@ -98,7 +98,7 @@ impl Call<'_> {
         let (one_time, credit) = (Cost::from_ns(one_time), slot.credit());
         let learned = self.learned(ready, Ran::Alone(number));
         let (id, fetch) = (info.id.clone(), self.fetch(moved));
-        Candidate { id, refusal, work, rates, learned, fetch, one_time, credit, known }
+        Candidate { id, refusal, work, rates, learned, fetch, steps: 1.0, one_time, credit, known }
     }
 
     fn key(&self, ready: &Ready, ran: Ran) -> Key {

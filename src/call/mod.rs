@@ -4,6 +4,7 @@ pub mod args;
 mod candidates;
 mod check;
 pub mod explain;
+mod iterate;
 pub mod map;
 mod size;
 
@@ -15,7 +16,7 @@ use crate::{
     report::{Phase, Report},
     runtime::Runtime,
     schedule::{
-        coexec::{self, Job},
+        coexec::{self, Job, Outcome},
         placement::Placement,
         plan::{Assignment, Candidate, Plan, Question, plan},
     },
@@ -27,7 +28,10 @@ use evener_lanes::{
 };
 pub use size::Items;
 use size::Size;
-use std::{cell::OnceCell, time::Instant};
+use std::{
+    cell::OnceCell,
+    time::{Duration, Instant},
+};
 
 /// A call being built. Arguments are borrowed until [`Call::run`] returns; nothing touches them after that.
 #[derive(Debug)]
@@ -143,7 +147,7 @@ impl<'a> Call<'a> {
         let calibration = self.measure(&ready);
         let start = start + calibration;
         let candidates = self.candidates(&ready);
-        let decided = self.decide(&ready, &candidates)?;
+        let decided = self.decide(&ready, &candidates, false)?;
         let footprints = self.footprints(&ready, &decided.assignments);
         let decide_ns = start.elapsed().as_nanos() as f64;
         let devices: Vec<&dyn Backend> = self.runtime.slots().iter().map(|s| &*s.backend).collect();
@@ -155,23 +159,35 @@ impl<'a> Call<'a> {
             devices: &devices,
             places: self.runtime.places(),
             footprints: &footprints,
+            repeat: None,
             strict: self.strict,
         };
         if let Some((lost, devices)) = &decided.lost {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
         let outcome = coexec::execute(&job, &decided.assignments)?;
-        let entry = self.kernel.reflection.entry.as_str();
-        let name = self.name.unwrap_or(entry);
-        let mut report = Report::new(name, self.kernel, ready.grid.groups, &decided, &candidates, outcome);
+        let mut report = self.report(&decided, &candidates, outcome, calibration, decide_ns);
+        report.actual_ns = start.elapsed().as_nanos() as f64;
+        self.observe(&ready, &decided, &candidates, &report);
+        Ok(report)
+    }
+
+    fn report(
+        &self,
+        decided: &Plan,
+        candidates: &[Candidate],
+        outcome: Outcome,
+        calibration: Duration,
+        decide_ns: f64,
+    ) -> Report {
+        let name = self.name.unwrap_or(self.kernel.reflection.entry.as_str());
+        let mut report = Report::new(name, self.kernel, decided, candidates, outcome);
         report.calibration_ns = calibration.as_nanos() as f64;
         if report.placement.contains_key("cpu") {
             report.interpreted = self.kernel.program.fallback().map(str::to_string);
         }
         report.phases.decide = Phase { predicted_ns: 0.0, actual_ns: decide_ns };
-        report.actual_ns = start.elapsed().as_nanos() as f64;
-        self.observe(&ready, &decided, &candidates, &report);
-        Ok(report)
+        report
     }
 
     /// Checks everything that depends on the caller's input.
@@ -208,7 +224,8 @@ impl<'a> Call<'a> {
         assignments.iter().map(of).collect()
     }
 
-    fn decide(&self, ready: &Ready, candidates: &[Candidate]) -> Result<Plan> {
+    /// `steps` of them are asked for: then no device is idle long enough for a split of every step to be considered.
+    fn decide(&self, ready: &Ready, candidates: &[Candidate], steps: bool) -> Result<Plan> {
         if let Some(assignments) = &self.assignments {
             let reason = "the parts were given".into();
             return Ok(Plan {
@@ -217,11 +234,17 @@ impl<'a> Call<'a> {
                 predicted: Cost::ZERO,
                 considered: vec![],
                 lost: None,
+                groups: ready.grid.groups,
             });
         }
         // With nothing to split over, the analysis is not asked: it takes longer than a small call.
         let alone = Split::Whole("the CPU is the only device".into());
-        let split = if candidates.len() > 1 { ready.split(self.kernel) } else { &alone };
+        let together = Split::Whole("its steps run one after the other on one device".into());
+        let split = match self.placement {
+            _ if candidates.len() == 1 => &alone,
+            Placement::Auto if steps => &together,
+            _ => ready.split(self.kernel),
+        };
         plan(&Question {
             grid: ready.grid,
             split,
@@ -248,6 +271,12 @@ struct Ready {
 }
 
 impl Ready {
+    /// Two arguments change places.
+    fn swap(&mut self, (a, b): (usize, usize)) {
+        self.arguments.swap(a, b);
+        self.arrays.swap(a, b);
+    }
+
     fn uniform_slices(&self) -> Vec<&[u8]> {
         self.uniforms.iter().map(Vec::as_slice).collect()
     }

@@ -7,7 +7,7 @@ use super::{
     plan::Assignment,
 };
 use crate::{
-    backend::{Argument, Backend, Chunk, ChunkRun, Started},
+    backend::{Argument, Backend, Chunk, ChunkRun, Repeat, Started},
     call::args::Pinned,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
@@ -33,6 +33,8 @@ pub(crate) struct Job<'a> {
     pub(crate) places: &'a Places,
     /// Footprint of each assignment, in their order; an empty one where nothing moves and nothing is recorded.
     pub(crate) footprints: &'a [Footprint],
+    /// Several steps in one go; the only assignment is the whole grid on a device that holds the arrays.
+    pub(crate) repeat: Option<Repeat>,
     /// No recovery on another device.
     pub(crate) strict: bool,
 }
@@ -124,6 +126,20 @@ struct Brought {
     down: u64,
 }
 
+impl Outcome {
+    /// Adds what a later step of the same call took.
+    pub(crate) fn add(&mut self, step: Outcome) {
+        for ran in step.ran {
+            match self.ran.iter_mut().find(|r| r.assignment == ran.assignment) {
+                Some(sum) => sum.run.add(&ran.run),
+                None => self.ran.push(ran),
+            }
+        }
+        self.moved.extend(step.moved);
+        self.recoveries.extend(step.recoveries);
+    }
+}
+
 impl Brought {
     /// Brings a part's arrays to where it runs.
     fn new(job: &Job<'_>, part: Part, outcome: &mut Outcome) -> Result<Self, (Part, Error)> {
@@ -158,6 +174,7 @@ fn start<'a>(job: &Job<'a>, part: &'a Part, outcome: &mut Outcome) -> Result<Box
         range: part.assignment.range,
         arguments: &part.arguments,
         transfers: &part.transfers,
+        repeat: job.repeat,
     };
     if device == 0 {
         return job.devices[0].start(&chunk);
@@ -179,6 +196,22 @@ fn start<'a>(job: &Job<'a>, part: &'a Part, outcome: &mut Outcome) -> Result<Box
     started
 }
 
+/// Runs a part on the CPU, with all its steps.
+fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
+    let (grid, range) = (job.grid, part.assignment.range);
+    let mut arguments = part.arguments.clone();
+    let mut total = ChunkRun::default();
+    for step in 0..job.repeat.map_or(1, |r| r.steps) {
+        if let Some(Repeat { swap: (a, b), .. }) = job.repeat.filter(|_| step > 0) {
+            arguments.swap(a, b);
+        }
+        let chunk =
+            Chunk { kernel: job.kernel, grid, range, arguments: &arguments, transfers: &part.transfers, repeat: None };
+        total.run_ns += job.devices[0].start(&chunk)?.finish()?.run_ns;
+    }
+    Ok(total)
+}
+
 /// Runs the failed chunks on the CPU.
 fn recover(job: &Job<'_>, failed: Vec<(Part, Error)>, mut outcome: Outcome) -> Result<Outcome> {
     for (part, error) in failed {
@@ -193,7 +226,7 @@ fn recover(job: &Job<'_>, failed: Vec<(Part, Error)>, mut outcome: Outcome) -> R
             // What it needs is lost with the device.
             Err((_, lost)) => return Err(lost),
         };
-        let result = start(job, &again.part, &mut outcome).and_then(|s| s.finish());
+        let result = on_cpu(job, &again.part);
         again.part.wrote(job);
         let ran = again.ran(result?);
         let groups = part.assignment.range.count();

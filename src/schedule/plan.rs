@@ -32,6 +32,8 @@ pub struct Candidate {
     pub learned: f64,
     /// Time to copy to the host, first, what only other devices have of the whole call's arrays.
     pub fetch: Cost,
+    /// Runs of the call, one after the other, of which the first alone needs the uploads and the last the downloads.
+    pub steps: f64,
     /// What its first use in this process and the kernel's first run add.
     pub one_time: Cost,
     /// What earlier calls lost because it was not warm: so much of the one-time cost does not count in the choice.
@@ -51,7 +53,8 @@ impl Candidate {
             ..self.work
         };
         let predicted = roofline::predict(&work, &self.rates) * self.learned;
-        Prediction { upload: predicted.upload + self.fetch * share, ..predicted }
+        let run = predicted.run * self.steps;
+        Prediction { upload: predicted.upload + self.fetch * share, run, ..predicted }
     }
 
     /// The whole call on this device.
@@ -118,6 +121,8 @@ pub struct Plan {
     pub considered: Vec<(String, Cost)>,
     /// What this call loses to avoid one-time costs, and the devices (by index) that would have won warm.
     pub lost: Option<(Cost, Vec<usize>)>,
+    /// Work-groups of the call on each axis.
+    pub groups: [u32; 3],
 }
 
 /// Decides where a call runs.
@@ -141,7 +146,7 @@ pub fn plan(question: &Question<'_>) -> Result<Plan> {
     }
     let predicted = predicted_end(question, &assignments, View::Honest);
     let lost = if question.placement == Placement::Auto { avoided(question, &assignments) } else { None };
-    Ok(Plan { assignments, reason, predicted, considered, lost })
+    Ok(Plan { assignments, reason, predicted, considered, lost, groups: question.grid.groups })
 }
 
 /// What a choice loses against the best one on warm devices, if one-time costs kept it from that.
@@ -360,6 +365,7 @@ mod tests {
             rates,
             learned: 1.0,
             fetch: Cost::ZERO,
+            steps: 1.0,
             one_time: Cost::ZERO,
             credit: Cost::ZERO,
             known: true,

@@ -178,6 +178,7 @@ impl Backend for GpuDevice {
             dispatch,
             arguments: chunk.arguments,
             transfers: chunk.transfers,
+            repeat: chunk.repeat,
         })
     }
 
