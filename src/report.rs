@@ -94,7 +94,7 @@ pub struct Bytes {
 pub struct Move {
     /// The device.
     pub device: String,
-    /// Name of the argument.
+    /// Name of the argument. Empty: arrays of other calls that left the device to make room.
     pub argument: String,
     /// Whether it is an array: then what went up was missing on the device, and what came down is needed on another.
     /// Of a host slice all that is read goes up and all results come down.
@@ -254,6 +254,7 @@ impl Report {
         }
         for m in &self.moves {
             let why = match (m.array, m.up > 0, m.down > 0) {
+                _ if m.argument.is_empty() => "arrays of other calls: they made room",
                 (false, ..) => "a host slice",
                 (true, true, true) => "an array: missing there, and elsewhere",
                 (true, true, false) => "an array: missing there",
@@ -297,13 +298,13 @@ fn one() -> u32 {
 
 /// What moved, summed by device and argument.
 fn moves(moved: &[ArgumentMoved], compiled: &Compiled, id: &dyn Fn(usize) -> String) -> Vec<Move> {
-    let mut sums: BTreeMap<(usize, usize, bool), Bytes> = BTreeMap::new();
+    let mut sums: BTreeMap<(usize, Option<usize>, bool), Bytes> = BTreeMap::new();
     for m in moved.iter().filter(|m| m.moved.up + m.moved.down > 0) {
         let sum = sums.entry((m.moved.device, m.binding, m.array)).or_default();
         sum.up += m.moved.up;
         sum.down += m.moved.down;
     }
-    let name = |binding: usize| compiled.bindings()[binding].name.clone();
+    let name = |binding: Option<usize>| binding.map_or(String::new(), |b| compiled.bindings()[b].name.clone());
     sums.into_iter()
         .map(|((device, binding, array), Bytes { up, down })| Move {
             device: id(device),

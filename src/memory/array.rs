@@ -163,7 +163,7 @@ impl ArrayMemory {
         self.fetch(&mut state, &missing, moved)?;
         self.places.device(place).array_write(&self.whole(), &missing)?;
         state.residency.copied(place, &missing);
-        moved.push(Moved { device: place, up: super::intervals::bytes(&missing), down: 0 });
+        moved.push(Moved { device: place, up: super::intervals::bytes(&missing), down: 0, evicted: false });
         Ok(())
     }
 
@@ -200,7 +200,7 @@ impl ArrayMemory {
                 return Err(error);
             }
             state.residency.copied(HOST, &runs);
-            moved.push(Moved { device: place, up: 0, down: super::intervals::bytes(&runs) });
+            moved.push(Moved { device: place, up: 0, down: super::intervals::bytes(&runs), evicted: false });
         }
         Ok(())
     }
@@ -259,7 +259,10 @@ impl ArrayMemory {
         if self.pins.load(Ordering::SeqCst) > 0 || (!dirty && !only_there.is_empty()) {
             return Ok(false);
         }
-        self.fetch(&mut state, &only_there, moved)?;
+        let mut copied = Vec::new();
+        let result = self.fetch(&mut state, &only_there, &mut copied);
+        moved.extend(copied.into_iter().map(|m| Moved { evicted: true, ..m }));
+        result?;
         state.residency.clear(place);
         self.places.release(place, self.id);
         Ok(true)

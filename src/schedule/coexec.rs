@@ -181,18 +181,14 @@ fn start<'a>(job: &Job<'a>, part: &'a Part, outcome: &mut Outcome) -> Result<Box
     }
     let mut evicted = Vec::new();
     // A chunk that alone is over the budget is the device's to refuse.
-    let _ = job.places.make_room(device, part.slice_bytes(), &mut evicted);
+    let _ = job.places.make_room(device, part.slice_bytes(job), &mut evicted);
     let mut started = job.devices[device].start(&chunk);
     if started.as_ref().is_err_and(|e| e.kind() == ErrorKind::OutOfMemory)
         && job.places.evict(device, u64::MAX, &mut evicted)?
     {
         started = job.devices[device].start(&chunk);
     }
-    if !evicted.is_empty() {
-        let bytes: u64 = evicted.iter().map(|m| m.down).sum();
-        let id = &job.devices[device].info().id;
-        outcome.recoveries.push(format!("other arrays left {id} to make room ({bytes} bytes copied to the host)"));
-    }
+    outcome.moved.extend(evicted.into_iter().map(|m| ArgumentMoved::of_array(None, m)));
     started
 }
 

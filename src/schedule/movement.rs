@@ -28,12 +28,19 @@ const MAX_RUNS: u64 = 4096;
 /// Bytes of one argument that moved between the host and a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ArgumentMoved {
-    /// Index of the argument.
-    pub(crate) binding: usize,
+    /// Index of the argument; of an array that made room, none.
+    pub(crate) binding: Option<usize>,
     /// Whether it is an array, whose bytes move only where they are missing.
     pub(crate) array: bool,
     /// What moved.
     pub(crate) moved: Moved,
+}
+
+impl ArgumentMoved {
+    /// What an array moved, for an argument or to make room for it.
+    pub(super) fn of_array(binding: Option<usize>, moved: Moved) -> Self {
+        ArgumentMoved { binding: binding.filter(|_| !moved.evicted), array: true, moved }
+    }
 }
 
 /// A chunk with its arguments as its device gets them.
@@ -185,7 +192,7 @@ impl Part {
             let Some(array) = &job.arrays[u.binding] else { continue };
             let mut moves = Vec::new();
             let result = array.acquire(u.place, &u.needs, &mut moves);
-            moved.extend(moves.into_iter().map(|moved| ArgumentMoved { binding: u.binding, array: true, moved }));
+            moved.extend(moves.into_iter().map(|moved| ArgumentMoved::of_array(Some(u.binding), moved)));
             result?;
         }
         Ok(())
@@ -216,14 +223,16 @@ impl Part {
         let bindings = job.kernel.bindings().iter().enumerate().zip(&self.transfers);
         bindings.filter(|((_, b), _)| b.space == Space::Storage).map(|((binding, _), transfer)| {
             let down = transfer.download.iter().map(Strided::bytes).sum();
-            let moved = Moved { device: self.assignment.device, up: intervals::bytes(&transfer.upload), down };
-            ArgumentMoved { binding, array: false, moved }
+            let moved =
+                Moved { device: self.assignment.device, up: intervals::bytes(&transfer.upload), down, evicted: false };
+            ArgumentMoved { binding: Some(binding), array: false, moved }
         })
     }
 
     /// Bytes of device memory that the chunk takes beside arrays.
-    pub(super) fn slice_bytes(&self) -> u64 {
-        self.arguments.iter().filter(|a| a.array.is_none()).map(|a| a.len).sum()
+    pub(super) fn slice_bytes(&self, job: &Job<'_>) -> u64 {
+        let storage = job.kernel.bindings().iter().zip(&self.arguments).filter(|(b, _)| b.space == Space::Storage);
+        storage.map(|(_, a)| a).filter(|a| a.array.is_none()).map(|a| a.len).sum()
     }
 }
 
