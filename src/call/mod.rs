@@ -13,12 +13,13 @@ use crate::{
     cost::{Cost, learn::Ran},
     error::{Error, Result},
     kernel::{Compiled, uniform::UniformValue},
+    memory::array::Owners,
     report::{Phase, Report},
     runtime::Runtime,
     schedule::{
         coexec::{self, Job, Outcome},
         placement::Placement,
-        plan::{Assignment, Candidate, Plan, Question, plan},
+        plan::{Assignment, Candidate, Plan, Question, is_cut_on, plan, stick},
     },
 };
 use args::{Arguments, IntoArg, Name, Pinned, Resolved};
@@ -169,6 +170,10 @@ impl<'a> Call<'a> {
         let mut report = self.report(&decided, &candidates, outcome, calibration, decide_ns);
         report.actual_ns = start.elapsed().as_nanos() as f64;
         self.observe(&ready, &decided, &candidates, &report);
+        if decided.assignments.len() > 1 {
+            let owners = Owners { grid: ready.grid, parts: decided.assignments };
+            ready.arrays.iter().flatten().for_each(|a| a.set_owners(&owners));
+        }
         Ok(report)
     }
 
@@ -245,14 +250,30 @@ impl<'a> Call<'a> {
             Placement::Auto if steps => &together,
             _ => ready.split(self.kernel),
         };
-        plan(&Question {
+        let question = Question {
             grid: ready.grid,
             split,
             candidates,
             learned_split: self.learned(ready, Ran::Split),
             placement: self.placement,
             strict: self.strict,
-        })
+        };
+        let decided = plan(&question)?;
+        match self.earlier(ready, &question) {
+            Some(earlier) => Ok(stick(&question, decided, earlier, |part| self.moves(ready, part))),
+            None => Ok(decided),
+        }
+    }
+
+    /// How an earlier call of this grid was split over the arrays of this one, if this one may be split like it.
+    fn earlier(&self, ready: &Ready, question: &Question<'_>) -> Option<Vec<Assignment>> {
+        let Split::Axis(axis) = question.split else { return None };
+        if self.placement != Placement::Auto {
+            return None;
+        }
+        let earlier = ready.arrays.iter().flatten().find_map(|a| a.owners(ready.grid))?;
+        let usable = |a: &Assignment| question.candidates[a.device].refusal.is_none();
+        (is_cut_on(&earlier, ready.grid, usize::from(*axis)) && earlier.iter().all(usable)).then_some(earlier)
     }
 }
 

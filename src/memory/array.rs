@@ -19,7 +19,9 @@ use super::{
 use crate::{
     backend::{Argument, ArrayRef},
     error::{Error, ErrorKind, Result},
+    schedule::plan::Assignment,
 };
+use evener_lanes::Grid;
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
     fmt,
@@ -53,6 +55,15 @@ struct State {
     generations: Vec<u64>,
     /// Who wrote it last, for messages: "`v` of `step`".
     writer: String,
+    /// The parts of the last call that it was split over.
+    owners: Option<Owners>,
+}
+
+/// A call's parts: where a call of the same grid finds its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owners {
+    pub(crate) grid: Grid,
+    pub(crate) parts: Vec<Assignment>,
 }
 
 // SAFETY: the pointer is to memory that the value owns; who may access it when is said at the top of the module.
@@ -94,6 +105,7 @@ impl ArrayMemory {
             residency: Residency::on_host(bytes, places.count()),
             generations: (0..places.count()).map(|p| places.device(p).generation()).collect(),
             writer: String::new(),
+            owners: None,
         };
         Arc::new(ArrayMemory {
             id: NEXT.fetch_add(1, Ordering::Relaxed), // a number, ordering nothing
@@ -224,6 +236,21 @@ impl ArrayMemory {
         let (argument, kernel) = writer;
         state.writer.clear();
         state.writer.extend(["`", argument, "` of `", kernel, "`"]);
+    }
+
+    /// Notes how a call that used it was split.
+    pub(crate) fn set_owners(&self, owners: &Owners) {
+        let mut state = self.state();
+        if state.owners.as_ref() != Some(owners) {
+            state.owners = Some(owners.clone());
+        }
+    }
+
+    /// How the last call of this grid that used it was split, while devices have any of it.
+    pub(crate) fn owners(&self, grid: Grid) -> Option<Vec<Assignment>> {
+        let state = self.state();
+        let owners = state.owners.as_ref().filter(|o| o.grid == grid && state.residency.is_on_devices());
+        owners.map(|o| o.parts.clone())
     }
 
     /// A kernel failed at a place: what it may have written there is not known.
