@@ -81,6 +81,7 @@ impl Prepared {
                 arguments: &arguments,
                 transfers: &transfers,
                 repeat: None,
+                alone: true,
             };
             device.start_job(&job).map_err(|e| e.to_string())?.finish().map_err(|e| e.to_string())?;
         }

@@ -219,6 +219,8 @@ pub struct Chunk<'a> {
     pub transfers: &'a [Transfer],
     /// Several runs of it, one after the other, on a device with its own memory; one where it is `None`.
     pub repeat: Option<Repeat>,
+    /// Whether nothing else runs meanwhile: the caller finishes it at once.
+    pub alone: bool,
 }
 
 /// Runs of a chunk one after the other, each seeing what the last wrote.

@@ -5,6 +5,7 @@ mod candidates;
 mod check;
 pub mod explain;
 mod iterate;
+pub(crate) mod known;
 pub mod map;
 mod size;
 
@@ -27,10 +28,11 @@ use evener_lanes::{
     Grid, GroupRange,
     analysis::{CallShape, Features, Footprint, Split},
 };
+use known::{Known, Shapes};
 pub use size::Items;
 use size::Size;
 use std::{
-    cell::OnceCell,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -203,27 +205,19 @@ impl<'a> Call<'a> {
     /// Resolves the arguments and evaluates the analysis for them.
     fn ready(&self, grid: Grid, resolve: impl FnOnce(&Arguments<'a>) -> Result<Resolved>) -> Result<Ready> {
         let Resolved { arguments, uniforms, arrays } = resolve(&self.arguments)?;
-        let mut ready = Ready {
-            grid,
-            sizes: arguments.iter().map(|a| a.len).collect(),
-            arguments,
-            uniforms,
-            arrays,
-            split: OnceCell::new(),
-            features: Features::default(),
-        };
-        ready.features = self.kernel.analysis.features(&ready.shape(&ready.uniform_slices()));
-        Ok(ready)
+        let sizes: Vec<u64> = arguments.iter().map(|a| a.len).collect();
+        let known = Shapes::of(self.kernel, grid, &sizes, &uniforms);
+        Ok(Ready { grid, sizes, arguments, uniforms, arrays, features: known.features(), known })
     }
 
     /// Footprints of the parts; empty where nothing moves and nothing is recorded: on the CPU, which works in place, without
     /// arrays, or alone with arrays that no device has.
-    fn footprints(&self, ready: &Ready, assignments: &[Assignment]) -> Vec<Footprint> {
+    fn footprints(&self, ready: &Ready, assignments: &[Assignment]) -> Vec<Arc<Footprint>> {
         let mut arrays = ready.arrays.iter().flatten();
         let in_place =
             if let [_] = assignments { arrays.all(|a| a.is_on_host_alone()) } else { arrays.next().is_none() };
         let of = |a: &Assignment| match a.device {
-            0 if in_place => Footprint::default(),
+            0 if in_place => Arc::default(),
             _ => ready.footprint(self.kernel, &a.range),
         };
         assignments.iter().map(of).collect()
@@ -287,8 +281,8 @@ struct Ready {
     uniforms: Vec<Vec<u8>>,
     /// The arrays of the arguments.
     arrays: Vec<Option<Pinned>>,
-    split: OnceCell<Split>,
     features: Features,
+    known: Arc<Known>,
 }
 
 impl Ready {
@@ -307,14 +301,14 @@ impl Ready {
     }
 
     fn split(&self, kernel: &Compiled) -> &Split {
-        self.split.get_or_init(|| kernel.analysis.split(&self.shape(&self.uniform_slices())))
+        self.known.split(kernel)
     }
 
     fn invocations(&self, kernel: &Compiled) -> f64 {
         GroupRange::all(self.grid).count() as f64 * f64::from(kernel.program.kernel().group_invocations())
     }
 
-    fn footprint(&self, kernel: &Compiled, range: &GroupRange) -> Footprint {
-        kernel.analysis.footprint(&self.shape(&self.uniform_slices()), range)
+    fn footprint(&self, kernel: &Compiled, range: &GroupRange) -> Arc<Footprint> {
+        self.known.footprint(kernel, range)
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     memory::places::Places,
 };
 use evener_lanes::{Grid, analysis::Footprint};
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 /// A call ready to run.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Job<'a> {
     /// The same devices as places for arrays.
     pub(crate) places: &'a Places,
     /// Footprint of each assignment, in their order; an empty one where nothing moves and nothing is recorded.
-    pub(crate) footprints: &'a [Footprint],
+    pub(crate) footprints: &'a [Arc<Footprint>],
     /// Several steps in one go; the only assignment is the whole grid on a device that holds the arrays.
     pub(crate) repeat: Option<Repeat>,
     /// No recovery on another device.
@@ -80,11 +80,11 @@ pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outco
     let (cpu, gpu): (Vec<_>, Vec<_>) = ready.iter().partition(|b| b.part.assignment.device == 0);
     let mut started: Vec<(&Brought, Result<Box<dyn Started + '_>>)> = Vec::new();
     for brought in gpu {
-        started.push((brought, start(job, &brought.part, &mut outcome)));
+        started.push((brought, start(job, &brought.part, assignments.len() == 1, &mut outcome)));
     }
     let mut fault = None;
     for brought in cpu {
-        match start(job, &brought.part, &mut outcome).and_then(|s| s.finish()) {
+        match start(job, &brought.part, false, &mut outcome).and_then(|s| s.finish()) {
             Ok(run) => outcome.ran.push(brought.ran(run)),
             Err(e) => fault = Some(e),
         }
@@ -166,7 +166,7 @@ impl Brought {
 }
 
 /// Starts a part. Where a device's memory is full, arrays that are not in use make room once.
-fn start<'a>(job: &Job<'a>, part: &'a Part, outcome: &mut Outcome) -> Result<Box<dyn Started + 'a>> {
+fn start<'a>(job: &Job<'a>, part: &'a Part, alone: bool, outcome: &mut Outcome) -> Result<Box<dyn Started + 'a>> {
     let device = part.assignment.device;
     let chunk = Chunk {
         kernel: job.kernel,
@@ -175,6 +175,7 @@ fn start<'a>(job: &Job<'a>, part: &'a Part, outcome: &mut Outcome) -> Result<Box
         arguments: &part.arguments,
         transfers: &part.transfers,
         repeat: job.repeat,
+        alone,
     };
     if device == 0 {
         return job.devices[0].start(&chunk);
@@ -201,8 +202,15 @@ fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
         if let Some(Repeat { swap: (a, b), .. }) = job.repeat.filter(|_| step > 0) {
             arguments.swap(a, b);
         }
-        let chunk =
-            Chunk { kernel: job.kernel, grid, range, arguments: &arguments, transfers: &part.transfers, repeat: None };
+        let chunk = Chunk {
+            kernel: job.kernel,
+            grid,
+            range,
+            arguments: &arguments,
+            transfers: &part.transfers,
+            repeat: None,
+            alone: true,
+        };
         total.run_ns += job.devices[0].start(&chunk)?.finish()?.run_ns;
     }
     Ok(total)

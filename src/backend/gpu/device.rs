@@ -179,6 +179,7 @@ impl Backend for GpuDevice {
             arguments: chunk.arguments,
             transfers: chunk.transfers,
             repeat: chunk.repeat,
+            alone: chunk.alone,
         })
     }
 

@@ -43,6 +43,8 @@ pub struct Job<'a> {
     pub transfers: &'a [Transfer],
     /// Several dispatches of it in one pass.
     pub repeat: Option<Repeat>,
+    /// Whether it is finished at once, by the thread that starts it.
+    pub alone: bool,
 }
 
 /// A module for GPUs.
@@ -110,6 +112,8 @@ pub(super) struct GpuRun<'a> {
     /// Taken at the end.
     parts: Option<Parts>,
     ticket: Arc<Ticket>,
+    /// The submission, where the waiter thread does not watch it.
+    own: Option<wgpu::SubmissionIndex>,
     submitted: Instant,
     up_bytes: u64,
     upload_ns: f64,
@@ -130,7 +134,7 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
     job.check()?;
     live.faults.check()?;
     let pipeline = live.pipelines.get(live, job)?;
-    let (run, index) = live.faults.scoped(&live.device, "starting a chunk", || {
+    let (mut run, index) = live.faults.scoped(&live.device, "starting a chunk", || {
         let began = Instant::now();
         let bound = bind(live, job, &pipeline)?;
         let (up_bytes, staged) = upload(live, job.arguments, job.transfers, &bound.storage)?;
@@ -149,10 +153,14 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
         readback.map(&ticket);
         let parts = Some(Parts { bound, staged, readback, marks });
         let (arguments, transfers, live) = (job.arguments, job.transfers, live.clone());
-        Ok((GpuRun { live, arguments, transfers, parts, ticket, submitted, up_bytes, upload_ns }, index))
+        Ok((GpuRun { live, arguments, transfers, parts, ticket, own: None, submitted, up_bytes, upload_ns }, index))
     })?;
     // Only a submission that was accepted is waited for.
-    live.waiter.watch(index, run.ticket.clone());
+    if job.alone {
+        run.own = Some(index);
+    } else {
+        live.waiter.watch(index, run.ticket.clone());
+    }
     Ok(run)
 }
 
@@ -315,6 +323,9 @@ fn bind_group(
 
 impl Started for GpuRun<'_> {
     fn finish(mut self: Box<Self>) -> Result<ChunkRun> {
+        if let Some(index) = self.own.take() {
+            self.ticket.serve(&self.live.device, &self.live.faults, index);
+        }
         let done = self.ticket.wait(&self.live.faults)?;
         let Some(parts) = self.parts.take() else {
             return Err(Error::new(ErrorKind::Device, "the chunk was finished before"));
