@@ -3,6 +3,7 @@
 //! Nothing of a failed chunk reaches the host, so the CPU can run it again from the original data.
 
 use super::{
+    merge::Private,
     movement::{self, ArgumentMoved, Part},
     plan::Assignment,
 };
@@ -76,15 +77,20 @@ pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outco
             Err(unmoved) => failed.push(unmoved),
         }
     }
+    // Parts that run at once update copies of what merges; the CPU's is the original.
+    let at_once = assignments.len() > 1;
+    let privates: Vec<Option<Private<'_>>> =
+        ready.iter().map(|b| if at_once { private(job, &b.part) } else { None }).collect();
     // All uploads happen here: afterwards the CPU may write its part of the same slices.
-    let (cpu, gpu): (Vec<_>, Vec<_>) = ready.iter().partition(|b| b.part.assignment.device == 0);
+    let (cpu, gpu): (Vec<_>, Vec<_>) = ready.iter().zip(&privates).partition(|(b, _)| b.part.assignment.device == 0);
     let mut started: Vec<(&Brought, Result<Box<dyn Started + '_>>)> = Vec::new();
-    for brought in gpu {
-        started.push((brought, start(job, &brought.part, assignments.len() == 1, &mut outcome)));
+    for (brought, private) in gpu {
+        let arguments = private.as_ref().map_or(&*brought.part.arguments, Private::arguments);
+        started.push((brought, start(job, &brought.part, arguments, !at_once, &mut outcome)));
     }
     let mut fault = None;
-    for brought in cpu {
-        match start(job, &brought.part, false, &mut outcome).and_then(|s| s.finish()) {
+    for (brought, _) in cpu {
+        match start(job, &brought.part, &brought.part.arguments, false, &mut outcome).and_then(|s| s.finish()) {
             Ok(run) => outcome.ran.push(brought.ran(run)),
             Err(e) => fault = Some(e),
         }
@@ -106,6 +112,13 @@ pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outco
                 }
                 broken.push((k, e));
             }
+        }
+    }
+    let devices = (ready.iter().zip(privates)).filter(|(b, _)| b.part.assignment.device != 0);
+    for (k, (_, private)) in devices.enumerate() {
+        if let Some(private) = private.filter(|_| broken.iter().all(|(b, _)| *b != k)) {
+            // SAFETY: every part has ended; a device only ran if what it downloads is writable.
+            unsafe { private.merge(job.arguments) };
         }
     }
     let mut gpu: Vec<Option<Part>> =
@@ -165,14 +178,30 @@ impl Brought {
     }
 }
 
-/// Starts a part. Where a device's memory is full, arrays that are not in use make room once.
-fn start<'a>(job: &Job<'a>, part: &'a Part, alone: bool, outcome: &mut Outcome) -> Result<Box<dyn Started + 'a>> {
+/// The private copies of a device's part.
+fn private<'a>(job: &Job<'a>, part: &'a Part) -> Option<Private<'a>> {
+    let footprint = &job.footprints[part.number];
+    let merges = footprint.bindings.iter().any(|b| !b.merges.is_empty());
+    // SAFETY: no device runs yet, and the call that owns the arguments waits for this one.
+    let copies = || unsafe { Private::new(&part.arguments, footprint, &part.transfers) };
+    (merges && part.assignment.device != 0).then(copies)
+}
+
+/// Starts a part on its arguments, or on copies of them. Where a device's memory is full, arrays that are not in use make
+/// room once.
+fn start<'a>(
+    job: &Job<'a>,
+    part: &'a Part,
+    arguments: &'a [Argument],
+    alone: bool,
+    outcome: &mut Outcome,
+) -> Result<Box<dyn Started + 'a>> {
     let device = part.assignment.device;
     let chunk = Chunk {
         kernel: job.kernel,
         grid: job.grid,
         range: part.assignment.range,
-        arguments: &part.arguments,
+        arguments,
         transfers: &part.transfers,
         repeat: job.repeat,
         alone,

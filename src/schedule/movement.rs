@@ -46,6 +46,8 @@ impl ArgumentMoved {
 /// A chunk with its arguments as its device gets them.
 #[derive(Debug)]
 pub(super) struct Part {
+    /// Its place among the plan's assignments.
+    pub(super) number: usize,
     /// What runs where.
     pub(super) assignment: Assignment,
     /// One per binding; those whose array is set are in the device's memory.
@@ -73,12 +75,14 @@ pub(super) fn parts(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
     let fine: Vec<bool> = (0..job.arguments.len())
         .map(|b| moved.iter().filter_map(|t| t.get(b)).flat_map(|t| &t.download).any(|set| set.count() > MAX_RUNS))
         .collect();
-    let at_home = |b: usize, place: usize| place == HOST || (fine[b] && assignments.len() > 1);
-    (assignments.iter().zip(moved))
-        .map(|(assignment, transfers)| {
+    // What merges is combined on the host.
+    let merges = |b: usize| job.footprints.iter().filter_map(|f| f.bindings.get(b)).any(|f| !f.merges.is_empty());
+    let at_home = |b: usize, place: usize| place == HOST || (assignments.len() > 1 && (fine[b] || merges(b)));
+    (assignments.iter().zip(moved).enumerate())
+        .map(|(number, (assignment, transfers))| {
             let holds = holds(job.places, assignment.device, job.arguments);
             let place_of = |b, place| if holds && !at_home(b, place) { place } else { HOST };
-            let mut part = part(job, *assignment, transfers, &fine, place_of);
+            let mut part = part(job, (number, *assignment), transfers, &fine, place_of);
             if let Some(repeat) = job.repeat.filter(|r| r.steps > 1) {
                 part.alternate(repeat.swap);
             }
@@ -103,7 +107,8 @@ pub(super) fn recovery(job: &Job<'_>, failed: &Part) -> Part {
         needs: u.needs.clone(),
         writes: u.writes.clone(),
     });
-    Part { assignment, arguments: job.arguments.to_vec(), transfers: Vec::new(), uses: uses.collect() }
+    let arguments = job.arguments.to_vec();
+    Part { number: failed.number, assignment, arguments, transfers: Vec::new(), uses: uses.collect() }
 }
 
 /// Whether a device holds all the arrays among these arguments at once.
@@ -118,7 +123,7 @@ fn holds(places: &Places, place: usize, arguments: &[Argument]) -> bool {
 
 fn part(
     job: &Job<'_>,
-    assignment: Assignment,
+    (number, assignment): (usize, Assignment),
     mut transfers: Vec<Transfer>,
     fine: &[bool],
     place_of: impl Fn(usize, usize) -> usize,
@@ -141,7 +146,7 @@ fn part(
             argument.array = None;
         }
     }
-    Part { assignment, arguments, transfers, uses }
+    Part { number, assignment, arguments, transfers, uses }
 }
 
 impl Use {

@@ -6,6 +6,7 @@
 pub mod address_class;
 pub mod check;
 mod describe;
+mod digits;
 mod domain;
 mod eval;
 mod features;
@@ -14,6 +15,7 @@ mod form;
 mod guard;
 mod image;
 mod loops;
+mod merge;
 mod ops;
 mod search;
 mod sites;
@@ -24,7 +26,7 @@ pub mod uniformity;
 pub use sites::SiteKind;
 
 use crate::{
-    ir::{Kernel, Space},
+    ir::{BinaryOp, Kernel, Space, Ty, subgroup},
     run::{Grid, GroupRange},
 };
 use eval::Eval;
@@ -61,8 +63,31 @@ pub struct BindingFootprint {
     pub reads: Vec<Strided>,
     /// May be written (over-approximation), atomics included.
     pub writes: Vec<Strided>,
-    /// Certainly overwritten before any read (under-approximation, by bytes): need not be uploaded.
+    /// Touched only by atomics that merge: parts of a split call may update copies of these bytes. They are the same for
+    /// every part, and in `reads` and `writes` too.
+    pub merges: Vec<MergeRegion>,
+    /// Certainly overwritten before any invocation reads what was there (under-approximation, by bytes): need not be
+    /// uploaded.
     pub certain: Vec<Strided>,
+}
+
+/// Bytes of a binding that several devices may update at once, each in a copy that starts at the identity; the copies
+/// are combined with the original by `op`, once each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeRegion {
+    /// Add, Min, Max, And, Or or Xor.
+    pub op: BinaryOp,
+    /// I32, U32, I64 or U64.
+    pub ty: Ty,
+    /// Whole elements of that type; disjoint and sorted by start.
+    pub bytes: Vec<Strided>,
+}
+
+impl MergeRegion {
+    /// The bits of the value that leaves every other one as it is.
+    pub fn identity(&self) -> u64 {
+        subgroup::identity(self.op, self.ty).unwrap_or_default()
+    }
 }
 
 /// The bytes of every binding, in the order of [`Kernel::bindings`].
@@ -154,16 +179,21 @@ impl Analysis {
     /// The bytes that the work-groups of `range` touch.
     ///
     /// Where [`Analysis::split`] gives an axis, the `writes` of ranges that do not share a group on that axis are
-    /// disjoint, and none holds a byte that another such range reads.
+    /// disjoint, and none holds a byte that another such range reads, but for the bytes in `merges`.
     pub fn footprint(&self, call: &CallShape<'_>, range: &GroupRange) -> Footprint {
         let all = GroupRange::all(call.grid);
         let whole = self.walk(call, &all);
         let part = (*range != all).then(|| self.walk(call, range));
-        let sites = part.as_ref().map_or(&whole.sites, |p| &p.sites);
+        let chunk = part.as_ref().unwrap_or(&whole);
+        let merges = self.merge_regions(&whole.sites, &whole.domain).unwrap_or_default();
         let bindings = self.kernel.bindings.iter().zip(0u32..).map(|(binding, b)| match binding.space {
             Space::Uniform if range.is_empty() => BindingFootprint::default(),
             Space::Uniform => footprint::of_uniform(call.sizes[b as usize]),
-            Space::Storage => footprint::of_binding(&self.kernel, b, (&whole.sites, &whole.domain), sites, range),
+            Space::Storage => {
+                let merges = merges.iter().filter(|m| m.0 == b).map(|m| m.1.clone()).collect();
+                let (whole, chunk) = ((&*whole.sites, &whole.domain), (&*chunk.sites, &chunk.domain));
+                footprint::of_binding(&self.kernel, b, whole, chunk, range, merges)
+            }
         });
         let bindings = bindings.collect();
         Footprint { bindings }

@@ -80,6 +80,11 @@ impl Pressure<'_> {
                     self.start(p.init);
                 });
             }
+            // What lives over a barrier lies in slots.
+            Inst::Barrier { .. } => {
+                self.live.fill(false);
+                self.now = 0;
+            }
             inst => {
                 if let Inst::Atomic { dst: Some(dst), .. } = inst {
                     self.end(*dst);
