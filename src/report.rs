@@ -23,6 +23,9 @@ pub struct Report {
     pub entry: String,
     /// Work-groups on each axis.
     pub groups: [u32; 3],
+    /// Steps of an iteration; 1 for a call. Times and bytes are of all.
+    #[serde(default = "one")]
+    pub steps: u32,
     /// `cpu`, `gpu:0`, ... or `split`.
     pub chose: String,
     /// Why.
@@ -91,7 +94,7 @@ pub struct Bytes {
 pub struct Move {
     /// The device.
     pub device: String,
-    /// Name of the argument.
+    /// Name of the argument. Empty: arrays of other calls that left the device to make room.
     pub argument: String,
     /// Whether it is an array: then what went up was missing on the device, and what came down is needed on another.
     /// Of a host slice all that is read goes up and all results come down.
@@ -136,12 +139,12 @@ impl Report {
     pub(crate) fn new(
         kernel: &str,
         compiled: &Compiled,
-        groups: [u32; 3],
         plan: &Plan,
         candidates: &[Candidate],
         outcome: Outcome,
     ) -> Self {
         let id = |device: usize| candidates[device].id.clone();
+        let groups = plan.groups;
         let total: u64 = groups.iter().map(|g| u64::from(*g)).product();
         let share = |groups: u64| groups as f64 / total.max(1) as f64;
         let mut placement = BTreeMap::new();
@@ -163,6 +166,7 @@ impl Report {
             kernel: kernel.into(),
             entry: compiled.reflection.entry.clone(),
             groups,
+            steps: 1,
             chose,
             reason: plan.reason.clone(),
             placement,
@@ -250,6 +254,7 @@ impl Report {
         }
         for m in &self.moves {
             let why = match (m.array, m.up > 0, m.down > 0) {
+                _ if m.argument.is_empty() => "arrays of other calls: they made room",
                 (false, ..) => "a host slice",
                 (true, true, true) => "an array: missing there, and elsewhere",
                 (true, true, false) => "an array: missing there",
@@ -287,15 +292,19 @@ impl fmt::Display for Report {
     }
 }
 
+fn one() -> u32 {
+    1
+}
+
 /// What moved, summed by device and argument.
 fn moves(moved: &[ArgumentMoved], compiled: &Compiled, id: &dyn Fn(usize) -> String) -> Vec<Move> {
-    let mut sums: BTreeMap<(usize, usize, bool), Bytes> = BTreeMap::new();
+    let mut sums: BTreeMap<(usize, Option<usize>, bool), Bytes> = BTreeMap::new();
     for m in moved.iter().filter(|m| m.moved.up + m.moved.down > 0) {
         let sum = sums.entry((m.moved.device, m.binding, m.array)).or_default();
         sum.up += m.moved.up;
         sum.down += m.moved.down;
     }
-    let name = |binding: usize| compiled.bindings()[binding].name.clone();
+    let name = |binding: Option<usize>| binding.map_or(String::new(), |b| compiled.bindings()[b].name.clone());
     sums.into_iter()
         .map(|((device, binding, array), Bytes { up, down })| Move {
             device: id(device),

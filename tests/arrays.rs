@@ -7,7 +7,7 @@ mod kernels;
 #[cfg(feature = "gpu")]
 mod support;
 
-use devices::{runtime, runtimes};
+use devices::{rated, runtime, runtimes};
 use evener::{prelude::*, report::Bytes, schedule::plan::cut};
 use evener_lanes::Grid;
 use kernels::{SAXPY, STENCIL, stencil};
@@ -165,4 +165,74 @@ fn an_array_of_another_runtime_is_refused() {
     let error = kernel.call().arg("out", &mut out).items(8usize).run().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ArgumentType);
     assert!(error.to_string().contains("`out`"), "{error}");
+}
+
+#[test]
+fn iterated_steps_are_the_same_as_calls_and_swaps() {
+    for rt in runtimes(2) {
+        let kernel = rt.kernel(STENCIL).unwrap();
+        for placement in [Placement::Cpu, GPU, HALF, Placement::Auto] {
+            for steps in [1, 2, 7, 100] {
+                let (mut u, mut v) = (rt.array(&ramp()).unwrap(), rt.zeros::<f32>(N).unwrap());
+                let call = kernel.call().arg("src", &mut u).arg("dst", &mut v).items(N).on(placement);
+                let report = call.iterate(steps, ("src", "dst")).unwrap();
+                assert_eq!(report.steps, steps);
+                if placement == GPU {
+                    assert_eq!(report.bytes, bytes(4 * N as u64, 0), "{}", report.explain());
+                    assert_eq!(report.chunks.len(), 1);
+                }
+                let mut want = [ramp(), vec![0.0; N]];
+                for _ in 0..steps {
+                    want = [stencil(&want[0]), want[0].clone()];
+                }
+                assert_eq!(u.to_vec().unwrap(), want[0], "{placement}, {steps} steps");
+                assert_eq!(v.to_vec().unwrap(), want[1], "{placement}, {steps} steps, the one before");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_swapped_is_refused() {
+    let (rt, _) = runtime(1);
+    let kernel = rt.kernel(STENCIL).unwrap();
+    let (mut u, mut v) = (rt.zeros::<f32>(8).unwrap(), rt.zeros::<f32>(9).unwrap());
+    let kind = |report: Result<Report, Error>| report.unwrap_err().kind();
+    let lengths = kernel.call().arg("src", &mut u).arg("dst", &mut v).items(8);
+    assert_eq!(kind(lengths.iterate(2, ("src", "dst"))), ErrorKind::ArgumentType);
+    let shared = kernel.call().arg("src", &u).arg("dst", &mut v).items(8);
+    assert_eq!(kind(shared.iterate(2, ("src", "dst"))), ErrorKind::ArgumentType);
+    let name = kernel.call().arg("src", &mut u).arg("dst", &mut v).items(8);
+    assert_eq!(kind(name.iterate(2, ("src", "out"))), ErrorKind::UnknownArgument);
+    let none = kernel.call().arg("src", &mut u).arg("dst", &mut v).items(8);
+    assert_eq!(kind(none.iterate(0, ("src", "dst"))), ErrorKind::ItemCount);
+}
+
+#[test]
+fn boundaries_stick_where_the_arrays_are() {
+    // Two devices that are equally fast at a kernel that takes long, and a slow link.
+    let rt = rated("sticky.json", |_, rates| {
+        rates.launch_ns = 1e3;
+        rates.parallel_invocations = 1.0;
+        for rate in [&mut rates.float, &mut rates.integer, &mut rates.cache_bytes, &mut rates.middle_bytes] {
+            rate.per_s = 1e8;
+        }
+        (rates.up_bytes.per_s, rates.down_bytes.per_s, rates.link_ns) = (1e9, 1e9, 100.0);
+    });
+    let kernel = rt.kernel(STENCIL).unwrap();
+    let (mut u, mut v) = (rt.array(&ramp()).unwrap(), rt.zeros::<f32>(N).unwrap());
+    let mut want = ramp();
+    // First at a boundary that no plan would choose by itself.
+    let cut = cut(Grid { groups: [N as u32 / 64, 1, 1] }, 0, 0.48, &[(1, 1.0)]);
+    kernel.call().arg("src", &u).arg("dst", &mut v).items(N).assignments(cut.clone()).run().unwrap();
+    for step in 0..5 {
+        want = stencil(&want);
+        std::mem::swap(&mut u, &mut v);
+        let report = kernel.call().arg("src", &u).arg("dst", &mut v).items(N).run().unwrap();
+        let ends: Vec<_> = report.chunks.iter().map(|c| (c.device.as_str(), c.start[0])).collect();
+        let split = cut[0].range.end[0];
+        assert_eq!(ends, [("cpu", split), ("gpu:0", 0)], "step {step}: {}", report.explain());
+        assert_eq!(report.bytes, bytes(4, 4), "only halos: {}", report.explain());
+    }
+    assert_eq!(v.to_vec().unwrap(), stencil(&want));
 }

@@ -80,6 +80,8 @@ impl Prepared {
                 dispatch,
                 arguments: &arguments,
                 transfers: &transfers,
+                repeat: None,
+                alone: true,
             };
             device.start_job(&job).map_err(|e| e.to_string())?.finish().map_err(|e| e.to_string())?;
         }

@@ -283,7 +283,11 @@ impl Started for FakeRun<'_> {
             // SAFETY: the memory holds the argument; arguments that share some only read it, by the rules of calls.
             .map(|(place, argument)| unsafe { Buffer::from_raw(place.first(), argument.len, true) })
             .collect();
-        chunk.kernel.program.run(&buffers, chunk.grid, chunk.range)?;
+        for step in 0..chunk.repeat.map_or(1, |r| r.steps) {
+            let places = |k: usize| chunk.repeat.filter(|_| step % 2 == 1).map_or(k, |r| r.swapped(k));
+            let buffers: Vec<Buffer<'_>> = (0..buffers.len()).map(|k| buffers[places(k)]).collect();
+            chunk.kernel.program.run(&buffers, chunk.grid, chunk.range)?;
+        }
         let run_ns = start.elapsed().as_nanos() as f64;
         if self.lost {
             return Err(self.device.lose());

@@ -217,6 +217,30 @@ pub struct Chunk<'a> {
     pub arguments: &'a [Argument],
     /// One per binding; the CPU ignores it.
     pub transfers: &'a [Transfer],
+    /// Several runs of it, one after the other, on a device with its own memory; one where it is `None`.
+    pub repeat: Option<Repeat>,
+    /// Whether nothing else runs meanwhile: the caller finishes it at once.
+    pub alone: bool,
+}
+
+/// Runs of a chunk one after the other, each seeing what the last wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// Runs.
+    pub steps: u32,
+    /// Two arguments, both whole arrays of one size, that change places after each run.
+    pub swap: (usize, usize),
+}
+
+impl Repeat {
+    /// The argument that a binding has where the two have changed places.
+    pub fn swapped(&self, binding: usize) -> usize {
+        match self.swap {
+            (a, b) if binding == a => b,
+            (a, b) if binding == b => a,
+            _ => binding,
+        }
+    }
 }
 
 /// What a chunk's run took, in ns on the monotonic clock, and what it moved, in bytes.
@@ -232,6 +256,17 @@ pub struct ChunkRun {
     pub up_bytes: u64,
     /// Bytes moved back.
     pub down_bytes: u64,
+}
+
+impl ChunkRun {
+    /// Adds what came after.
+    pub(crate) fn add(&mut self, next: &ChunkRun) {
+        self.upload_ns += next.upload_ns;
+        self.run_ns += next.run_ns;
+        self.download_ns += next.download_ns;
+        self.up_bytes += next.up_bytes;
+        self.down_bytes += next.down_bytes;
+    }
 }
 
 /// What a device already has in this process.

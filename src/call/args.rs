@@ -430,6 +430,46 @@ impl<'a> Arguments<'a> {
         Ok(Resolved { arguments, uniforms, arrays })
     }
 
+    /// The bindings of two arguments that may change places.
+    pub(super) fn check_swap(&self, a: Name<'_>, b: Name<'_>) -> Result<(usize, usize)> {
+        let no =
+            |why: String| Err(Error::new(ErrorKind::ArgumentType, format!("iterate swaps `{a}` and `{b}`: {why}")));
+        let mut found = [0; 2];
+        for (k, name) in [a, b].into_iter().enumerate() {
+            match self.find(name)? {
+                Some((binding, "")) => found[k] = binding,
+                _ => return no(format!("`{name}` is not an argument that the kernel uses")),
+            }
+        }
+        let [Some(one), Some(two)] = found.map(|k| self.whole_array(k)) else {
+            return no("both must be whole arrays, given as `&mut`".into());
+        };
+        if found[0] == found[1] || one != two {
+            let ((kind, count, _), (other, others, _)) = (one, two);
+            return no(format!("{count} elements of {kind} and {others} of {other} are not two arrays of one kind"));
+        }
+        Ok((found[0], found[1]))
+    }
+
+    /// Type, length and bytes of a whole array given as `&mut`.
+    fn whole_array(&self, k: usize) -> Option<(String, u64, u64)> {
+        match &self.bound[k] {
+            Bound::Slice(arg) if arg.handle.is_some() => Some((arg.wgsl(), arg.count, arg.argument.len)),
+            _ => None,
+        }
+    }
+
+    /// The user's handles of two arrays change places.
+    pub(super) fn swap_handles(&mut self, (a, b): (usize, usize)) {
+        let (a, b) = (a.min(b), a.max(b));
+        let (front, back) = self.bound.split_at_mut(b);
+        if let (Some(Bound::Slice(one)), Some(Bound::Slice(two))) = (front.get_mut(a), back.first_mut())
+            && let (Some(one), Some(two)) = (&mut one.handle, &mut two.handle)
+        {
+            std::mem::swap(&mut **one, &mut **two);
+        }
+    }
+
     /// A written slice that shares bytes with another argument would make the result depend on the device.
     fn check_overlap(&self, arguments: &[Argument]) -> Result<()> {
         for (i, a) in arguments.iter().enumerate() {

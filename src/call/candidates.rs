@@ -13,7 +13,7 @@ use crate::{
     schedule::{
         movement::{self, WouldMove},
         placement::Placement,
-        plan::{Candidate, Plan},
+        plan::{Assignment, Candidate, Moves, Plan},
     },
 };
 use evener_lanes::GroupRange;
@@ -31,6 +31,14 @@ impl Call<'_> {
             movement::would_move(places, place, &whole, bindings, &ready.arguments, &ready.arrays)
         };
         slots.iter().enumerate().map(|(k, slot)| self.candidate(k, slot, ready, &moved(k))).collect()
+    }
+
+    /// What one part of the call would move.
+    pub(super) fn moves(&self, ready: &Ready, part: &Assignment) -> Moves {
+        let footprint = ready.footprint(self.kernel, &part.range);
+        let (bindings, places) = (self.kernel.bindings(), self.runtime.places());
+        let moved = movement::would_move(places, part.device, &footprint, bindings, &ready.arguments, &ready.arrays);
+        Moves { up: moved.up as f64, down: moved.down as f64, fetch: self.fetch(&moved) }
     }
 
     /// Time to copy what other devices have to the host.
@@ -98,7 +106,7 @@ impl Call<'_> {
         let (one_time, credit) = (Cost::from_ns(one_time), slot.credit());
         let learned = self.learned(ready, Ran::Alone(number));
         let (id, fetch) = (info.id.clone(), self.fetch(moved));
-        Candidate { id, refusal, work, rates, learned, fetch, one_time, credit, known }
+        Candidate { id, refusal, work, rates, learned, fetch, steps: 1.0, one_time, credit, known }
     }
 
     fn key(&self, ready: &Ready, ran: Ran) -> Key {

@@ -5,7 +5,10 @@
 
 pub use handle::{Kernel, KernelOptions, Source};
 
-use crate::error::{Error, Result};
+use crate::{
+    call::known::Shapes,
+    error::{Error, Result},
+};
 use evener_lanes::{Analysis, Module, Program};
 use reflect::Reflection;
 use rewrite::GpuModule;
@@ -41,6 +44,8 @@ pub struct Compiled {
     /// Where each of several sources starts in the joined text.
     starts: Vec<usize>,
     gpu: OnceLock<Result<GpuModule, String>>,
+    /// What the analysis said of the last calls.
+    pub(crate) shapes: Shapes,
 }
 
 impl Compiled {
@@ -68,7 +73,16 @@ impl Compiled {
         let program = Program::new(lane)?;
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let starts = sources.into_starts();
-        Ok(Compiled { id, module, reflection, program, analysis, starts, gpu: OnceLock::new() })
+        Ok(Compiled {
+            id,
+            module,
+            reflection,
+            program,
+            analysis,
+            starts,
+            gpu: OnceLock::new(),
+            shapes: Shapes::default(),
+        })
     }
 
     /// A failure of the CPU program, told in terms of the source it is in.

@@ -19,7 +19,9 @@ use super::{
 use crate::{
     backend::{Argument, ArrayRef},
     error::{Error, ErrorKind, Result},
+    schedule::plan::Assignment,
 };
+use evener_lanes::Grid;
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
     fmt,
@@ -53,6 +55,15 @@ struct State {
     generations: Vec<u64>,
     /// Who wrote it last, for messages: "`v` of `step`".
     writer: String,
+    /// The parts of the last call that it was split over.
+    owners: Option<Owners>,
+}
+
+/// A call's parts: where a call of the same grid finds its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owners {
+    pub(crate) grid: Grid,
+    pub(crate) parts: Vec<Assignment>,
 }
 
 // SAFETY: the pointer is to memory that the value owns; who may access it when is said at the top of the module.
@@ -94,6 +105,7 @@ impl ArrayMemory {
             residency: Residency::on_host(bytes, places.count()),
             generations: (0..places.count()).map(|p| places.device(p).generation()).collect(),
             writer: String::new(),
+            owners: None,
         };
         Arc::new(ArrayMemory {
             id: NEXT.fetch_add(1, Ordering::Relaxed), // a number, ordering nothing
@@ -163,7 +175,7 @@ impl ArrayMemory {
         self.fetch(&mut state, &missing, moved)?;
         self.places.device(place).array_write(&self.whole(), &missing)?;
         state.residency.copied(place, &missing);
-        moved.push(Moved { device: place, up: super::intervals::bytes(&missing), down: 0 });
+        moved.push(Moved { device: place, up: super::intervals::bytes(&missing), down: 0, evicted: false });
         Ok(())
     }
 
@@ -200,7 +212,7 @@ impl ArrayMemory {
                 return Err(error);
             }
             state.residency.copied(HOST, &runs);
-            moved.push(Moved { device: place, up: 0, down: super::intervals::bytes(&runs) });
+            moved.push(Moved { device: place, up: 0, down: super::intervals::bytes(&runs), evicted: false });
         }
         Ok(())
     }
@@ -224,6 +236,21 @@ impl ArrayMemory {
         let (argument, kernel) = writer;
         state.writer.clear();
         state.writer.extend(["`", argument, "` of `", kernel, "`"]);
+    }
+
+    /// Notes how a call that used it was split.
+    pub(crate) fn set_owners(&self, owners: &Owners) {
+        let mut state = self.state();
+        if state.owners.as_ref() != Some(owners) {
+            state.owners = Some(owners.clone());
+        }
+    }
+
+    /// How the last call of this grid that used it was split, while devices have any of it.
+    pub(crate) fn owners(&self, grid: Grid) -> Option<Vec<Assignment>> {
+        let state = self.state();
+        let owners = state.owners.as_ref().filter(|o| o.grid == grid && state.residency.is_on_devices());
+        owners.map(|o| o.parts.clone())
     }
 
     /// A kernel failed at a place: what it may have written there is not known.
@@ -259,7 +286,10 @@ impl ArrayMemory {
         if self.pins.load(Ordering::SeqCst) > 0 || (!dirty && !only_there.is_empty()) {
             return Ok(false);
         }
-        self.fetch(&mut state, &only_there, moved)?;
+        let mut copied = Vec::new();
+        let result = self.fetch(&mut state, &only_there, &mut copied);
+        moved.extend(copied.into_iter().map(|m| Moved { evicted: true, ..m }));
+        result?;
         state.residency.clear(place);
         self.places.release(place, self.id);
         Ok(true)

@@ -23,6 +23,8 @@ pub(crate) struct Moved {
     pub(crate) up: u64,
     /// Device to host.
     pub(crate) down: u64,
+    /// Whether it is of an array that the call does not use and that made room.
+    pub(crate) evicted: bool,
 }
 
 /// The devices of a runtime. The first is the CPU: the host's memory.

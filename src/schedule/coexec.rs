@@ -8,14 +8,14 @@ use super::{
     plan::Assignment,
 };
 use crate::{
-    backend::{Argument, Backend, Chunk, ChunkRun, Started},
+    backend::{Argument, Backend, Chunk, ChunkRun, Repeat, Started},
     call::args::Pinned,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
     memory::places::Places,
 };
 use evener_lanes::{Grid, analysis::Footprint};
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 /// A call ready to run.
 #[derive(Debug)]
@@ -33,7 +33,9 @@ pub(crate) struct Job<'a> {
     /// The same devices as places for arrays.
     pub(crate) places: &'a Places,
     /// Footprint of each assignment, in their order; an empty one where nothing moves and nothing is recorded.
-    pub(crate) footprints: &'a [Footprint],
+    pub(crate) footprints: &'a [Arc<Footprint>],
+    /// Several steps in one go; the only assignment is the whole grid on a device that holds the arrays.
+    pub(crate) repeat: Option<Repeat>,
     /// No recovery on another device.
     pub(crate) strict: bool,
 }
@@ -84,11 +86,11 @@ pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outco
     let mut started: Vec<(&Brought, Result<Box<dyn Started + '_>>)> = Vec::new();
     for (brought, private) in gpu {
         let arguments = private.as_ref().map_or(&*brought.part.arguments, Private::arguments);
-        started.push((brought, start(job, &brought.part, arguments, &mut outcome)));
+        started.push((brought, start(job, &brought.part, arguments, !at_once, &mut outcome)));
     }
     let mut fault = None;
     for (brought, _) in cpu {
-        match start(job, &brought.part, &brought.part.arguments, &mut outcome).and_then(|s| s.finish()) {
+        match start(job, &brought.part, &brought.part.arguments, false, &mut outcome).and_then(|s| s.finish()) {
             Ok(run) => outcome.ran.push(brought.ran(run)),
             Err(e) => fault = Some(e),
         }
@@ -137,6 +139,20 @@ struct Brought {
     down: u64,
 }
 
+impl Outcome {
+    /// Adds what a later step of the same call took.
+    pub(crate) fn add(&mut self, step: Outcome) {
+        for ran in step.ran {
+            match self.ran.iter_mut().find(|r| r.assignment == ran.assignment) {
+                Some(sum) => sum.run.add(&ran.run),
+                None => self.ran.push(ran),
+            }
+        }
+        self.moved.extend(step.moved);
+        self.recoveries.extend(step.recoveries);
+    }
+}
+
 impl Brought {
     /// Brings a part's arrays to where it runs.
     fn new(job: &Job<'_>, part: Part, outcome: &mut Outcome) -> Result<Self, (Part, Error)> {
@@ -171,11 +187,13 @@ fn private<'a>(job: &Job<'a>, part: &'a Part) -> Option<Private<'a>> {
     (merges && part.assignment.device != 0).then(copies)
 }
 
-/// Starts a part on its arguments, or on copies of them. Where a device's memory is full, arrays that are not in use make room once.
+/// Starts a part on its arguments, or on copies of them. Where a device's memory is full, arrays that are not in use make
+/// room once.
 fn start<'a>(
     job: &Job<'a>,
     part: &'a Part,
     arguments: &'a [Argument],
+    alone: bool,
     outcome: &mut Outcome,
 ) -> Result<Box<dyn Started + 'a>> {
     let device = part.assignment.device;
@@ -185,25 +203,46 @@ fn start<'a>(
         range: part.assignment.range,
         arguments,
         transfers: &part.transfers,
+        repeat: job.repeat,
+        alone,
     };
     if device == 0 {
         return job.devices[0].start(&chunk);
     }
     let mut evicted = Vec::new();
     // A chunk that alone is over the budget is the device's to refuse.
-    let _ = job.places.make_room(device, part.slice_bytes(), &mut evicted);
+    let _ = job.places.make_room(device, part.slice_bytes(job), &mut evicted);
     let mut started = job.devices[device].start(&chunk);
     if started.as_ref().is_err_and(|e| e.kind() == ErrorKind::OutOfMemory)
         && job.places.evict(device, u64::MAX, &mut evicted)?
     {
         started = job.devices[device].start(&chunk);
     }
-    if !evicted.is_empty() {
-        let bytes: u64 = evicted.iter().map(|m| m.down).sum();
-        let id = &job.devices[device].info().id;
-        outcome.recoveries.push(format!("other arrays left {id} to make room ({bytes} bytes copied to the host)"));
-    }
+    outcome.moved.extend(evicted.into_iter().map(|m| ArgumentMoved::of_array(None, m)));
     started
+}
+
+/// Runs a part on the CPU, with all its steps.
+fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
+    let (grid, range) = (job.grid, part.assignment.range);
+    let mut arguments = part.arguments.clone();
+    let mut total = ChunkRun::default();
+    for step in 0..job.repeat.map_or(1, |r| r.steps) {
+        if let Some(Repeat { swap: (a, b), .. }) = job.repeat.filter(|_| step > 0) {
+            arguments.swap(a, b);
+        }
+        let chunk = Chunk {
+            kernel: job.kernel,
+            grid,
+            range,
+            arguments: &arguments,
+            transfers: &part.transfers,
+            repeat: None,
+            alone: true,
+        };
+        total.run_ns += job.devices[0].start(&chunk)?.finish()?.run_ns;
+    }
+    Ok(total)
 }
 
 /// Runs the failed chunks on the CPU.
@@ -220,7 +259,7 @@ fn recover(job: &Job<'_>, failed: Vec<(Part, Error)>, mut outcome: Outcome) -> R
             // What it needs is lost with the device.
             Err((_, lost)) => return Err(lost),
         };
-        let result = start(job, &again.part, &again.part.arguments, &mut outcome).and_then(|s| s.finish());
+        let result = on_cpu(job, &again.part);
         again.part.wrote(job);
         let ran = again.ran(result?);
         let groups = part.assignment.range.count();

@@ -16,7 +16,10 @@ use crate::{
         staging::ALIGN,
     },
 };
-use evener_lanes::analysis::{Footprint, Strided};
+use evener_lanes::{
+    analysis::{Footprint, Strided},
+    ir::{Binding, Space},
+};
 use std::{collections::HashMap, ops::Range};
 
 /// Runs of a written set that are kept apart. Beyond them the call's writes are one run, on the host or on the only device.
@@ -25,12 +28,19 @@ const MAX_RUNS: u64 = 4096;
 /// Bytes of one argument that moved between the host and a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ArgumentMoved {
-    /// Index of the argument.
-    pub(crate) binding: usize,
+    /// Index of the argument; of an array that made room, none.
+    pub(crate) binding: Option<usize>,
     /// Whether it is an array, whose bytes move only where they are missing.
     pub(crate) array: bool,
     /// What moved.
     pub(crate) moved: Moved,
+}
+
+impl ArgumentMoved {
+    /// What an array moved, for an argument or to make room for it.
+    pub(super) fn of_array(binding: Option<usize>, moved: Moved) -> Self {
+        ArgumentMoved { binding: binding.filter(|_| !moved.evicted), array: true, moved }
+    }
 }
 
 /// A chunk with its arguments as its device gets them.
@@ -71,15 +81,21 @@ pub(super) fn parts(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
     (assignments.iter().zip(moved).enumerate())
         .map(|(number, (assignment, transfers))| {
             let holds = holds(job.places, assignment.device, job.arguments);
-            part(
-                job,
-                (number, *assignment),
-                transfers,
-                &fine,
-                |b, place| if holds && !at_home(b, place) { place } else { HOST },
-            )
+            let place_of = |b, place| if holds && !at_home(b, place) { place } else { HOST };
+            let mut part = part(job, (number, *assignment), transfers, &fine, place_of);
+            if let Some(repeat) = job.repeat.filter(|r| r.steps > 1) {
+                part.alternate(repeat.swap);
+            }
+            part
         })
         .collect()
+}
+
+/// Whether the arguments are arrays in the memory of their part's own device, all of them.
+pub(crate) fn all_resident(job: &Job<'_>, assignments: &[Assignment]) -> bool {
+    let storage = job.kernel.bindings().iter().zip(job.arguments).filter(|(b, _)| b.space == Space::Storage);
+    storage.map(|(_, argument)| argument).all(|a| a.array.is_some())
+        && parts(job, assignments).iter().all(|part| part.uses.iter().all(|u| u.place != HOST))
 }
 
 /// A chunk that runs on the CPU after a device failed.
@@ -152,6 +168,26 @@ impl Use {
 }
 
 impl Part {
+    /// Both arrays of a swap are used in both roles, the second first as it is.
+    fn alternate(&mut self, (a, b): (usize, usize)) {
+        let of = |k: usize| self.uses.iter().position(|u| u.binding == k);
+        let (Some(a), Some(b)) = (of(a), of(b)) else { return };
+        let all = |runs: &[&Vec<Range<u64>>]| runs.iter().copied().flatten().cloned().collect::<Intervals>();
+        let (needs_a, needs_b) = (&self.uses[a].needs, &self.uses[b].needs);
+        // What the first step certainly writes, the second does not need from before.
+        let mut later = all(&[needs_a]);
+        let mut certain = all(&[&self.uses[b].writes]);
+        needs_b.iter().for_each(|run| certain.remove(run.clone()));
+        certain.runs().iter().for_each(|run| later.remove(run.clone()));
+        let later = later.runs().to_vec();
+        let (of_a, of_b) = (all(&[needs_a, needs_b]), all(&[&later, needs_b]));
+        let writes = all(&[&self.uses[a].writes, &self.uses[b].writes]);
+        for (k, needs) in [(a, of_a), (b, of_b)] {
+            self.uses[k].needs = needs.runs().to_vec();
+            self.uses[k].writes = writes.runs().to_vec();
+        }
+    }
+
     /// Brings what the chunk needs of arrays to where it runs.
     ///
     /// # Errors
@@ -161,7 +197,7 @@ impl Part {
             let Some(array) = &job.arrays[u.binding] else { continue };
             let mut moves = Vec::new();
             let result = array.acquire(u.place, &u.needs, &mut moves);
-            moved.extend(moves.into_iter().map(|moved| ArgumentMoved { binding: u.binding, array: true, moved }));
+            moved.extend(moves.into_iter().map(|moved| ArgumentMoved::of_array(Some(u.binding), moved)));
             result?;
         }
         Ok(())
@@ -190,16 +226,18 @@ impl Part {
     /// Bytes of host slices that move for the chunk.
     pub(super) fn slices_moved(&self, job: &Job<'_>) -> impl Iterator<Item = ArgumentMoved> {
         let bindings = job.kernel.bindings().iter().enumerate().zip(&self.transfers);
-        bindings.filter(|((_, b), _)| b.space == evener_lanes::ir::Space::Storage).map(|((binding, _), transfer)| {
+        bindings.filter(|((_, b), _)| b.space == Space::Storage).map(|((binding, _), transfer)| {
             let down = transfer.download.iter().map(Strided::bytes).sum();
-            let moved = Moved { device: self.assignment.device, up: intervals::bytes(&transfer.upload), down };
-            ArgumentMoved { binding, array: false, moved }
+            let moved =
+                Moved { device: self.assignment.device, up: intervals::bytes(&transfer.upload), down, evicted: false };
+            ArgumentMoved { binding: Some(binding), array: false, moved }
         })
     }
 
     /// Bytes of device memory that the chunk takes beside arrays.
-    pub(super) fn slice_bytes(&self) -> u64 {
-        self.arguments.iter().filter(|a| a.array.is_none()).map(|a| a.len).sum()
+    pub(super) fn slice_bytes(&self, job: &Job<'_>) -> u64 {
+        let storage = job.kernel.bindings().iter().zip(&self.arguments).filter(|(b, _)| b.space == Space::Storage);
+        storage.map(|(_, a)| a).filter(|a| a.array.is_none()).map(|a| a.len).sum()
     }
 }
 
@@ -219,7 +257,7 @@ pub(crate) fn would_move(
     places: &Places,
     place: usize,
     footprint: &Footprint,
-    bindings: &[evener_lanes::ir::Binding],
+    bindings: &[Binding],
     arguments: &[Argument],
     arrays: &[Option<Pinned>],
 ) -> WouldMove {

@@ -3,16 +3,42 @@
 
 use evener::{
     backend::{Backend, fake::FakeGpu},
+    cost::{profile::device_key, roofline::Rates},
     prelude::*,
     runtime::Builder,
 };
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 fn with(builder: Builder, devices: &[Arc<dyn Backend>]) -> Runtime {
     // One profile for all test processes of a build, so that the machine is measured once.
-    let profile = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("profile.json");
-    let builder = builder.gpu(false).profile(Some(profile)).threads(2);
+    with_profile(builder, devices, &temporary("profile.json"))
+}
+
+fn with_profile(builder: Builder, devices: &[Arc<dyn Backend>], profile: &Path) -> Runtime {
+    let builder = builder.gpu(false).profile(Some(profile.to_owned())).threads(2);
     devices.iter().fold(builder, |b, device| b.backend(device.clone())).build().unwrap()
+}
+
+fn temporary(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// The CPU and one scripted device, with rates as `set` makes them of measured ones: which device is first.
+pub fn rated(name: &str, set: impl Fn(usize, &mut Rates)) -> Runtime {
+    let (measured, _) = runtime(1);
+    let mut profile = measured.profile();
+    if profile.devices.len() < 2 {
+        profile = measured.calibrate(true, &mut |_, _| {}).unwrap();
+    }
+    for (k, info) in measured.devices().iter().enumerate() {
+        profile.devices.get_mut(&device_key(info)).into_iter().for_each(|rates| set(k, rates));
+    }
+    let path = temporary(name);
+    profile.save(&path).unwrap();
+    with_profile(Runtime::builder(), &[Arc::new(FakeGpu::new(0, []))], &path)
 }
 
 /// The CPU and scripted devices.

@@ -107,7 +107,7 @@ pub(super) fn read(live: &Live, host: &Argument, ranges: &[Range<u64>]) -> Resul
         readback.map(&ticket);
         Ok((readback, index))
     })?;
-    live.waiter.watch(index, ticket.clone());
+    ticket.serve(&live.device, &live.faults, index);
     ticket.wait(&live.faults)?;
     readback.land(live, std::slice::from_ref(host), &transfers)?;
     Ok(())

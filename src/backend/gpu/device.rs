@@ -178,6 +178,8 @@ impl Backend for GpuDevice {
             dispatch,
             arguments: chunk.arguments,
             transfers: chunk.transfers,
+            repeat: chunk.repeat,
+            alone: chunk.alone,
         })
     }
 

@@ -12,7 +12,7 @@ use super::{
     waiter::Ticket,
 };
 use crate::{
-    backend::{Argument, ChunkRun, Started, Transfer},
+    backend::{Argument, ChunkRun, Repeat, Started, Transfer},
     error::{Error, ErrorKind, Result},
     kernel::rewrite::{Dispatch, GpuModule},
     memory::staging,
@@ -41,6 +41,10 @@ pub struct Job<'a> {
     pub arguments: &'a [Argument],
     /// One per binding.
     pub transfers: &'a [Transfer],
+    /// Several dispatches of it in one pass.
+    pub repeat: Option<Repeat>,
+    /// Whether it is finished at once, by the thread that starts it.
+    pub alone: bool,
 }
 
 /// A module for GPUs.
@@ -108,6 +112,8 @@ pub(super) struct GpuRun<'a> {
     /// Taken at the end.
     parts: Option<Parts>,
     ticket: Arc<Ticket>,
+    /// The submission, where the waiter thread does not watch it.
+    own: Option<wgpu::SubmissionIndex>,
     submitted: Instant,
     up_bytes: u64,
     upload_ns: f64,
@@ -128,7 +134,7 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
     job.check()?;
     live.faults.check()?;
     let pipeline = live.pipelines.get(live, job)?;
-    let (run, index) = live.faults.scoped(&live.device, "starting a chunk", || {
+    let (mut run, index) = live.faults.scoped(&live.device, "starting a chunk", || {
         let began = Instant::now();
         let bound = bind(live, job, &pipeline)?;
         let (up_bytes, staged) = upload(live, job.arguments, job.transfers, &bound.storage)?;
@@ -147,10 +153,14 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
         readback.map(&ticket);
         let parts = Some(Parts { bound, staged, readback, marks });
         let (arguments, transfers, live) = (job.arguments, job.transfers, live.clone());
-        Ok((GpuRun { live, arguments, transfers, parts, ticket, submitted, up_bytes, upload_ns }, index))
+        Ok((GpuRun { live, arguments, transfers, parts, ticket, own: None, submitted, up_bytes, upload_ns }, index))
     })?;
     // Only a submission that was accepted is waited for.
-    live.waiter.watch(index, run.ticket.clone());
+    if job.alone {
+        run.own = Some(index);
+    } else {
+        live.waiter.watch(index, run.ticket.clone());
+    }
     Ok(run)
 }
 
@@ -235,13 +245,14 @@ fn encode(
     {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         pass.set_pipeline(&pipeline.raw);
-        for (group, layout) in pipeline.layouts.iter().enumerate() {
-            if let Some(layout) = layout {
-                pass.set_bind_group(group as u32, &bind_group(live, pipeline, bound, group as u32, layout), &[]);
-            }
-        }
         let [x, y, z] = job.dispatch.groups;
-        pass.dispatch_workgroups(x, y, z);
+        let plain = bind_groups(live, pipeline, bound, None);
+        let swapped = job.repeat.map(|r| bind_groups(live, pipeline, bound, Some(r)));
+        for step in 0..job.repeat.map_or(1, |r| r.steps) {
+            let groups = swapped.as_ref().filter(|_| step % 2 == 1).unwrap_or(&plain);
+            groups.iter().for_each(|(index, group)| pass.set_bind_group(*index, group, &[]));
+            pass.dispatch_workgroups(x, y, z);
+        }
     }
     mark(&mut encoder, 2);
     bound.storage.iter().flatten().for_each(|s| s.copy_out(&mut encoder));
@@ -273,12 +284,20 @@ fn clear(encoder: &mut wgpu::CommandEncoder, job: &Job<'_>, bound: &Bound) {
     }
 }
 
+/// The bind groups with their numbers; with `swap` two arguments have changed places.
+fn bind_groups(live: &Live, pipeline: &Pipeline, bound: &Bound, swap: Option<Repeat>) -> Vec<(u32, wgpu::BindGroup)> {
+    let layouts = (0..).zip(&pipeline.layouts);
+    let used = layouts.filter_map(|(group, layout)| Some((group, layout.as_ref()?)));
+    used.map(|(group, layout)| (group, bind_group(live, pipeline, bound, group, layout, swap))).collect()
+}
+
 fn bind_group(
     live: &Live,
     pipeline: &Pipeline,
     bound: &Bound,
     group: u32,
     layout: &wgpu::BindGroupLayout,
+    swap: Option<Repeat>,
 ) -> wgpu::BindGroup {
     let entries: Vec<wgpu::BindGroupEntry<'_>> = (pipeline.slots.iter().filter(|s| s.group == group))
         .filter_map(|slot| {
@@ -289,7 +308,7 @@ fn bind_group(
                     let at = (slot.group, slot.binding);
                     (&bound.unused.iter().find(|(key, _)| *key == at)?.1.buffer, 0, bytes)
                 }
-                Source::Argument(i) => match &bound.storage[i] {
+                Source::Argument(i) => match &bound.storage[swap.map_or(i, |s| s.swapped(i))] {
                     Some(storage) => (&storage.buffer, storage.offset, bound.bytes[i]),
                     None => (uniforms, bound.uniforms.offsets[i], bound.bytes[i]),
                 },
@@ -304,6 +323,9 @@ fn bind_group(
 
 impl Started for GpuRun<'_> {
     fn finish(mut self: Box<Self>) -> Result<ChunkRun> {
+        if let Some(index) = self.own.take() {
+            self.ticket.serve(&self.live.device, &self.live.faults, index);
+        }
         let done = self.ticket.wait(&self.live.faults)?;
         let Some(parts) = self.parts.take() else {
             return Err(Error::new(ErrorKind::Device, "the chunk was finished before"));
