@@ -75,6 +75,7 @@ pub(crate) struct Machine {
     /// Lanes of a full batch.
     pub(crate) capacity: usize,
     size: [u32; 3],
+    #[expect(clippy::vec_box, reason = "what changes hands at each call is small")]
     idle: Mutex<Vec<Box<Scratch>>>,
     /// Bits of the last known time of a full batch in ns. Any thread stores it, none waits for it: relaxed.
     full_batch_ns: AtomicU64,
