@@ -17,7 +17,7 @@ const STACK_BYTES: usize = 256 << 20;
 
 /// Depth up to which the caller's stack will do: less than 256 KiB is used, measured at 40 levels of everything that
 /// nests (x86-64). Without optimisation frames are several times as large.
-const SHALLOW: usize = 40;
+const SHALLOW: usize = if cfg!(debug_assertions) { 1 } else { 40 };
 
 /// Parses and validates; says how deep the source nests.
 pub(super) fn parse(source: &str) -> Result<(naga::Module, ModuleInfo, usize), Error> {
@@ -61,7 +61,7 @@ pub(super) fn on_deep_stack<T: Send>(depth: usize, f: impl FnOnce() -> T + Send)
         let text = panic.downcast_ref::<String>().map(String::as_str);
         internal(text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("panic"))
     };
-    if depth <= SHALLOW && !cfg!(debug_assertions) {
+    if depth <= SHALLOW {
         // What a panic leaves half done is dropped with it.
         return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(explain);
     }

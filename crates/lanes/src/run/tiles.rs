@@ -75,7 +75,7 @@ pub(crate) struct Machine {
     /// Lanes of a full batch.
     pub(crate) capacity: usize,
     size: [u32; 3],
-    #[allow(clippy::vec_box, reason = "what moves under the lock is a pointer, not the memory")]
+    #[expect(clippy::vec_box, reason = "what changes hands at each call is small")]
     idle: Mutex<Vec<Box<Scratch>>>,
     /// Bits of the last known time of a full batch in ns. Any thread stores it, none waits for it: relaxed.
     full_batch_ns: AtomicU64,
