@@ -238,11 +238,11 @@ impl ArrayMemory {
         state.writer.extend(["`", argument, "` of `", kernel, "`"]);
     }
 
-    /// Notes how a call that used it was split.
-    pub(crate) fn set_owners(&self, owners: &Owners) {
+    /// Notes how the last call that used it was split, if it was.
+    pub(crate) fn set_owners(&self, owners: Option<&Owners>) {
         let mut state = self.state();
-        if state.owners.as_ref() != Some(owners) {
-            state.owners = Some(owners.clone());
+        if state.owners.as_ref() != owners {
+            state.owners = owners.cloned();
         }
     }
 
