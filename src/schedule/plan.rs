@@ -498,7 +498,7 @@ mod tests {
     #[test]
     fn a_call_that_must_run_whole_is_whole_on_the_faster_device_or_an_error_when_strict() {
         let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 3.0, 0.0)];
-        let whole = Split::Whole("`hist` is updated by atomics".into());
+        let whole = Split::Whole("`sum` is updated by atomics on floats".into());
         let plan = ask(&devices, &whole, Placement::Split(0.5), false).unwrap();
         assert_eq!(plan.assignments, [Assignment { device: 1, range: GroupRange::all(Grid { groups: [1000, 1, 1] }) }]);
         assert!(plan.reason.contains("atomics"));

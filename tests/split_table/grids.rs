@@ -18,7 +18,7 @@ fn planes() -> Vec<Case> {
     let n = (W * H) as u32;
     let (u, v) = (noise(n, 21), noise(n, 22));
     let plane = |name, body| Case::plane(name, [W as u32, H as u32], body);
-    let inside = |i: usize| i % W > 0 && i % W < W - 1 && i / W > 0 && i / W < H - 1;
+    let inside = |i: usize| (1..W - 1).contains(&(i % W)) && (1..H - 1).contains(&(i / W));
     let wrapped = |x: usize, y: usize| u[y % H * W + x % W];
     vec![
         plane("a plane", "if (gid.x < p.w && gid.y < p.h) { v[gid.y * p.w + gid.x] = u[gid.y * p.w + gid.x] + gid.y; }")

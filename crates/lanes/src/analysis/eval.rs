@@ -6,6 +6,7 @@ use super::{
     domain::{Domain, GLOBAL, GROUP, Kind, LOCAL},
     features::{Counts, count_op},
     form::{Form, Sym},
+    memo::UniformWord,
     sites::{Address, Site, SiteKind, Update},
     slice::{Def, Slice, int_bits, type_range},
 };
@@ -13,6 +14,7 @@ use crate::{
     ir::{AtomicOp, BarrierScope, Base, Builtin, Inst, Kernel, Len, Op, Phi, Place, Region, Space, Ty, Value},
     run::GroupRange,
 };
+use std::cell::RefCell;
 
 /// The state of a walk.
 pub(super) struct Eval<'a> {
@@ -29,6 +31,8 @@ pub(super) struct Eval<'a> {
     pub counts: Option<Counts>,
     pub data_dependent: bool,
     pub guard_budget: u32,
+    /// What of the uniforms decided the walk.
+    pub looked_at: RefCell<Vec<UniformWord>>,
 }
 
 /// Places written so far.
@@ -59,6 +63,7 @@ impl<'a> Eval<'a> {
             counts: None,
             data_dependent: false,
             guard_budget: GUARD_BUDGET,
+            looked_at: RefCell::default(),
         }
     }
 
@@ -338,11 +343,14 @@ impl<'a> Eval<'a> {
             }
             at += index as usize * step.stride as usize;
         }
-        let bytes = self.call.uniforms.get(b as usize)?.get(at..at + ty.bytes() as usize)?;
-        let mut word = [0u8; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        let v = i128::from(u64::from_le_bytes(word));
         let bits = int_bits(ty)?;
+        let word = UniformWord::read(self.call, b, at, ty.bytes() as usize);
+        let value = word.value;
+        let mut looked_at = self.looked_at.borrow_mut();
+        if !looked_at.contains(&word) {
+            looked_at.push(word);
+        }
+        let v = i128::from(u64::from_le_bytes(value?));
         Some(if v >> (bits - 1) != 0 { v - (1 << bits) } else { v })
     }
 

@@ -15,6 +15,7 @@ mod form;
 mod guard;
 mod image;
 mod loops;
+mod memo;
 mod merge;
 mod ops;
 mod search;
@@ -30,6 +31,7 @@ use crate::{
     run::{Grid, GroupRange},
 };
 use eval::Eval;
+use memo::Memo;
 use slice::Slice;
 
 /// What is known of a call when it is planned.
@@ -102,7 +104,7 @@ pub struct Footprint {
 pub enum Split {
     /// Any cut on this axis (0 x, 1 y, 2 z) is right; the outermost possible axis.
     Axis(u8),
-    /// It must run whole, and why, for the user: "`hist` is updated by atomics", ...
+    /// It must run whole, and why, for the user: "`y` is written through an index loaded from `idx`", ...
     Whole(String),
 }
 
@@ -158,12 +160,13 @@ pub struct SiteInfo {
 pub struct Analysis {
     kernel: Kernel,
     slice: Slice,
+    memo: Memo,
 }
 
 impl Analysis {
     /// Analyses a kernel once.
     pub fn new(kernel: &Kernel) -> Self {
-        Analysis { kernel: kernel.clone(), slice: Slice::new(kernel) }
+        Analysis { kernel: kernel.clone(), slice: Slice::new(kernel), memo: Memo::default() }
     }
 
     fn walk<'a>(&'a self, call: &'a CallShape<'a>, range: &GroupRange) -> Eval<'a> {
@@ -181,45 +184,50 @@ impl Analysis {
     /// Where [`Analysis::split`] gives an axis, the `writes` of ranges that do not share a group on that axis are
     /// disjoint, and none holds a byte that another such range reads, but for the bytes in `merges`.
     pub fn footprint(&self, call: &CallShape<'_>, range: &GroupRange) -> Footprint {
-        let all = GroupRange::all(call.grid);
-        let whole = self.walk(call, &all);
-        let part = (*range != all).then(|| self.walk(call, range));
-        let chunk = part.as_ref().unwrap_or(&whole);
-        let merges = self.merge_regions(&whole.sites, &whole.domain).unwrap_or_default();
+        let whole = self.known(call);
+        if let Some(footprint) = whole.part(range) {
+            return footprint;
+        }
+        let part = (*range != GroupRange::all(call.grid)).then(|| self.walk(call, range));
+        let chunk = part.as_ref().map_or((&*whole.sites, &whole.domain), |p| (&*p.sites, &p.domain));
+        let merges = whole.merges.as_deref().unwrap_or_default();
         let bindings = self.kernel.bindings.iter().zip(0u32..).map(|(binding, b)| match binding.space {
             Space::Uniform if range.is_empty() => BindingFootprint::default(),
             Space::Uniform => footprint::of_uniform(call.sizes[b as usize]),
             Space::Storage => {
                 let merges = merges.iter().filter(|m| m.0 == b).map(|m| m.1.clone()).collect();
-                let (whole, chunk) = ((&*whole.sites, &whole.domain), (&*chunk.sites, &chunk.domain));
-                footprint::of_binding(&self.kernel, b, whole, chunk, range, merges)
+                footprint::of_binding(&self.kernel, b, (&whole.sites, &whole.domain), chunk, range, merges)
             }
         });
-        let bindings = bindings.collect();
-        Footprint { bindings }
+        let footprint = Footprint { bindings: bindings.collect() };
+        let looked_at = part.as_ref().map(|p| p.looked_at.borrow().clone()).unwrap_or_default();
+        whole.keep_part(range, &footprint, &looked_at);
+        footprint
     }
 
     /// Whether and along which axis the call may be cut: each chunk's writes are disjoint from all other
     /// chunks' writes and reads, for all boundaries.
     pub fn split(&self, call: &CallShape<'_>) -> Split {
-        let whole = self.walk(call, &GroupRange::all(call.grid));
-        self.find_split(call, &whole.sites, &whole.domain)
+        let whole = self.known(call);
+        whole.split(|| self.find_split(call, &whole))
     }
 
     /// Work per invocation, on average over the call.
     pub fn features(&self, call: &CallShape<'_>) -> Features {
-        let mut eval = Eval::new(&self.kernel, &self.slice, call, &GroupRange::all(call.grid));
-        eval.counts = Some(Features::default());
-        eval.run();
-        let mut features = eval.counts.take().unwrap_or_default();
-        features::count_bytes(&mut features, &eval.sites, &eval.domain);
-        features.data_dependent = eval.data_dependent;
-        features
+        self.known(call).features(|| {
+            let mut eval = Eval::new(&self.kernel, &self.slice, call, &GroupRange::all(call.grid));
+            eval.counts = Some(Features::default());
+            eval.run();
+            let mut features = eval.counts.take().unwrap_or_default();
+            features::count_bytes(&mut features, &eval.sites, &eval.domain);
+            features.data_dependent = eval.data_dependent;
+            features
+        })
     }
 
     /// The access sites to storage, in program order, each kind of access once.
     pub fn sites(&self, call: &CallShape<'_>) -> Vec<SiteInfo> {
-        let whole = self.walk(call, &GroupRange::all(call.grid));
+        let whole = self.known(call);
         let mut out: Vec<SiteInfo> = Vec::new();
         for site in &whole.sites {
             let form = describe::index_text(self, site, &whole.domain);

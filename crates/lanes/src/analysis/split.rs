@@ -8,6 +8,7 @@ use super::{
     domain::{Domain, GLOBAL, GROUP, Kind, LOCAL},
     footprint::spans,
     form::{Form, Sym},
+    memo::Known,
     search::{Var, never},
     sites::{Site, SiteKind},
 };
@@ -18,13 +19,14 @@ const MAX_PAIRS: usize = 4096;
 const AXES: [&str; 3] = ["x", "y", "z"];
 
 impl Analysis {
-    pub(super) fn find_split(&self, call: &CallShape<'_>, sites: &[Site], domain: &Domain) -> Split {
+    pub(super) fn find_split(&self, call: &CallShape<'_>, whole: &Known) -> Split {
+        let (sites, domain) = (&whole.sites, &whole.domain);
         let groups = call.grid.groups;
         if groups.iter().all(|&g| g <= 1) {
             return Split::Whole("the call is one work-group".into());
         }
-        if let Err(reason) = self.merge_regions(sites, domain) {
-            return Split::Whole(reason);
+        if let Err(reason) = &whole.merges {
+            return Split::Whole(reason.clone());
         }
         // The bytes of atomics that merge are touched by nothing else.
         let sites = distinct(sites.iter().filter(|s| s.update.is_none()));

@@ -111,14 +111,14 @@ fn block_shape(kernel: &Kernel, isa: Isa, batch: BatchShape) -> Shape {
     // is often common to them.
     let (lanes, budgets) = match isa {
         Isa::Avx512 => (16, [(16, 36), (8, 36), (4, 36), (3, 36), (2, 40)]),
-        Isa::Avx2 => (8, [(16, 0), (8, 18), (4, 18), (3, 21), (2, 24)]),
+        Isa::Avx2 => (8, [(16, 0), (8, 18), (4, 18), (3, 24), (2, 24)]),
     };
     let one = Shape { batch, lanes, parts: 1, size: kernel.workgroup_size, whole: false };
     if pressure::is_scalar_bound(&kernel.body) || kernel.values.len() > 400 {
         return one;
     }
     let classes = Classes::new(kernel, &one, true);
-    let live = pressure::pressure(kernel, &classes).max(1);
+    let live = pressure::pressure(kernel, &classes, usize::from(isa == Isa::Avx2)).max(1);
     let most = match batch {
         _ if one.may_stack() => MOST_WRITTEN / kernel.values.len().max(1),
         BatchShape::Row => (MOST_WRITTEN / 4 / kernel.values.len().max(1)).min(8),

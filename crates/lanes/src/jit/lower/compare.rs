@@ -247,9 +247,11 @@ impl Lower<'_> {
                 let b = self.in_register(b);
                 let (a, b) = if ty.is_signed() {
                     (a, b)
-                } else {
-                    let sign = self.const_src(ty.bytes(), if wide { 1 << 63 } else { 1 << 31 });
+                } else if wide {
+                    let sign = self.const_src(8, 1 << 63);
                     (self.v3(VOp::Xor, a, sign), self.v3(VOp::Xor, b, sign))
+                } else {
+                    (self.flip(a), self.flip(b))
                 };
                 match op {
                     BinaryOp::Gt => self.v3r(greater, a, b),
@@ -265,6 +267,17 @@ impl Lower<'_> {
                 }
             }
         }
+    }
+
+    /// A vector of words with their highest bits inverted: compared as signed, they are in the order of unsigned ones.
+    pub(super) fn flip(&mut self, a: VReg) -> VReg {
+        if let Some((_, flipped)) = self.flips.iter().find(|(known, _)| *known == a) {
+            return *flipped;
+        }
+        let sign = self.const_src(4, 1 << 31);
+        let flipped = self.v3(VOp::Xor, a, sign);
+        self.flips.push((a, flipped));
+        flipped
     }
 
     /// A source as a register.

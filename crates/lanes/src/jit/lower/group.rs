@@ -262,6 +262,8 @@ impl<'k> Lower<'k> {
         self.reached.clear();
         self.scaled.clear();
         self.spans.clear();
+        // Those of the limits of bindings are made before all blocks.
+        self.flips.truncate(self.kernel.bindings.len());
         if self.has_loops {
             self.push(Kind::Refuel, Vec::new());
         }

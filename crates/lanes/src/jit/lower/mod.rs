@@ -156,6 +156,8 @@ pub(super) struct Lower<'k> {
     reached: Vec<(memory::Reached, Address)>,
     /// Indices times strides.
     scaled: Vec<((VReg, u64), VReg)>,
+    /// Vectors of words and the same with their highest bits inverted.
+    flips: Vec<(VReg, VReg)>,
     /// Sums of indices and constants.
     spans: Vec<((VReg, i32), VReg)>,
     /// Ranges tested in this block of lanes.
@@ -253,6 +255,7 @@ impl<'k> Lower<'k> {
             most: vec![None; count],
             reached: Vec::new(),
             scaled: Vec::new(),
+            flips: Vec::new(),
             spans: Vec::new(),
             tested: Vec::new(),
             fold: false,
@@ -394,6 +397,9 @@ impl<'k> Lower<'k> {
             let ptr = self.load(Size::Q, at(cx::BOUND_PTR));
             let len = self.load(Size::Q, at(cx::BOUND_LEN));
             let limit = self.splat_gpr(Size::D, len);
+            if self.isa == Isa::Avx2 {
+                self.flip(limit);
+            }
             self.bound[i] = Some(Bound { ptr, len, limit });
         }
         for axis in 0..3 {
@@ -466,7 +472,7 @@ impl<'k> Lower<'k> {
     fn scoped<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
         let mark = self.log.len();
         let (tested, reached) = (self.tested.len(), self.reached.len());
-        let (scaled, spans) = (self.scaled.len(), self.spans.len());
+        let (scaled, spans, flips) = (self.scaled.len(), self.spans.len(), self.flips.len());
         let result = f(self);
         while self.log.len() > mark {
             let Some((v, form)) = self.log.pop() else { break };
@@ -482,6 +488,7 @@ impl<'k> Lower<'k> {
         self.reached.truncate(reached);
         self.scaled.truncate(scaled);
         self.spans.truncate(spans);
+        self.flips.truncate(flips);
         result
     }
 
