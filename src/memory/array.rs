@@ -179,6 +179,14 @@ impl ArrayMemory {
         Ok(())
     }
 
+    /// Makes a run valid on the host.
+    ///
+    /// # Errors
+    /// As [`ArrayMemory::acquire`].
+    pub(crate) fn bring(self: &Arc<Self>, run: Range<u64>) -> Result<()> {
+        self.acquire(HOST, std::slice::from_ref(&run), &mut Vec::new())
+    }
+
     /// What is missing at a place, in whole words: a word that is valid in part goes whole.
     fn missing_words(&self, residency: &Residency, place: usize, runs: &[Range<u64>]) -> Vec<Range<u64>> {
         let missing = residency.missing(place, runs);
