@@ -7,7 +7,7 @@ use crate::{
     call::args::{HostArg, IntoArg},
     error::{Error, ErrorKind, Result},
     kernel::layout::Element,
-    memory::{array::ArrayMemory, places::Places, residency::HOST},
+    memory::{array::ArrayMemory, places::Places},
 };
 use std::{
     fmt,
@@ -199,7 +199,7 @@ impl Part {
     }
 
     fn bring<T: Element>(&self) -> Result<()> {
-        self.memory.acquire(HOST, &[self.bytes::<T>()], &mut Vec::new())
+        self.memory.bring(self.bytes::<T>())
     }
 
     /// The elements.

@@ -26,7 +26,7 @@ pub struct Report {
     /// Steps of an iteration; 1 for a call. Times and bytes are of all.
     #[serde(default = "one")]
     pub steps: u32,
-    /// `cpu`, `gpu:0`, ... or `split`.
+    /// `cpu`, `gpu:0`, ... or `split`; `none` where nothing was to be done.
     pub chose: String,
     /// Why.
     pub reason: String,
@@ -152,6 +152,7 @@ impl Report {
             *placement.entry(id(ran.assignment.device)).or_insert(0.0) += share(ran.assignment.range.count());
         }
         let chose = match plan.assignments.as_slice() {
+            [] => "none".into(),
             [one] => id(one.device),
             _ => "split".into(),
         };
@@ -274,6 +275,9 @@ impl fmt::Display for Report {
     /// `saxpy: cpu 71 % | gpu:0 29 %, 4.10 ms (predicted 4.30 ms); cpu alone 5.90 ms, gpu:0 alone 9.80 ms`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.kernel)?;
+        if self.placement.is_empty() {
+            return f.write_str("nothing to do");
+        }
         for (k, (device, share)) in self.placement.iter().enumerate() {
             let separator = if k == 0 { "" } else { " | " };
             write!(f, "{separator}{device} {:.0} %", share * 100.0)?;

@@ -9,7 +9,7 @@ use crate::{
         reflect::Parameter,
         uniform::{UniformBuffer, UniformValue},
     },
-    memory::{array::ArrayMemory, places::Places, residency::HOST},
+    memory::{array::ArrayMemory, places::Places},
 };
 use evener_lanes::{Grid, ir::Space};
 use std::{fmt, marker::PhantomData, ops::Range, sync::Arc};
@@ -405,7 +405,7 @@ impl<'a> Arguments<'a> {
                 }
                 (Bound::Slice(arg), Space::Uniform) => {
                     if let (Some(array), Some(part)) = (&arg.array, arg.argument.array) {
-                        array.acquire(HOST, &[part.offset..part.offset + arg.argument.len], &mut Vec::new())?;
+                        array.bring(part.offset..part.offset + arg.argument.len)?;
                     }
                     // SAFETY: the slice is borrowed for the call, and nothing runs yet.
                     let bytes = unsafe { std::slice::from_raw_parts(arg.argument.ptr, arg.argument.len as usize) };

@@ -1,10 +1,7 @@
 //! The checking mode of a call: are its true accesses inside the footprint that plans rely on?
 
 use super::Call;
-use crate::{
-    error::{Error, ErrorKind, Result},
-    memory::residency::HOST,
-};
+use crate::error::{Error, ErrorKind, Result};
 use evener_lanes::{
     GroupRange,
     analysis::{Split, check},
@@ -27,7 +24,7 @@ impl Call<'_> {
         let mut buffers = Vec::with_capacity(ready.arguments.len());
         for (argument, array) in ready.arguments.iter().zip(&ready.arrays) {
             if let (Some(array), Some(part)) = (array, argument.array) {
-                array.acquire(HOST, &[part.offset..part.offset + argument.len], &mut Vec::new())?;
+                array.bring(part.offset..part.offset + argument.len)?;
             }
             // SAFETY: `prepare` made the argument from a slice or array that is borrowed for the life of this call, and nothing
             // writes it while the call is being checked.

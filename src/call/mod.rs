@@ -10,6 +10,7 @@ pub mod map;
 mod size;
 
 use crate::{
+    array::Array,
     backend::{Argument, Backend},
     cost::{Cost, learn::Ran},
     error::{Error, Result},
@@ -103,6 +104,31 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// As many invocations on the x axis as element `index` of an array says, for instance as another kernel counted them.
+    /// Only that element comes to the host, if a device has it. With a count of zero [`Call::run`] checks the arguments and
+    /// does nothing.
+    ///
+    /// ```
+    /// # use evener::prelude::*;
+    /// # fn main() -> evener::Result<()> {
+    /// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
+    /// let (counts, mut y) = (rt.array(&[3u32, 0])?, rt.zeros::<u32>(5)?);
+    /// let kernel = rt.kernel(
+    ///     "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+    ///      @compute @workgroup_size(1) fn mark(@builtin(global_invocation_id) id: vec3u) { y[id.x] = 1u; }",
+    /// )?;
+    /// kernel.call().arg("y", &mut y).items_from(&counts, 0).run()?;
+    /// kernel.call().arg("y", &mut y).items_from(&counts, 1).run()?;
+    /// assert_eq!(y.to_vec()?, [1, 1, 1, 0, 0]);
+    /// # Ok(()) }
+    /// ```
+    pub fn items_from(mut self, counts: &Array<u32>, index: usize) -> Self {
+        let end = index.saturating_add(1);
+        let count = counts.view(index..end).and_then(|view| view.read()).map(|elements| elements[0]);
+        let result = count.map(|count| self.size = Size::Counted(count));
+        self.check(result)
+    }
+
     /// Work-groups on each axis.
     pub fn groups(mut self, groups: [u32; 3]) -> Self {
         self.size = Size::Groups(groups);
@@ -146,6 +172,11 @@ impl<'a> Call<'a> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
+        if let Size::Counted(0) = self.size {
+            self.arguments.resolve()?;
+            let nothing = Plan::nothing("the array counts no items");
+            return Ok(self.report(&nothing, &[], Outcome::default(), Duration::ZERO, 0.0));
+        }
         let ready = self.prepare()?;
         let calibration = self.measure(&ready);
         let start = start + calibration;
@@ -172,10 +203,9 @@ impl<'a> Call<'a> {
         let mut report = self.report(&decided, &candidates, outcome, calibration, decide_ns);
         report.actual_ns = start.elapsed().as_nanos() as f64;
         self.observe(&ready, &decided, &candidates, &report);
-        if decided.assignments.len() > 1 {
-            let owners = Owners { grid: ready.grid, parts: decided.assignments };
-            ready.arrays.iter().flatten().for_each(|a| a.set_owners(&owners));
-        }
+        let is_split = decided.assignments.len() > 1;
+        let owners = is_split.then_some(Owners { grid: ready.grid, parts: decided.assignments });
+        ready.arrays.iter().flatten().for_each(|a| a.set_owners(owners.as_ref()));
         Ok(report)
     }
 

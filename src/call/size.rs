@@ -59,6 +59,8 @@ impl From<[i32; 3]> for Items {
 pub(super) enum Size {
     Unset,
     Items(Items),
+    /// Items on x as an array says.
+    Counted(u32),
     Groups([u32; 3]),
 }
 
@@ -70,6 +72,7 @@ impl Size {
         let groups: [u64; 3] = match self {
             Size::Unset => return no("the size of the call is missing: give .items(n) or .groups([x, y, z])".into()),
             Size::Items(Items(items)) => std::array::from_fn(|a| items[a].div_ceil(u64::from(size[a]))),
+            Size::Counted(items) => [u64::from(*items).div_ceil(u64::from(size[0])), 1, 1],
             Size::Groups(groups) => groups.map(u64::from),
         };
         for axis in 0..3 {

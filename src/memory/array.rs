@@ -179,6 +179,14 @@ impl ArrayMemory {
         Ok(())
     }
 
+    /// Makes a run valid on the host.
+    ///
+    /// # Errors
+    /// As [`ArrayMemory::acquire`].
+    pub(crate) fn bring(self: &Arc<Self>, run: Range<u64>) -> Result<()> {
+        self.acquire(HOST, std::slice::from_ref(&run), &mut Vec::new())
+    }
+
     /// What is missing at a place, in whole words: a word that is valid in part goes whole.
     fn missing_words(&self, residency: &Residency, place: usize, runs: &[Range<u64>]) -> Vec<Range<u64>> {
         let missing = residency.missing(place, runs);
@@ -238,11 +246,11 @@ impl ArrayMemory {
         state.writer.extend(["`", argument, "` of `", kernel, "`"]);
     }
 
-    /// Notes how a call that used it was split.
-    pub(crate) fn set_owners(&self, owners: &Owners) {
+    /// Notes how the last call that used it was split, if it was.
+    pub(crate) fn set_owners(&self, owners: Option<&Owners>) {
         let mut state = self.state();
-        if state.owners.as_ref() != Some(owners) {
-            state.owners = Some(owners.clone());
+        if state.owners.as_ref() != owners {
+            state.owners = owners.cloned();
         }
     }
 

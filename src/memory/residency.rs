@@ -8,6 +8,9 @@ use std::ops::Range;
 /// The host's place; device `k` of a runtime (1 or more) is place `k`.
 pub(crate) const HOST: usize = 0;
 
+/// Devices with runs that they have.
+pub(crate) type Sources = Vec<(usize, Vec<Range<u64>>)>;
+
 /// Valid bytes by place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Residency {
@@ -34,7 +37,7 @@ impl Residency {
 
     /// Which devices have `runs` that the host lacks: (device, its parts), each byte once. `Err` is a run that is valid
     /// nowhere.
-    pub(crate) fn sources(&self, runs: &[Range<u64>]) -> Result<Vec<(usize, Vec<Range<u64>>)>, Range<u64>> {
+    pub(crate) fn sources(&self, runs: &[Range<u64>]) -> Result<Sources, Range<u64>> {
         let mut wanted = self.missing(HOST, runs);
         let mut sources = Vec::new();
         for (place, valid) in self.places.iter().enumerate().skip(HOST + 1) {
@@ -96,7 +99,7 @@ mod tests {
 
     fn check(residency: &Residency, model: &Model) -> Result<(), TestCaseError> {
         for place in 0..PLACES {
-            let want: Vec<u64> = (0..SIZE).filter(|b| model[*b as usize][place]).collect();
+            let want: Vec<u64> = (0..).zip(model).filter(|(_, valid)| valid[place]).map(|(b, _)| b).collect();
             let got: Vec<u64> = residency.valid(place).runs().iter().cloned().flatten().collect();
             prop_assert_eq!(got, want);
         }

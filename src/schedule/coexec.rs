@@ -73,8 +73,8 @@ pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outco
     for part in movement::parts(job, assignments) {
         match Brought::new(job, part, &mut outcome) {
             Ok(brought) => ready.push(brought),
-            Err((part, error)) if part.assignment.device == 0 => return Err(error),
-            Err(unmoved) => failed.push(unmoved),
+            Err(unmoved) if unmoved.0.assignment.device == 0 => return Err(unmoved.1),
+            Err(unmoved) => failed.push(*unmoved),
         }
     }
     // Parts that run at once update copies of what merges; the CPU's is the original.
@@ -155,11 +155,11 @@ impl Outcome {
 
 impl Brought {
     /// Brings a part's arrays to where it runs.
-    fn new(job: &Job<'_>, part: Part, outcome: &mut Outcome) -> Result<Self, (Part, Error)> {
+    fn new(job: &Job<'_>, part: Part, outcome: &mut Outcome) -> Result<Self, Box<(Part, Error)>> {
         let since = Instant::now();
         let before = outcome.moved.len();
         if let Err(error) = part.bring(job, &mut outcome.moved) {
-            return Err((part, error));
+            return Err(Box::new((part, error)));
         }
         let moves = outcome.moved[before..].iter();
         let (up, down) = moves.fold((0, 0), |(up, down), m| (up + m.moved.up, down + m.moved.down));
@@ -257,7 +257,7 @@ fn recover(job: &Job<'_>, failed: Vec<(Part, Error)>, mut outcome: Outcome) -> R
         let again = match Brought::new(job, movement::recovery(job, &part), &mut outcome) {
             Ok(brought) => brought,
             // What it needs is lost with the device.
-            Err((_, lost)) => return Err(lost),
+            Err(unmoved) => return Err(unmoved.1),
         };
         let result = on_cpu(job, &again.part);
         again.part.wrote(job);

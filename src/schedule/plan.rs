@@ -214,6 +214,20 @@ fn avoided(question: &Question<'_>, chosen: &[Assignment]) -> Option<(Cost, Vec<
     (lost > Cost::ZERO && lost.is_finite()).then_some((lost, devices))
 }
 
+impl Plan {
+    /// Nothing is to be done.
+    pub(crate) fn nothing(reason: &str) -> Self {
+        Plan {
+            assignments: Vec::new(),
+            reason: reason.into(),
+            predicted: Cost::ZERO,
+            considered: Vec::new(),
+            lost: None,
+            groups: [0; 3],
+        }
+    }
+}
+
 type Chosen = (Vec<Assignment>, String);
 
 fn whole(question: &Question<'_>, device: usize, reason: String) -> Chosen {

@@ -34,3 +34,12 @@ pub const FILL: &str = "
     @compute @workgroup_size(64) fn fill(@builtin(global_invocation_id) id: vec3u) {
         if (id.x < arrayLength(&out)) { out[id.x] = f32(id.x); }
     }";
+
+/// How many elements are above a value, in the second of the counts.
+pub const COUNT: &str = "
+    @group(0) @binding(0) var<uniform> above: f32;
+    @group(0) @binding(1) var<storage, read> x: array<f32>;
+    @group(0) @binding(2) var<storage, read_write> counts: array<atomic<u32>>;
+    @compute @workgroup_size(64) fn count(@builtin(global_invocation_id) id: vec3u) {
+        if (x[id.x] > above) { atomicAdd(&counts[1], 1u); }
+    }";

@@ -112,3 +112,43 @@ pub(super) fn read(live: &Live, host: &Argument, ranges: &[Range<u64>]) -> Resul
     readback.land(live, std::slice::from_ref(host), &transfers)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{
+        ArrayRef, Backend, DeviceKind,
+        gpu::{Options, devices},
+    };
+
+    /// The whole of array `id` over host bytes.
+    fn host(id: u64, bytes: &mut [u8]) -> Argument {
+        let len = bytes.len() as u64;
+        Argument { ptr: bytes.as_mut_ptr(), len, writable: true, array: Some(ArrayRef { id, offset: 0, bytes: len }) }
+    }
+
+    #[test]
+    #[allow(clippy::single_range_in_vec_init, reason = "transfers are lists of ranges")]
+    fn an_array_never_shows_what_another_left_in_its_buffer() {
+        let found = devices(Options { software: true, ..Options::default() });
+        let Some(gpu) = found.devices.iter().find(|d| d.info().kind == DeviceKind::Software) else {
+            assert!(std::env::var_os("CI").is_none(), "CI needs lavapipe");
+            println!("skipped: no software adapter");
+            return;
+        };
+        let (mut marker, mut seen) = (vec![0xAB; 70_001], vec![0xFF; 70_001]);
+        for round in 0..3 {
+            let (first, second) = (2 * round, 2 * round + 1);
+            gpu.array_reserve(first, 70_001).unwrap();
+            gpu.array_write(&host(first, &mut marker), &[0..70_001]).unwrap();
+            gpu.array_read(&host(first, &mut seen), &[0..70_001]).unwrap();
+            assert!(seen == marker, "what was written is there");
+            gpu.array_release(first);
+            gpu.array_reserve(second, 70_001).unwrap();
+            gpu.array_write(&host(second, &mut marker), &[4..8]).unwrap();
+            gpu.array_read(&host(second, &mut seen), &[0..70_001]).unwrap();
+            assert!(seen.iter().enumerate().all(|(k, &b)| b == if (4..8).contains(&k) { 0xAB } else { 0 }));
+            gpu.array_release(second);
+        }
+    }
+}
