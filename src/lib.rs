@@ -25,7 +25,6 @@ pub mod cost;
 mod device;
 pub mod error;
 pub mod kernel;
-#[cfg(feature = "gpu")]
 mod memory;
 pub mod report;
 pub mod runtime;
