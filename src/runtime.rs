@@ -222,6 +222,8 @@ pub struct Builder {
     software_gpu: bool,
     #[cfg(feature = "gpu")]
     spirv: Option<crate::backend::gpu::SpirvWriter>,
+    device_memory: Option<u64>,
+    binding_bytes: Option<u64>,
     placement: Placement,
     strict: bool,
     profile: Option<Option<PathBuf>>,
@@ -239,6 +241,8 @@ impl Default for Builder {
             software_gpu: std::env::var_os("EVENER_SOFTWARE_GPU").is_some_and(|v| v == "1"),
             #[cfg(feature = "gpu")]
             spirv: None,
+            device_memory: None,
+            binding_bytes: None,
             placement: Placement::Auto,
             strict: false,
             profile: None,
@@ -280,6 +284,20 @@ impl Builder {
     #[doc(hidden)]
     pub fn spirv_writer(mut self, writer: Option<crate::backend::gpu::SpirvWriter>) -> Self {
         self.spirv = writer;
+        self
+    }
+
+    /// Bytes of each GPU's memory that calls may use, copies on their way included (default: as much as the driver gives).
+    /// Arrays that do not fit go through the GPU in windows, part by part.
+    pub fn device_memory(mut self, bytes: u64) -> Self {
+        self.device_memory = Some(bytes);
+        self
+    }
+
+    /// For tests: bytes of one storage binding, if fewer than the devices take.
+    #[doc(hidden)]
+    pub fn binding_limit(mut self, bytes: u64) -> Self {
+        self.binding_bytes = Some(bytes);
         self
     }
 
@@ -348,7 +366,12 @@ impl Builder {
 #[cfg(feature = "gpu")]
 fn find_gpus(builder: &Builder, slots: &mut Vec<Slot>, left_out: &mut Vec<String>) {
     use crate::backend::gpu;
-    let found = gpu::devices(gpu::Options { software: builder.software_gpu, spirv: builder.spirv });
+    let found = gpu::devices(gpu::Options {
+        software: builder.software_gpu,
+        spirv: builder.spirv,
+        memory: builder.device_memory,
+        binding_bytes: builder.binding_bytes,
+    });
     slots.extend(found.devices.into_iter().map(|d| Slot::new(d)));
     left_out.extend(found.left_out.iter().map(ToString::to_string));
     left_out.extend(found.reason.filter(|_| slots.len() == 1 && left_out.is_empty()));

@@ -80,6 +80,7 @@ impl Prepared {
                 dispatch,
                 arguments: &arguments,
                 transfers: &transfers,
+                carry: None,
             };
             device.start_job(&job).map_err(|e| e.to_string())?.finish().map_err(|e| e.to_string())?;
         }

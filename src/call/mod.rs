@@ -151,6 +151,8 @@ impl<'a> Call<'a> {
             // The CPU works in place: it needs no footprint.
             .map(|a| if a.device == 0 { Footprint::default() } else { ready.footprint(self.kernel, &a.range) })
             .collect();
+        let uniforms = ready.uniform_slices();
+        let alone = alone();
         let decide_ns = start.elapsed().as_nanos() as f64;
         let devices: Vec<&dyn Backend> = self.runtime.slots().iter().map(|s| &*s.backend).collect();
         let job = Job {
@@ -159,6 +161,8 @@ impl<'a> Call<'a> {
             arguments: &ready.arguments,
             devices: &devices,
             footprints: &footprints,
+            shape: ready.shape(&uniforms),
+            split: if devices.len() > 1 { ready.split(self.kernel) } else { &alone },
             strict: self.strict,
         };
         if let Some((lost, devices)) = &decided.lost {
@@ -210,7 +214,7 @@ impl<'a> Call<'a> {
             });
         }
         // With nothing to split over, the analysis is not asked: it takes longer than a small call.
-        let alone = Split::Whole("the CPU is the only device".into());
+        let alone = alone();
         let split = if candidates.len() > 1 { ready.split(self.kernel) } else { &alone };
         plan(&Question {
             grid: ready.grid,
@@ -221,6 +225,11 @@ impl<'a> Call<'a> {
             strict: self.strict,
         })
     }
+}
+
+/// What the analysis need not be asked for.
+fn alone() -> Split {
+    Split::Whole("the CPU is the only device".into())
 }
 
 /// A checked call.

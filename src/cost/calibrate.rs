@@ -266,7 +266,7 @@ impl Bench<'_> {
             kernel.bindings().iter().map(|b| if b.binding == 0 { &rounds_bytes[..] } else { &[] }).collect();
         let footprint = kernel.analysis.footprint(&CallShape { grid, sizes: &sizes, uniforms: &uniforms }, &range);
         let moved = transfers::of_footprint(&footprint, kernel.bindings(), &sizes);
-        let chunk = Chunk { kernel, grid, range, arguments: &arguments, transfers: &moved };
+        let chunk = Chunk { kernel, grid, range, arguments: &arguments, transfers: &moved, carry: None };
         let start = Instant::now();
         let run = self.device.start(&chunk)?.finish()?;
         Ok(Timed { wall_ns: start.elapsed().as_nanos() as f64, run })

@@ -2,14 +2,25 @@
 //!
 //! Nothing of a failed chunk reaches the host, so the CPU can run it again from the original data.
 
-use super::{plan::Assignment, transfers};
+use super::{
+    plan::Assignment,
+    stream::{self, Stream, Streamed},
+    transfers,
+    windows::{self, Cutter},
+};
 use crate::{
     backend::{Argument, Backend, Chunk, ChunkRun, Transfer},
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
 };
-use evener_lanes::{Grid, analysis::Footprint};
-use std::time::Instant;
+use evener_lanes::{
+    Grid,
+    analysis::{CallShape, Footprint, Split},
+};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
 /// A call ready to run.
 #[derive(Debug)]
@@ -24,6 +35,10 @@ pub struct Job<'a> {
     pub devices: &'a [&'a dyn Backend],
     /// Footprint of each assignment, in their order.
     pub footprints: &'a [Footprint],
+    /// What the analysis is evaluated for.
+    pub shape: CallShape<'a>,
+    /// Whether the call may be cut.
+    pub split: &'a Split,
     /// No recovery on another device.
     pub strict: bool,
 }
@@ -44,6 +59,24 @@ pub struct Outcome {
     pub ran: Vec<Ran>,
     /// What went wrong and how it was mended, for the report.
     pub recoveries: Vec<String>,
+    /// What ran in windows and why, for the report.
+    pub windows: Vec<String>,
+}
+
+impl Job<'_> {
+    /// Why a device cannot hold the arguments whole; `None` where it can, or needs not.
+    pub fn windowed(&self, device: usize) -> Option<String> {
+        let room = self.devices[device].room()?;
+        windows::whole_misfit(self.kernel.bindings(), self.shape.sizes, &room)
+    }
+
+    fn stream<'s>(&'s self, assignment: &Assignment, stop: &'s AtomicBool) -> Streamed {
+        let device = self.devices[assignment.device];
+        let Some(room) = device.room() else { return Streamed::default() };
+        let cutter = Cutter::new(self.kernel, self.shape, self.split, room, assignment.range);
+        let (kernel, grid, arguments, part) = (self.kernel, self.grid, self.arguments, assignment.range);
+        Stream { kernel, grid, arguments, device, part, stop }.run(cutter)
+    }
 }
 
 /// Runs all assignments of a plan and returns when no device can touch the arguments any more.
@@ -60,11 +93,14 @@ pub fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outcome> {
         range: assignments[k].range,
         arguments: job.arguments,
         transfers: &moved[k],
+        carry: None,
     };
     let mut outcome = Outcome::default();
     let mut failed: Vec<(Assignment, Error)> = Vec::new();
     // All uploads happen here: afterwards the CPU may write its part of the same slices.
     let (cpu, gpu): (Vec<usize>, Vec<usize>) = (0..assignments.len()).partition(|k| assignments[*k].device == 0);
+    let why: Vec<Option<String>> = assignments.iter().map(|a| job.windowed(a.device)).collect();
+    let (streams, gpu): (Vec<usize>, Vec<usize>) = gpu.into_iter().partition(|k| why[*k].is_some());
     let started: Vec<_> = gpu
         .into_iter()
         .filter_map(|k| match job.devices[assignments[k].device].start(&chunk(k)) {
@@ -76,11 +112,39 @@ pub fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outcome> {
         })
         .collect();
     let mut fault = None;
-    for k in cpu {
-        match job.devices[0].start(&chunk(k)).and_then(|s| s.finish()) {
-            Ok(run) => outcome.ran.push(Ran { assignment: assignments[k], run }),
-            Err(e) => fault = Some(e),
+    let stop = AtomicBool::new(false);
+    // Streams upload while the CPU runs: they read only bytes that are no other part's to write.
+    let streamed: Vec<Streamed> = std::thread::scope(|scope| {
+        let threads: Vec<_> = streams
+            .iter()
+            .map(|&k| {
+                (
+                    k,
+                    scope.spawn({
+                        let stop = &stop;
+                        move || job.stream(&assignments[k], stop)
+                    }),
+                )
+            })
+            .collect();
+        for k in cpu {
+            match job.devices[0].start(&chunk(k)).and_then(|s| s.finish()) {
+                Ok(run) => outcome.ran.push(Ran { assignment: assignments[k], run }),
+                Err(e) => {
+                    // A flag that orders nothing: a stream that sees it late runs a chunk more.
+                    stop.store(true, Ordering::Relaxed);
+                    fault = Some(e);
+                }
+            }
         }
+        threads.into_iter().map(|(_, t)| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    for (k, streamed) in streams.into_iter().zip(streamed) {
+        let (device, reason) = (assignments[k].device, why[k].as_deref().unwrap_or_default());
+        outcome.windows.push(stream::describe(&job.devices[device].info().id, reason, &streamed));
+        let part = |range| Assignment { device, range };
+        outcome.ran.extend(streamed.done.into_iter().map(|(r, run)| Ran { assignment: part(r), run }));
+        failed.extend(streamed.failed.into_iter().map(|(r, e)| (part(r), e)));
     }
     for (assignment, started) in started {
         match started.finish() {
@@ -109,6 +173,7 @@ fn recover(job: &Job<'_>, failed: Vec<(Assignment, Error)>, mut outcome: Outcome
             range: assignment.range,
             arguments: job.arguments,
             transfers: &[],
+            carry: None,
         };
         let run = job.devices[0].start(&chunk)?.finish()?;
         let groups = assignment.range.count();

@@ -3,4 +3,6 @@
 pub mod coexec;
 pub mod placement;
 pub mod plan;
+pub mod stream;
 pub mod transfers;
+pub mod windows;

@@ -17,17 +17,24 @@ pub fn of_footprint(footprint: &Footprint, bindings: &[Binding], sizes: &[u64]) 
         .zip(&footprint.bindings)
         .zip(sizes)
         .map(|((binding, touched), &size)| match binding.space {
-            Space::Uniform => Transfer { upload: std::iter::once(0..size).collect(), download: Vec::new() },
-            Space::Storage => Transfer { upload: upload(touched, size), download: touched.writes.clone() },
+            Space::Uniform => Transfer { upload: std::iter::once(0..size).collect(), ..Transfer::default() },
+            Space::Storage => {
+                Transfer { upload: upload(touched, size), download: touched.writes.clone(), ..Transfer::default() }
+            }
         })
         .collect()
 }
 
 /// `reads ∪ (writes − certain)`: what may be written but need not be comes back with what was there before.
-fn upload(touched: &BindingFootprint, size: u64) -> Vec<Range<u64>> {
+pub fn needed(touched: &BindingFootprint) -> impl Iterator<Item = &Strided> {
     let uncertain = touched.writes.iter().filter(|w| !touched.certain.iter().any(|c| covers(c, w)));
+    touched.reads.iter().chain(uncertain)
+}
+
+/// [`needed`] as the ranges to copy.
+fn upload(touched: &BindingFootprint, size: u64) -> Vec<Range<u64>> {
     let mut ranges: Vec<Range<u64>> =
-        touched.reads.iter().chain(uncertain).flat_map(|s| runs(s, GAP_BYTES)).map(|r| align(r, size)).collect();
+        needed(touched).flat_map(|s| runs(s, GAP_BYTES)).map(|r| align(r, size)).collect();
     ranges.sort_by_key(|r| r.start);
     merge(ranges, GAP_BYTES)
 }

@@ -165,11 +165,9 @@ fn bindings_fit(limits: &wgpu::Limits, bindings: &[Binding], params: (u32, u32))
 }
 
 fn size_fits(limits: &Limits, binding: &Binding, len: u64) -> Result<(), String> {
-    let (bytes, most) = match binding.space {
-        Space::Storage => (storage_bytes(binding, len), limits.storage_binding_bytes.min(limits.buffer_bytes)),
-        Space::Uniform => (uniform_bytes(binding, len), limits.uniform_binding_bytes),
-    };
-    if bytes <= most {
+    // Storage of any size may fit in windows.
+    let most = limits.uniform_binding_bytes;
+    if binding.space == Space::Storage || uniform_bytes(binding, len) <= most {
         return Ok(());
     }
     Err(format!("`{}` has {len} bytes, the device binds at most {most}", binding.name))

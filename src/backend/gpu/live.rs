@@ -67,7 +67,7 @@ impl Live {
         let faults = Faults::install(&device);
         let waiter = Waiter::start(device.clone(), faults.clone(), name)?;
         Ok(Arc::new(Live {
-            pools: Pools::new(&device),
+            pools: Pools::new(&device, options.memory),
             uniform_align: device.limits().min_uniform_buffer_offset_alignment.into(),
             pipelines: Pipelines::default(),
             spirv: options.spirv,
