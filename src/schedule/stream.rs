@@ -63,6 +63,10 @@ impl Stream<'_> {
     /// Runs it to the end. On return the device touches the arguments no more.
     pub fn run(&self, mut cutter: Cutter<'_>) -> Streamed {
         let mut out = Streamed::default();
+        if let Some(reason) = cutter.misfit() {
+            out.failed.push((self.part, Error::new(ErrorKind::OutOfMemory, reason)));
+            return out;
+        }
         let carry = Carry::default();
         loop {
             let (chunks, misfits) = cutter.cut();

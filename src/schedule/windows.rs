@@ -81,8 +81,8 @@ pub struct Cutter<'a> {
     rest: Vec<GroupRange>,
     /// Bytes that one chunk may take beside others.
     target: u64,
-    /// Groups on the axis of the last cut: most chunks are alike.
-    usual: u32,
+    /// Groups of the last cut on each axis: most chunks are alike.
+    usual: [u32; 3],
     /// Whether a chunk with the uploads of what is carried was given out.
     started: bool,
 }
@@ -114,7 +114,7 @@ impl<'a> Cutter<'a> {
             carries_results: false,
             rest: vec![part],
             target: 0,
-            usual: 0,
+            usual: [0; 3],
             started: false,
         };
         cutter.carry(&part);
@@ -136,16 +136,19 @@ impl<'a> Cutter<'a> {
         [first, last].iter().find_map(|group| self.group_misfit(group))
     }
 
-    /// All chunks in their order, and what fits no window.
+    /// All chunks in their order. From the first work-group on that fits no window, the rest is misfits.
     pub fn cut(&mut self) -> (Vec<WindowedChunk>, Vec<Misfit>) {
-        let (mut chunks, mut misfits) = (Vec::new(), Vec::new());
+        let mut chunks = Vec::new();
         while let Some(next) = self.next_chunk() {
             match next {
                 Ok(chunk) => chunks.push(chunk),
-                Err(misfit) => misfits.push(misfit),
+                Err(Misfit { range, reason }) => {
+                    let rest = std::iter::once(range).chain(std::mem::take(&mut self.rest).into_iter().rev());
+                    return (chunks, rest.map(|range| Misfit { range, reason: reason.clone() }).collect());
+                }
             }
         }
-        (chunks, misfits)
+        (chunks, Vec::new())
     }
 
     /// Takes back the chunks from one that the device had no memory for on, to be cut to half its size. `None` if it
@@ -153,7 +156,7 @@ impl<'a> Cutter<'a> {
     pub fn halve(&mut self, chunks: &[WindowedChunk], any_ran: bool) -> Option<()> {
         let first = chunks.first().filter(|c| c.range.count() > 1)?;
         self.target = self.target.min(first.bytes) / 2;
-        self.usual = 0;
+        self.usual = [0; 3];
         self.started = any_ran;
         self.rest.extend(chunks.iter().rev().map(|c| c.range));
         Some(())
@@ -172,7 +175,7 @@ impl<'a> Cutter<'a> {
                 Some(reason) => Err(Misfit { range, reason }),
             });
         };
-        let (front, back) = range.split_at(axis, self.groups_that_fit(&range, axis).max(1));
+        let (front, back) = front(&range, axis, self.groups_that_fit(&range, axis).max(1));
         self.rest.push(back);
         self.rest.push(front);
         self.next_chunk()
@@ -185,7 +188,7 @@ impl<'a> Cutter<'a> {
             return Some(axis);
         }
         let touched = |a: &usize| {
-            let (front, back) = range.split_at(*a, (range.end[*a] - range.start[*a]) / 2);
+            let (front, back) = front(range, *a, (range.end[*a] - range.start[*a]) / 2);
             self.need(&front).bytes.saturating_add(self.need(&back).bytes)
         };
         [2, 1, 0].into_iter().filter(long).min_by_key(touched)
@@ -194,19 +197,21 @@ impl<'a> Cutter<'a> {
     /// The most groups of an axis that fit, shared evenly among as many chunks as they need. 0: not even one.
     fn groups_that_fit(&mut self, range: &GroupRange, axis: usize) -> u32 {
         let groups = range.end[axis] - range.start[axis];
-        if (1..groups).contains(&self.usual) {
-            let need = self.need(&range.split_at(axis, self.usual).0);
+        let usual = self.usual[axis];
+        if (1..groups).contains(&usual) {
+            let need = self.need(&front(range, axis, usual).0);
             if self.fits(&need) && need.bytes > self.target / 2 {
-                return self.usual;
+                return usual;
             }
         }
         let (mut fits, mut too_many) = (0, groups);
         while too_many - fits > 1 {
             let middle = fits + (too_many - fits) / 2;
-            if self.fits(&self.need(&range.split_at(axis, middle).0)) { fits = middle } else { too_many = middle }
+            if self.fits(&self.need(&front(range, axis, middle).0)) { fits = middle } else { too_many = middle }
         }
-        self.usual = if fits == 0 { 0 } else { groups.div_ceil(groups.div_ceil(fits)) };
-        self.usual
+        let even = if fits == 0 { 0 } else { groups.div_ceil(groups.div_ceil(fits)) };
+        self.usual[axis] = even;
+        even
     }
 
     fn fits(&self, need: &Need) -> bool {
@@ -263,7 +268,7 @@ impl<'a> Cutter<'a> {
     /// Finds what all chunks of the part touch alike and the device can hold beside them.
     fn carry(&mut self, part: &GroupRange) {
         let Some(axis) = self.axis(part) else { return };
-        let (front, back) = part.split_at(axis, (part.end[axis] - part.start[axis]) / 2);
+        let (front, back) = front(part, axis, (part.end[axis] - part.start[axis]) / 2);
         let [whole, front, back] = [part, &front, &back].map(|r| self.need(r));
         let bindings = self.kernel.bindings();
         let bytes = |need: &Need, k: usize| self.bound_bytes(k, need.windows[k].as_ref());
@@ -331,6 +336,11 @@ impl<'a> Cutter<'a> {
         let Some(free) = self.free_axis else { return false };
         (0..3).all(|a| a == free || (range.start[a] == 0 && range.end[a] == self.shape.grid.groups[a]))
     }
+}
+
+/// The first groups of an axis, and the others.
+fn front(range: &GroupRange, axis: usize, groups: u32) -> (GroupRange, GroupRange) {
+    range.split_at(axis, range.start[axis] + groups)
 }
 
 /// Device memory for a binding of a chunk: its buffer and what travels, in the sizes that buffers come in.
