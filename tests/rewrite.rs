@@ -2,8 +2,8 @@
 
 mod rewrite_support;
 
-use evener_lanes::{Grid, GroupRange};
 use evener::backend::{MAX_PIECES, Window};
+use evener_lanes::{Grid, GroupRange};
 use rewrite_support::{parse, rewrite_all, rewrite_all_for, write_everywhere};
 
 /// One source for each thing that the rewrite must take.

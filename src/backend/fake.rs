@@ -97,7 +97,8 @@ impl FakeGpu {
         let sizes = chunk.arguments.iter().zip(chunk.transfers);
         let bound = |(a, t): (&Argument, &Transfer)| t.window.as_ref().map_or(a.len, |w| w.device_bytes());
         let (most, all) = sizes.map(bound).fold((0, 0u64), |(most, sum), n| (n.max(most), sum + n));
-        if most > self.room.binding_bytes || all > self.room.memory_bytes {
+        let windowed = chunk.transfers.iter().any(|t| t.window.is_some());
+        if windowed && (most > self.room.binding_bytes || all > self.room.memory_bytes) {
             return Some(format!("bindings of {most} bytes, {all} in all: {:?}", self.room));
         }
         let outside = |t: &&Transfer| {

@@ -141,7 +141,9 @@ pub fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outcome> {
     });
     for (k, streamed) in streams.into_iter().zip(streamed) {
         let (device, reason) = (assignments[k].device, why[k].as_deref().unwrap_or_default());
-        outcome.windows.push(stream::describe(&job.devices[device].info().id, reason, &streamed));
+        if streamed.chunks > 0 {
+            outcome.windows.push(stream::describe(&job.devices[device].info().id, reason, &streamed));
+        }
         let part = |range| Assignment { device, range };
         outcome.ran.extend(streamed.done.into_iter().map(|(r, run)| Ran { assignment: part(r), run }));
         failed.extend(streamed.failed.into_iter().map(|(r, e)| (part(r), e)));

@@ -79,9 +79,7 @@ pub fn rewrite_all(source: &str) -> Result<Vec<GpuModule>, String> {
 pub fn rewrite_all_for(source: &str, pieces: usize) -> Result<Vec<GpuModule>, String> {
     let (module, info) = parse(source)?;
     let entries = module.entry_points.iter().filter(|e| e.stage == ShaderStage::Compute);
-    entries
-        .map(|e| rewrite_for_windows(&module, &info, &e.name, &bindings(&module, &info, &e.name), pieces))
-        .collect()
+    entries.map(|e| rewrite_for_windows(&module, &info, &e.name, &bindings(&module, &info, &e.name), pieces)).collect()
 }
 
 /// Rewrites with the bindings that the lane compiler finds in use, where it takes the entry point.
