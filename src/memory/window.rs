@@ -30,6 +30,8 @@ pub struct Window {
     stride: u64,
     /// Logical length of the binding in bytes.
     len: u64,
+    /// Least bytes of a buffer.
+    least: u64,
     /// Ascending and disjoint, in the binding and on the device.
     pieces: Vec<Piece>,
 }
@@ -59,7 +61,7 @@ impl Window {
             offset += count;
             piece
         });
-        Some(Window { fixed, stride, len, pieces: pieces.collect() })
+        Some(Window { fixed, stride, len, least: least_bytes(binding), pieces: pieces.collect() })
     }
 
     /// The pieces, ascending.
@@ -69,8 +71,8 @@ impl Window {
 
     /// Bytes of the device's buffer: at least one element, which the rewritten kernel may read in vain.
     pub fn device_bytes(&self) -> u64 {
-        let elements = self.pieces.last().map_or(0, |p| u64::from(p.offset) + u64::from(p.count)).max(1);
-        (self.fixed + elements * self.stride).next_multiple_of(4)
+        let elements = self.pieces.last().map_or(0, |p| u64::from(p.offset) + u64::from(p.count));
+        (self.fixed + elements * self.stride).max(self.least).next_multiple_of(4)
     }
 
     /// The parts of a range of the binding that are on the device, each with its first byte there, ascending. The last
@@ -91,6 +93,13 @@ impl Window {
             (part.start < part.end).then_some((part, at))
         })
     }
+}
+
+/// The least bytes that devices bind: the type with one element. A struct's size is a multiple of its alignment, which
+/// is at most 32.
+pub(crate) fn least_bytes(binding: &Binding) -> u64 {
+    let bytes = u64::from(binding.fixed_bytes) + u64::from(binding.runtime_stride.unwrap_or(0));
+    if binding.fixed_bytes > 0 { bytes.next_multiple_of(32) } else { bytes }
 }
 
 /// Sorted, with near ranges joined: the smallest gaps first, until there are at most [`MAX_PIECES`] ranges and every
@@ -166,7 +175,7 @@ mod tests {
     #[test]
     fn nothing_touched_still_has_an_element_to_read_in_vain() {
         assert_eq!(window(0, 16, 1600, &[]).device_bytes(), 16);
-        assert_eq!(window(8, 4, 8, &[0..8]).device_bytes(), 12);
+        assert_eq!(window(8, 4, 8, &[0..8]).device_bytes(), 32);
     }
 
     #[test]
