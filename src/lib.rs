@@ -19,6 +19,7 @@
 //! [`call::Call::run`] validates, computes the footprint, asks the pure [`schedule::plan`], co-executes on the
 //! [`backend`]s and returns a [`Report`].
 
+pub mod array;
 pub mod backend;
 pub mod call;
 pub mod cost;
@@ -30,6 +31,7 @@ pub mod report;
 pub mod runtime;
 pub mod schedule;
 
+pub use array::Array;
 pub use error::{Error, ErrorKind, Result};
 pub use kernel::{Kernel, KernelOptions};
 pub use report::Report;
@@ -39,6 +41,7 @@ pub use schedule::placement::Placement;
 /// What a user of the library needs.
 pub mod prelude {
     pub use crate::{
+        array::Array,
         call::{Call, args::ScalarKind},
         error::{Error, ErrorKind},
         kernel::{Kernel, KernelOptions, layout::Element},

@@ -4,8 +4,10 @@
 
 use crate::{
     cost::{Cost, roofline::Prediction},
+    kernel::Compiled,
     schedule::{
         coexec::Outcome,
+        movement::ArgumentMoved,
         plan::{Candidate, Plan},
     },
 };
@@ -21,6 +23,9 @@ pub struct Report {
     pub entry: String,
     /// Work-groups on each axis.
     pub groups: [u32; 3],
+    /// Steps of an iteration; 1 for a call. Times and bytes are of all.
+    #[serde(default = "one")]
+    pub steps: u32,
     /// `cpu`, `gpu:0`, ... or `split`.
     pub chose: String,
     /// Why.
@@ -37,6 +42,9 @@ pub struct Report {
     pub phases: Phases,
     /// Bytes moved between host and devices.
     pub bytes: Bytes,
+    /// The same by device and argument, where any moved.
+    #[serde(default)]
+    pub moves: Vec<Move>,
     /// Failures that were mended, and how.
     pub recoveries: Vec<String>,
     /// Devices that could not hold the arrays whole: how they ran their part in windows, and why.
@@ -87,6 +95,22 @@ pub struct Bytes {
     pub down: u64,
 }
 
+/// Bytes of one argument that moved between the host and one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The device.
+    pub device: String,
+    /// Name of the argument. Empty: arrays of other calls that left the device to make room.
+    pub argument: String,
+    /// Whether it is an array: then what went up was missing on the device, and what came down is needed on another.
+    /// Of a host slice all that is read goes up and all results come down.
+    pub array: bool,
+    /// Host to device.
+    pub up: u64,
+    /// Device to host.
+    pub down: u64,
+}
+
 /// A placement with its predicted time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Considered {
@@ -120,13 +144,13 @@ pub struct ChunkReport {
 impl Report {
     pub(crate) fn new(
         kernel: &str,
-        entry: &str,
-        groups: [u32; 3],
+        compiled: &Compiled,
         plan: &Plan,
         candidates: &[Candidate],
         outcome: Outcome,
     ) -> Self {
         let id = |device: usize| candidates[device].id.clone();
+        let groups = plan.groups;
         let total: u64 = groups.iter().map(|g| u64::from(*g)).product();
         let share = |groups: u64| groups as f64 / total.max(1) as f64;
         let mut placement = BTreeMap::new();
@@ -146,8 +170,9 @@ impl Report {
         considered.sort_by(|a, b| a.predicted_ns.total_cmp(&b.predicted_ns));
         let mut report = Report {
             kernel: kernel.into(),
-            entry: entry.into(),
+            entry: compiled.reflection.entry.clone(),
             groups,
+            steps: 1,
             chose,
             reason: plan.reason.clone(),
             placement,
@@ -156,6 +181,7 @@ impl Report {
             calibration_ns: 0.0,
             phases: Phases::default(),
             bytes: Bytes::default(),
+            moves: moves(&outcome.moved, compiled, &id),
             recoveries: outcome.recoveries,
             windows: outcome.windows,
             refused: candidates.iter().filter_map(|c| Some(format!("{}: {}", c.id, c.refusal.as_ref()?))).collect(),
@@ -197,9 +223,8 @@ impl Report {
             longest(&mut self.phases.upload, chunk.upload_ns);
             longest(&mut self.phases.run, chunk.run_ns);
             longest(&mut self.phases.download, chunk.download_ns);
-            self.bytes.up += chunk.up_bytes;
-            self.bytes.down += chunk.down_bytes;
         }
+        self.bytes = Bytes { up: self.moves.iter().map(|m| m.up).sum(), down: self.moves.iter().map(|m| m.down).sum() };
     }
 
     /// The whole report as a readable table.
@@ -241,6 +266,17 @@ impl Report {
         for line in &self.refused {
             let _ = writeln!(out, "  not on {line}");
         }
+        for m in &self.moves {
+            let why = match (m.array, m.up > 0, m.down > 0) {
+                _ if m.argument.is_empty() => "arrays of other calls: they made room",
+                (false, ..) => "a host slice",
+                (true, true, true) => "an array: missing there, and elsewhere",
+                (true, true, false) => "an array: missing there",
+                (true, false, _) => "an array: needed elsewhere",
+            };
+            let (up, down) = (human_bytes(m.up), human_bytes(m.down));
+            let _ = writeln!(out, "  {} moved `{}`: {up} up, {down} down ({why})", m.device, m.argument);
+        }
         for r in &self.recoveries {
             let _ = writeln!(out, "  recovered: {r}");
         }
@@ -268,6 +304,30 @@ impl fmt::Display for Report {
             n => write!(f, "; {n} recovered"),
         }
     }
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// What moved, summed by device and argument.
+fn moves(moved: &[ArgumentMoved], compiled: &Compiled, id: &dyn Fn(usize) -> String) -> Vec<Move> {
+    let mut sums: BTreeMap<(usize, Option<usize>, bool), Bytes> = BTreeMap::new();
+    for m in moved.iter().filter(|m| m.moved.up + m.moved.down > 0) {
+        let sum = sums.entry((m.moved.device, m.binding, m.array)).or_default();
+        sum.up += m.moved.up;
+        sum.down += m.moved.down;
+    }
+    let name = |binding: Option<usize>| binding.map_or(String::new(), |b| compiled.bindings()[b].name.clone());
+    sums.into_iter()
+        .map(|((device, binding, array), Bytes { up, down })| Move {
+            device: id(device),
+            argument: name(binding),
+            array,
+            up,
+            down,
+        })
+        .collect()
 }
 
 /// Bytes in the unit that fits.

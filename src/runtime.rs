@@ -1,6 +1,7 @@
 //! The runtime: the devices of this machine, their calibrated rates, and the kernels made for them.
 
 use crate::{
+    array::Array,
     backend::{Backend, DeviceInfo, cpu::CpuBackend},
     call::map::Map,
     cost::{
@@ -11,7 +12,8 @@ use crate::{
     },
     device::{Slot, Store},
     error::{Error, ErrorKind, Result},
-    kernel::{Compiled, Kernel, KernelOptions, Source},
+    kernel::{Compiled, Kernel, KernelOptions, Source, layout::Element},
+    memory::places::Places,
     schedule::placement::Placement,
 };
 use std::{
@@ -28,6 +30,8 @@ pub struct Runtime {
 }
 
 struct Inner {
+    /// The devices as places for arrays.
+    places: Arc<Places>,
     /// The CPU first, then the GPUs in the order of their numbers.
     slots: Vec<Slot>,
     left_out: Vec<String>,
@@ -63,8 +67,10 @@ impl Runtime {
     }
 
     fn from_slots(slots: Vec<Slot>, builder: Builder) -> Self {
+        let devices = slots.iter().map(|s| s.backend.clone()).collect();
         Runtime {
             inner: Arc::new(Inner {
+                places: Places::new(devices, builder.device_memory),
                 slots,
                 left_out: Vec::new(),
                 placement: builder.placement,
@@ -135,6 +141,27 @@ impl Runtime {
         Map::new(self.clone(), expression)
     }
 
+    /// An array with a copy of these elements. It stays on the device that last used it.
+    ///
+    /// # Errors
+    /// `OutOfMemory`: the host has no room.
+    pub fn array<T: Element>(&self, elements: &[T]) -> Result<Array<T>> {
+        Array::of_slice(&self.inner.places, elements)
+    }
+
+    /// An array that takes a vector over, without a copy.
+    pub fn array_from_vec<T: Element>(&self, elements: Vec<T>) -> Array<T> {
+        Array::of_vec(&self.inner.places, elements)
+    }
+
+    /// An array of `len` zeros. Large ones take host memory only where the host touches them.
+    ///
+    /// # Errors
+    /// `OutOfMemory`: the host has no room.
+    pub fn zeros<T: Element>(&self, len: usize) -> Result<Array<T>> {
+        Array::zeros(&self.inner.places, len)
+    }
+
     /// Measures every device now and saves the profile. `progress` is told what is measured and the fraction done.
     ///
     /// # Errors
@@ -161,6 +188,10 @@ impl Runtime {
     /// Where the profile is saved, if anywhere.
     pub fn profile_path(&self) -> Option<PathBuf> {
         self.inner.store.path().cloned()
+    }
+
+    pub(crate) fn places(&self) -> &Arc<Places> {
+        &self.inner.places
     }
 
     pub(crate) fn placement(&self) -> Placement {
@@ -222,11 +253,11 @@ pub struct Builder {
     software_gpu: bool,
     #[cfg(feature = "gpu")]
     spirv: Option<crate::backend::gpu::SpirvWriter>,
-    device_memory: Option<u64>,
     binding_bytes: Option<u64>,
     placement: Placement,
     strict: bool,
     profile: Option<Option<PathBuf>>,
+    device_memory: Option<u64>,
     extra: Vec<Arc<dyn Backend>>,
     #[cfg(feature = "interop-wgpu")]
     wgpu_devices: Vec<(wgpu::Device, wgpu::Queue)>,
@@ -241,11 +272,11 @@ impl Default for Builder {
             software_gpu: std::env::var_os("EVENER_SOFTWARE_GPU").is_some_and(|v| v == "1"),
             #[cfg(feature = "gpu")]
             spirv: None,
-            device_memory: None,
             binding_bytes: None,
             placement: Placement::Auto,
             strict: false,
             profile: None,
+            device_memory: None,
             extra: Vec::new(),
             #[cfg(feature = "interop-wgpu")]
             wgpu_devices: Vec::new(),
@@ -287,13 +318,6 @@ impl Builder {
         self
     }
 
-    /// Bytes of each GPU's memory that calls may use, copies on their way included (default: as much as the driver gives).
-    /// Arrays that do not fit go through the GPU in windows, part by part.
-    pub fn device_memory(mut self, bytes: u64) -> Self {
-        self.device_memory = Some(bytes);
-        self
-    }
-
     /// For tests: bytes of one storage binding, if fewer than the devices take.
     #[doc(hidden)]
     pub fn binding_limit(mut self, bytes: u64) -> Self {
@@ -331,6 +355,16 @@ impl Builder {
     /// The file of the machine profile; `None` keeps it in memory. Default: `EVENER_PROFILE`, else the user's data folder.
     pub fn profile(mut self, path: Option<PathBuf>) -> Self {
         self.profile = Some(path);
+        self
+    }
+
+    /// Bytes of each GPU's memory: of arrays that may be there (default: 4 GiB on a card with its own memory, else 2 GiB;
+    /// drivers do not tell how much there is), and of what one call may take, copies on their way included (default: as
+    /// much as the driver gives). Beyond it the arrays unused for longest leave the device, those that need no copy to the
+    /// host first; they come back at their next use. A call whose arrays do not fit together gets them as host slices, and
+    /// goes through the device in windows, part by part.
+    pub fn device_memory(mut self, bytes: u64) -> Self {
+        self.device_memory = Some(bytes);
         self
     }
 

@@ -154,8 +154,17 @@ fn dispatch(
         .zip(&lengths)
         .map(|(b, &n)| support::whole(n as usize, b.access.write || b.access.atomic))
         .collect();
-    let job =
-        Job { kernel, shader: gpu.into(), bindings, dispatch: params, arguments, transfers: &transfers, carry: None };
+    let job = Job {
+        kernel,
+        shader: gpu.into(),
+        bindings,
+        dispatch: params,
+        arguments,
+        transfers: &transfers,
+        carry: None,
+        repeat: None,
+        alone: false,
+    };
     let started = device.start_job(&job).map_err(|e| format!("start: {e}"))?;
     started.finish().map_err(|e| format!("finish: {e}"))?;
     Ok(())

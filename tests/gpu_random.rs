@@ -124,6 +124,8 @@ impl Prepared {
                 arguments: &arguments,
                 transfers: &moved,
                 carry: None,
+                repeat: None,
+                alone: true,
             };
             device.start_job(&job).map_err(|e| e.to_string())?.finish().map_err(|e| e.to_string())?;
         }

@@ -39,7 +39,17 @@ fn run(
     let range = GroupRange { start: [part.start, 0, 0], end: [part.end, 1, 1] };
     let limit = gpu.info().limits.groups_per_axis;
     let dispatch = module.dispatch(Grid { groups: [grid, 1, 1] }, &range, &lengths, limit).expect("fits");
-    let job = Job { kernel, shader: module.into(), bindings, dispatch, arguments: &arguments, transfers, carry: None };
+    let job = Job {
+        kernel,
+        shader: module.into(),
+        bindings,
+        dispatch,
+        arguments: &arguments,
+        transfers,
+        carry: None,
+        repeat: None,
+        alone: false,
+    };
     gpu.start_job(&job).expect("starts").finish().expect("runs");
 }
 

@@ -10,9 +10,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
 };
-use evener_lanes::{Buffer, analysis::Strided};
+use evener_lanes::{Buffer, analysis::Strided, ir::Space};
 use std::{
-    collections::VecDeque,
+    cell::UnsafeCell,
+    collections::{HashMap, VecDeque},
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -43,12 +45,37 @@ struct State {
     /// What to do with the next chunks; then [`Script::Run`].
     script: VecDeque<Script>,
     lost: bool,
+    generation: u64,
+    /// Memory of arrays. Words, so that 8-byte atomics are aligned.
+    arrays: HashMap<u64, Arc<Words>>,
+    /// Bytes of arrays that fit; an allocation beyond them fails.
+    array_bytes: u64,
     /// Chunks started.
     chunks: usize,
 }
 
-/// Memory of one argument.
-type Memory = Mutex<Vec<u64>>;
+/// Memory of an array on the device, shared by the runs that use it.
+#[derive(Debug)]
+struct Words(Box<[UnsafeCell<u64>]>);
+
+// SAFETY: runs that are under way at once touch disjoint bytes, or only read, by the rules of calls.
+unsafe impl Send for Words {}
+// SAFETY: as above.
+unsafe impl Sync for Words {}
+
+impl Words {
+    fn poisoned(bytes: u64) -> Arc<Self> {
+        Arc::new(Words((0..bytes.div_ceil(8)).map(|_| UnsafeCell::new(POISON)).collect()))
+    }
+
+    fn bytes(&self) -> u64 {
+        8 * self.0.len() as u64
+    }
+
+    fn first(&self) -> *mut u8 {
+        self.0.as_ptr().cast_mut().cast()
+    }
+}
 
 /// Every byte of the device's memory before something is uploaded: a value that shows in results.
 const POISON: u64 = 0xA5A5_5A5A_A5A5_5A5A;
@@ -77,12 +104,12 @@ impl FakeGpu {
             capabilities: Capabilities { f64: true, i64: true, i64_atomics: true, ..Capabilities::default() },
             limits,
         };
+        let script = script.into_iter().collect();
         let room = Room { binding_bytes: info.limits.storage_binding_bytes, memory_bytes: u64::MAX };
-        let state = State { script: script.into_iter().collect(), ..State::default() };
-        FakeGpu { info, room, state: Mutex::new(state) }
+        FakeGpu { info, room, state: Mutex::new(State { script, array_bytes: u64::MAX, ..State::default() }) }
     }
 
-    /// The same with little storage.
+    /// The same device with little storage.
     pub fn with_room(self, room: Room) -> Self {
         FakeGpu { room, ..self }
     }
@@ -115,8 +142,32 @@ impl FakeGpu {
         chunk.transfers.iter().find(outside).map(|t| format!("bytes outside the window: {t:?}"))
     }
 
+    /// The same device with memory for so many bytes of arrays.
+    pub fn with_array_bytes(self, bytes: u64) -> Self {
+        self.state().array_bytes = bytes;
+        self
+    }
+
+    /// Loses the device now, with all that it holds.
+    pub fn lose_now(&self) {
+        drop(self.lose());
+    }
+
+    /// Bytes of arrays on the device.
+    pub fn array_bytes(&self) -> u64 {
+        self.state().arrays.values().map(|memory| memory.bytes()).sum()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self) -> Result<MutexGuard<'_, State>> {
+        let state = self.state();
+        if state.lost {
+            return Err(Error::new(ErrorKind::DeviceLost, format!("{} is lost", self.info.id)));
+        }
+        Ok(state)
     }
 
     fn lose(&self) -> Error {
@@ -140,10 +191,7 @@ impl Backend for FakeGpu {
 
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
         let step = {
-            let mut state = self.state();
-            if state.lost {
-                return Err(Error::new(ErrorKind::DeviceLost, format!("{} is lost", self.info.id)));
-            }
+            let mut state = self.live()?;
             state.chunks += 1;
             state.script.pop_front().unwrap_or(Script::Run)
         };
@@ -158,8 +206,27 @@ impl Backend for FakeGpu {
             Script::Run | Script::LostInRun => {}
         }
         let start = Instant::now();
-        let memory = (0..chunk.arguments.len()).map(|k| memory(chunk, k)).collect();
-        let up_bytes = chunk.transfers.iter().map(|t| t.bytes().0).sum();
+        let memory = (chunk.arguments.iter().zip(chunk.transfers))
+            .enumerate()
+            .map(|(binding, (argument, transfer))| {
+                let carry = chunk.carry.filter(|_| transfer.carried);
+                if let Some(kept) = carry.and_then(|c| c.get::<Words>(binding)) {
+                    return Ok(Place::Own(kept));
+                }
+                let place = match argument.array {
+                    Some(part) => Place::Array(self.live()?.memory(argument)?, part.offset),
+                    None => Place::Own(Words::poisoned(argument.len)),
+                };
+                upload(argument, transfer, &place);
+                if let (Some(carry), Place::Own(words)) = (carry, &place) {
+                    carry.keep(binding, words.clone());
+                }
+                Ok(place)
+            })
+            .collect::<Result<_>>()?;
+        // Uniforms travel with the launch and are not counted.
+        let storage = chunk.kernel.bindings().iter().zip(chunk.transfers).filter(|(b, _)| b.space == Space::Storage);
+        let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
         let upload_ns = start.elapsed().as_nanos() as f64;
         Ok(Box::new(FakeRun {
             device: self,
@@ -180,46 +247,94 @@ impl Backend for FakeGpu {
     }
 
     fn recreate(&self) -> Result<()> {
-        self.state().lost = false;
+        let mut state = self.state();
+        if state.lost {
+            state.lost = false;
+            state.generation += 1;
+            state.arrays.clear();
+        }
         Ok(())
     }
+
+    fn generation(&self) -> u64 {
+        self.state().generation
+    }
+
+    fn array_reserve(&self, array: u64, bytes: u64) -> Result<()> {
+        let mut state = self.live()?;
+        let used: u64 = state.arrays.values().map(|memory| memory.bytes()).sum();
+        if used.saturating_add(bytes) > state.array_bytes {
+            let why = format!("{} has no memory left for {bytes} bytes beside {used}", self.info.id);
+            return Err(Error::new(ErrorKind::OutOfMemory, why));
+        }
+        state.arrays.entry(array).or_insert_with(|| Words::poisoned(bytes));
+        Ok(())
+    }
+
+    fn array_write(&self, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
+        let memory = self.live()?.memory(host)?;
+        ranges.iter().for_each(|range| copy(host.ptr, memory.first(), range));
+        Ok(())
+    }
+
+    fn array_read(&self, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
+        let memory = self.live()?.memory(host)?;
+        ranges.iter().for_each(|range| copy(memory.first(), host.ptr, range));
+        Ok(())
+    }
+
+    fn array_release(&self, array: u64) {
+        self.state().arrays.remove(&array);
+    }
 }
 
-/// A chunk's memory of one argument, uploaded to: the chunk's own or that of the chunk before.
-fn memory(chunk: &Chunk<'_>, binding: usize) -> Arc<Memory> {
-    let (argument, transfer) = (&chunk.arguments[binding], &chunk.transfers[binding]);
-    let carry = chunk.carry.filter(|_| transfer.carried);
-    if let Some(kept) = carry.and_then(|c| c.get::<Memory>(binding)) {
-        return kept;
+impl State {
+    /// The memory of the array that an argument is a part of.
+    fn memory(&self, argument: &Argument) -> Result<Arc<Words>> {
+        let memory = argument.array.and_then(|a| self.arrays.get(&a.id)).cloned();
+        memory.ok_or_else(|| Error::new(ErrorKind::Device, "an array without memory on the device"))
     }
-    // Words, so that 8-byte atomics are aligned.
-    let mut words = vec![POISON; argument.len.div_ceil(8) as usize];
-    upload(argument, transfer, bytemuck::cast_slice_mut(&mut words));
-    let memory = Arc::new(Mutex::new(words));
-    if let Some(carry) = carry {
-        carry.keep(binding, memory.clone());
-    }
-    memory
 }
 
-fn upload(argument: &Argument, transfer: &Transfer, bytes: &mut [u8]) {
-    let mut copy = |range: std::ops::Range<u64>| {
-        let (start, end) = (range.start as usize, range.end as usize);
-        // SAFETY: ranges lie inside the argument, whose bytes are valid for reads during the call.
-        let host = unsafe { std::slice::from_raw_parts(argument.ptr.add(start), end - start) };
-        bytes[start..end].copy_from_slice(host);
-    };
+/// Copies a range of an argument between the host's bytes of it and the device's.
+fn copy(from: *const u8, to: *mut u8, range: &Range<u64>) {
+    let (at, len) = (range.start as usize, (range.end - range.start) as usize);
+    // SAFETY: the range lies inside the argument, as long as both memories, and is nobody else's to write meanwhile.
+    unsafe { std::ptr::copy_nonoverlapping(from.add(at), to.add(at), len) };
+}
+
+/// Copies what may be read of a transfer's upload.
+fn upload(argument: &Argument, transfer: &Transfer, place: &Place) {
+    let mut up = |range: Range<u64>| copy(argument.ptr, place.first(), &range);
     match &transfer.exact {
-        Some(sets) if !transfer.upload.is_empty() => sets.iter().for_each(|s| s.for_each_run(&mut copy)),
+        Some(sets) if !transfer.upload.is_empty() => sets.iter().for_each(|s| s.for_each_run(&mut up)),
         Some(_) => {}
-        None => transfer.upload.iter().cloned().for_each(copy),
+        None => transfer.upload.iter().cloned().for_each(up),
+    }
+}
+
+/// Where an argument is on the device.
+enum Place {
+    /// Memory of this run alone.
+    Own(Arc<Words>),
+    /// From this byte of an array's memory.
+    Array(Arc<Words>, u64),
+}
+
+impl Place {
+    fn first(&self) -> *mut u8 {
+        match self {
+            Place::Own(words) => words.first(),
+            // Inside the array, or at its end.
+            Place::Array(words, offset) => words.first().wrapping_add(*offset as usize),
+        }
     }
 }
 
 struct FakeRun<'a> {
     device: &'a FakeGpu,
     chunk: Chunk<'a>,
-    memory: Vec<Arc<Memory>>,
+    memory: Vec<Place>,
     lost: bool,
     up_bytes: u64,
     upload_ns: f64,
@@ -229,30 +344,23 @@ impl Started for FakeRun<'_> {
     fn finish(self: Box<Self>) -> Result<ChunkRun> {
         let chunk = self.chunk;
         let start = Instant::now();
-        let mut held: Vec<_> = self.memory.iter().map(|m| m.lock().unwrap_or_else(PoisonError::into_inner)).collect();
-        let buffers: Vec<Buffer<'_>> = held
-            .iter_mut()
-            .zip(chunk.arguments)
-            .map(|(memory, argument)| {
-                let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut memory[..]);
-                Buffer::write(&mut bytes[..argument.len as usize])
-            })
+        let buffers: Vec<Buffer<'_>> = (self.memory.iter().zip(chunk.arguments))
+            // SAFETY: the memory holds the argument; arguments that share some only read it, by the rules of calls.
+            .map(|(place, argument)| unsafe { Buffer::from_raw(place.first(), argument.len, true) })
             .collect();
-        chunk.kernel.program.run(&buffers, chunk.grid, chunk.range)?;
-        drop(buffers);
+        for step in 0..chunk.repeat.map_or(1, |r| r.steps) {
+            let places = |k: usize| chunk.repeat.filter(|_| step % 2 == 1).map_or(k, |r| r.swapped(k));
+            let buffers: Vec<Buffer<'_>> = (0..buffers.len()).map(|k| buffers[places(k)]).collect();
+            chunk.kernel.program.run(&buffers, chunk.grid, chunk.range)?;
+        }
         let run_ns = start.elapsed().as_nanos() as f64;
         if self.lost {
             return Err(self.device.lose());
         }
         let start = Instant::now();
-        for ((memory, argument), transfer) in held.iter().zip(chunk.arguments).zip(chunk.transfers) {
-            let bytes: &[u8] = bytemuck::cast_slice(&memory[..]);
+        for ((place, argument), transfer) in self.memory.iter().zip(chunk.arguments).zip(chunk.transfers) {
             for set in &transfer.download {
-                set.for_each_run(|run| {
-                    let (at, len) = (run.start as usize, (run.end - run.start) as usize);
-                    // SAFETY: the run lies inside the argument, which is writable and no other device's to write.
-                    unsafe { std::ptr::copy_nonoverlapping(bytes[at..at + len].as_ptr(), argument.ptr.add(at), len) };
-                });
+                set.for_each_run(|run| copy(place.first(), argument.ptr, &run));
             }
         }
         Ok(ChunkRun {

@@ -5,7 +5,10 @@
 
 pub use crate::memory::window::{MAX_PIECES, Piece, Window};
 
-use crate::{error::Result, kernel::Compiled};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    kernel::Compiled,
+};
 use evener_lanes::{Grid, GroupRange, analysis::Strided};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -147,6 +150,19 @@ pub struct Argument {
     pub(crate) len: u64,
     /// Whether the slice was given as `&mut`.
     pub(crate) writable: bool,
+    /// The array that it is a part of. A device with its own memory uses the array's memory there and moves nothing.
+    pub(crate) array: Option<ArrayRef>,
+}
+
+/// Which part of which array an argument is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArrayRef {
+    /// The array's number in this process.
+    pub(crate) id: u64,
+    /// First byte of the argument in the array.
+    pub(crate) offset: u64,
+    /// Bytes of the whole array.
+    pub(crate) bytes: u64,
 }
 
 impl Argument {
@@ -156,7 +172,7 @@ impl Argument {
     /// `ptr` is valid for reads (and for writes if `writable`) of `len` bytes until every chunk started with it is finished or
     /// dropped, and no Rust reference to the bytes is used meanwhile.
     pub unsafe fn new(ptr: *mut u8, len: u64, writable: bool) -> Self {
-        Argument { ptr, len, writable }
+        Argument { ptr, len, writable, array: None }
     }
 
     /// First byte.
@@ -258,6 +274,30 @@ pub struct Chunk<'a> {
     pub transfers: &'a [Transfer],
     /// The buffers of bindings that stay on the device for the next chunk of the call.
     pub carry: Option<&'a Carry>,
+    /// Several runs of it, one after the other, on a device with its own memory; one where it is `None`.
+    pub repeat: Option<Repeat>,
+    /// Whether nothing else runs meanwhile: the caller finishes it at once.
+    pub alone: bool,
+}
+
+/// Runs of a chunk one after the other, each seeing what the last wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// Runs.
+    pub steps: u32,
+    /// Two arguments, both whole arrays of one size, that change places after each run.
+    pub swap: (usize, usize),
+}
+
+impl Repeat {
+    /// The argument that a binding has where the two have changed places.
+    pub fn swapped(&self, binding: usize) -> usize {
+        match self.swap {
+            (a, b) if binding == a => b,
+            (a, b) if binding == b => a,
+            _ => binding,
+        }
+    }
 }
 
 /// What a chunk's run took, in ns on the monotonic clock, and what it moved, in bytes.
@@ -273,6 +313,17 @@ pub struct ChunkRun {
     pub up_bytes: u64,
     /// Bytes moved back.
     pub down_bytes: u64,
+}
+
+impl ChunkRun {
+    /// Adds what came after.
+    pub(crate) fn add(&mut self, next: &ChunkRun) {
+        self.upload_ns += next.upload_ns;
+        self.run_ns += next.run_ns;
+        self.download_ns += next.download_ns;
+        self.up_bytes += next.up_bytes;
+        self.down_bytes += next.down_bytes;
+    }
 }
 
 /// What a device already has in this process.
@@ -318,6 +369,43 @@ pub trait Backend: Send + Sync + fmt::Debug {
     fn recreate(&self) -> Result<()> {
         Ok(())
     }
+
+    /// Counts the times that the device was built again: what an older one held is gone.
+    fn generation(&self) -> u64 {
+        0
+    }
+
+    /// Gives an array memory on the device. It never shows what another owner of that memory left there.
+    ///
+    /// # Errors
+    /// `OutOfMemory`, a lost device.
+    fn array_reserve(&self, array: u64, bytes: u64) -> Result<()> {
+        Err(no_memory_of_its_own(self.info(), array, bytes))
+    }
+
+    /// Copies sorted, disjoint, 4-byte aligned ranges (but for the array's end) of the whole array `host` to its memory on
+    /// the device. When it returns, the host bytes are no longer read.
+    ///
+    /// # Errors
+    /// Memory, a lost device.
+    fn array_write(&self, host: &Argument, _ranges: &[Range<u64>]) -> Result<()> {
+        Err(no_memory_of_its_own(self.info(), host.array.map_or(0, |a| a.id), host.len))
+    }
+
+    /// Copies exactly these sorted, disjoint ranges from the array's memory on the device to the host, and waits for it.
+    ///
+    /// # Errors
+    /// Memory, a lost device; no host byte was written then.
+    fn array_read(&self, host: &Argument, _ranges: &[Range<u64>]) -> Result<()> {
+        Err(no_memory_of_its_own(self.info(), host.array.map_or(0, |a| a.id), host.len))
+    }
+
+    /// Takes the array's memory on the device back, if it has any.
+    fn array_release(&self, _array: u64) {}
+}
+
+fn no_memory_of_its_own(info: &DeviceInfo, array: u64, bytes: u64) -> Error {
+    Error::new(ErrorKind::Device, format!("{} has no memory of its own for array {array} of {bytes} bytes", info.id))
 }
 
 /// A chunk under way.

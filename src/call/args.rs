@@ -9,9 +9,10 @@ use crate::{
         reflect::Parameter,
         uniform::{UniformBuffer, UniformValue},
     },
+    memory::{array::ArrayMemory, places::Places, residency::HOST},
 };
 use evener_lanes::{Grid, ir::Space};
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, ops::Range, sync::Arc};
 
 /// How a call names a binding: by its variable's name, or by (group, binding).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,20 +99,44 @@ pub struct HostArg<'a> {
     pub(crate) count: u64,
     /// Whether it was given as `&mut`.
     pub(crate) writable: bool,
+    /// The array that it is a part of.
+    array: Option<Arc<ArrayMemory>>,
+    /// The user's handle of a whole array given as `&mut`: what [`Call::iterate`](super::Call::iterate) swaps.
+    handle: Option<&'a mut Arc<ArrayMemory>>,
     _life: PhantomData<&'a mut [u8]>,
 }
 
 impl<'a> HostArg<'a> {
     fn typed<T: Element>(ptr: *mut T, count: usize, writable: bool) -> Self {
-        let argument = Argument { ptr: ptr.cast(), len: (count * size_of::<T>()) as u64, writable };
-        HostArg { argument, elements: Elements::Typed(T::TYPE), count: count as u64, writable, _life: PhantomData }
+        let argument = Argument { ptr: ptr.cast(), len: (count * size_of::<T>()) as u64, writable, array: None };
+        HostArg::new(argument, Elements::Typed(T::TYPE), count as u64)
+    }
+
+    fn new(argument: Argument, elements: Elements, count: u64) -> Self {
+        let writable = argument.writable;
+        HostArg { argument, elements, count, writable, array: None, handle: None, _life: PhantomData }
+    }
+
+    /// The bytes `range` of an array.
+    pub(crate) fn resident<T: Element>(
+        array: Arc<ArrayMemory>,
+        range: &Range<u64>,
+        count: usize,
+        writable: bool,
+    ) -> Self {
+        let argument = array.argument(range, writable);
+        HostArg { array: Some(array), ..HostArg::new(argument, Elements::Typed(T::TYPE), count as u64) }
+    }
+
+    pub(crate) fn with_handle(self, handle: &'a mut Arc<ArrayMemory>) -> Self {
+        HostArg { handle: Some(handle), ..self }
     }
 
     fn file(ptr: *mut u8, len: usize, kind: ScalarKind, shape: &[usize], writable: bool) -> Self {
-        let argument = Argument { ptr, len: len as u64, writable };
+        let argument = Argument { ptr, len: len as u64, writable, array: None };
         let kind = FileScalar::from(kind);
         let count = len as u64 / u64::from(kind.bytes());
-        HostArg { argument, elements: Elements::File(kind, shape.to_vec()), count, writable, _life: PhantomData }
+        HostArg::new(argument, Elements::File(kind, shape.to_vec()), count)
     }
 
     /// Bytes of C-order elements of a shape, to be read.
@@ -166,7 +191,8 @@ fn element_of(host: &HostType) -> &HostType {
     }
 }
 
-/// What can be bound to a storage binding: `&[T]`, `&Vec<T>`, `&[T; N]`, and the same as `&mut`.
+/// What can be bound to a storage binding: `&[T]`, `&Vec<T>`, `&[T; N]`, [`&Array<T>`](crate::Array), views of arrays, and
+/// the same as `&mut`.
 pub trait IntoArg<'a> {
     /// The argument.
     fn into_arg(self) -> HostArg<'a>;
@@ -221,20 +247,54 @@ enum Bound<'a> {
     Uniform(UniformBuffer),
 }
 
-/// Arguments in the order of the bindings, and the bytes of uniforms that they point into.
-pub(super) type Resolved = (Vec<Argument>, Vec<Vec<u8>>);
+/// Arguments in the order of the bindings.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// One per binding.
+    pub(super) arguments: Vec<Argument>,
+    /// Bytes of uniforms that the arguments point into; empty for storage.
+    pub(super) uniforms: Vec<Vec<u8>>,
+    /// The arrays that arguments are parts of, pinned.
+    pub(super) arrays: Vec<Option<Pinned>>,
+}
+
+/// An array in use by a call: no other call evicts it.
+#[derive(Debug)]
+pub(crate) struct Pinned(Arc<ArrayMemory>);
+
+impl Pinned {
+    fn new(array: &Arc<ArrayMemory>) -> Self {
+        array.pin();
+        Pinned(array.clone())
+    }
+}
+
+impl std::ops::Deref for Pinned {
+    type Target = Arc<ArrayMemory>;
+
+    fn deref(&self) -> &Arc<ArrayMemory> {
+        &self.0
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        self.0.unpin();
+    }
+}
 
 /// What is bound so far, one per binding of the kernel.
 #[derive(Debug)]
 pub(super) struct Arguments<'a> {
     kernel: &'a Compiled,
+    places: &'a Arc<Places>,
     bound: Vec<Bound<'a>>,
 }
 
 impl<'a> Arguments<'a> {
-    pub(super) fn new(kernel: &'a Compiled) -> Self {
+    pub(super) fn new(kernel: &'a Compiled, places: &'a Arc<Places>) -> Self {
         let bound = kernel.reflection.parameters.iter().map(|_| Bound::Nothing).collect();
-        Arguments { kernel, bound }
+        Arguments { kernel, places, bound }
     }
 
     fn parameters(&self) -> &'a [Parameter] {
@@ -288,6 +348,10 @@ impl<'a> Arguments<'a> {
             let why = format!("`{own}` is written by the kernel: pass `&mut {own}`, not `&{own}`");
             return Err(Error::new(ErrorKind::NotWritable, why));
         }
+        if arg.array.as_ref().is_some_and(|array| !array.is_of(self.places)) {
+            let why = format!("the array given as `{own}` is of another runtime: make it with this one");
+            return Err(Error::new(ErrorKind::ArgumentType, why));
+        }
         self.bound[k] = Bound::Slice(arg);
         Ok(())
     }
@@ -324,8 +388,13 @@ impl<'a> Arguments<'a> {
             |name: &str, what: String| Error::new(ErrorKind::MissingArgument, format!("`{name}` is missing: {what}"));
         let mut uniforms = Vec::with_capacity(self.bound.len());
         let mut arguments = Vec::with_capacity(self.bound.len());
+        let mut arrays = Vec::with_capacity(self.bound.len());
         for (bound, parameter) in self.bound.iter().zip(self.parameters()) {
             let name = &parameter.binding.name;
+            arrays.push(match bound {
+                Bound::Slice(HostArg { array: Some(array), .. }) => Some(Pinned::new(array)),
+                _ => None,
+            });
             match (bound, parameter.binding.space) {
                 (Bound::Uniform(buffer), _) => {
                     if let [first, ..] = &buffer.missing()[..] {
@@ -335,6 +404,9 @@ impl<'a> Arguments<'a> {
                     arguments.push(None);
                 }
                 (Bound::Slice(arg), Space::Uniform) => {
+                    if let (Some(array), Some(part)) = (&arg.array, arg.argument.array) {
+                        array.acquire(HOST, &[part.offset..part.offset + arg.argument.len], &mut Vec::new())?;
+                    }
                     // SAFETY: the slice is borrowed for the call, and nothing runs yet.
                     let bytes = unsafe { std::slice::from_raw_parts(arg.argument.ptr, arg.argument.len as usize) };
                     uniforms.push(bytes.to_vec());
@@ -355,7 +427,47 @@ impl<'a> Arguments<'a> {
         }
         let arguments = point(arguments, &mut uniforms);
         self.check_overlap(&arguments)?;
-        Ok((arguments, uniforms))
+        Ok(Resolved { arguments, uniforms, arrays })
+    }
+
+    /// The bindings of two arguments that may change places.
+    pub(super) fn check_swap(&self, a: Name<'_>, b: Name<'_>) -> Result<(usize, usize)> {
+        let no =
+            |why: String| Err(Error::new(ErrorKind::ArgumentType, format!("iterate swaps `{a}` and `{b}`: {why}")));
+        let mut found = [0; 2];
+        for (k, name) in [a, b].into_iter().enumerate() {
+            match self.find(name)? {
+                Some((binding, "")) => found[k] = binding,
+                _ => return no(format!("`{name}` is not an argument that the kernel uses")),
+            }
+        }
+        let [Some(one), Some(two)] = found.map(|k| self.whole_array(k)) else {
+            return no("both must be whole arrays, given as `&mut`".into());
+        };
+        if found[0] == found[1] || one != two {
+            let ((kind, count, _), (other, others, _)) = (one, two);
+            return no(format!("{count} elements of {kind} and {others} of {other} are not two arrays of one kind"));
+        }
+        Ok((found[0], found[1]))
+    }
+
+    /// Type, length and bytes of a whole array given as `&mut`.
+    fn whole_array(&self, k: usize) -> Option<(String, u64, u64)> {
+        match &self.bound[k] {
+            Bound::Slice(arg) if arg.handle.is_some() => Some((arg.wgsl(), arg.count, arg.argument.len)),
+            _ => None,
+        }
+    }
+
+    /// The user's handles of two arrays change places.
+    pub(super) fn swap_handles(&mut self, (a, b): (usize, usize)) {
+        let (a, b) = (a.min(b), a.max(b));
+        let (front, back) = self.bound.split_at_mut(b);
+        if let (Some(Bound::Slice(one)), Some(Bound::Slice(two))) = (front.get_mut(a), back.first_mut())
+            && let (Some(one), Some(two)) = (&mut one.handle, &mut two.handle)
+        {
+            std::mem::swap(&mut **one, &mut **two);
+        }
     }
 
     /// A written slice that shares bytes with another argument would make the result depend on the device.
@@ -394,7 +506,7 @@ impl<'a> Arguments<'a> {
             match (bound, binding.space) {
                 (Bound::Slice(arg), Space::Storage) => {
                     uniforms.push(Vec::new());
-                    arguments.push(Some(arg.argument));
+                    arguments.push(Some(Argument { array: None, ..arg.argument }));
                 }
                 (Bound::Slice(_), Space::Uniform) | (_, Space::Uniform) => {
                     let mut buffer = match bound {
@@ -424,11 +536,12 @@ impl<'a> Arguments<'a> {
                     uniforms.push(Vec::new());
                     let access = binding.access;
                     let ptr = std::ptr::NonNull::dangling().as_ptr();
-                    arguments.push(Some(Argument { ptr, len, writable: access.write || access.atomic }));
+                    arguments.push(Some(Argument { ptr, len, writable: access.write || access.atomic, array: None }));
                 }
             }
         }
-        (point(arguments, &mut uniforms), uniforms)
+        let arguments = point(arguments, &mut uniforms);
+        Resolved { arrays: arguments.iter().map(|_| None).collect(), arguments, uniforms }
     }
 }
 
@@ -438,7 +551,12 @@ fn point(arguments: Vec<Option<Argument>>, uniforms: &mut [Vec<u8>]) -> Vec<Argu
         .into_iter()
         .zip(uniforms)
         .map(|(argument, bytes)| {
-            argument.unwrap_or(Argument { ptr: bytes.as_mut_ptr(), len: bytes.len() as u64, writable: false })
+            argument.unwrap_or(Argument {
+                ptr: bytes.as_mut_ptr(),
+                len: bytes.len() as u64,
+                writable: false,
+                array: None,
+            })
         })
         .collect()
 }

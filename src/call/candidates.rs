@@ -11,8 +11,9 @@ use crate::{
     device::{Slot, typical},
     report::Report,
     schedule::{
+        movement::{self, WouldMove},
         placement::Placement,
-        plan::{Candidate, Plan},
+        plan::{Assignment, Candidate, Moves, Plan},
         windows::{self, Cutter},
     },
 };
@@ -22,8 +23,33 @@ use std::time::{Duration, Instant};
 impl Call<'_> {
     pub(super) fn candidates(&self, ready: &Ready) -> Vec<Candidate> {
         let slots = self.runtime.slots();
-        let moved = if slots.len() > 1 { ready.moved_bytes(self.kernel) } else { (0.0, 0.0) };
-        slots.iter().enumerate().map(|(k, slot)| self.candidate(k, slot, ready, moved)).collect()
+        if slots.len() == 1 {
+            return vec![self.candidate(0, &slots[0], ready, &WouldMove::default())];
+        }
+        let whole = ready.footprint(self.kernel, &GroupRange::all(ready.grid));
+        let moved = |place| {
+            let (bindings, places) = (self.kernel.bindings(), self.runtime.places());
+            movement::would_move(places, place, &whole, bindings, &ready.arguments, &ready.arrays)
+        };
+        slots.iter().enumerate().map(|(k, slot)| self.candidate(k, slot, ready, &moved(k))).collect()
+    }
+
+    /// What one part of the call would move.
+    pub(super) fn moves(&self, ready: &Ready, part: &Assignment) -> Moves {
+        let footprint = ready.footprint(self.kernel, &part.range);
+        let (bindings, places) = (self.kernel.bindings(), self.runtime.places());
+        let moved = movement::would_move(places, part.device, &footprint, bindings, &ready.arguments, &ready.arrays);
+        Moves { up: moved.up as f64, down: moved.down as f64, fetch: self.fetch(&moved) }
+    }
+
+    /// Time to copy what other devices have to the host.
+    fn fetch(&self, moved: &WouldMove) -> Cost {
+        let one = |(device, bytes): &(usize, u64)| {
+            let slot = &self.runtime.slots()[*device];
+            let rates = self.runtime.known_rates(slot).unwrap_or_else(|| typical(slot.backend.info()));
+            Cost::from_ns(rates.link_ns) + Cost::of(*bytes as f64, rates.down_bytes.per_s)
+        };
+        moved.fetched.iter().map(one).fold(Cost::ZERO, |sum, cost| sum + cost)
     }
 
     /// Whether the placement leaves a choice that this device takes part in.
@@ -69,9 +95,8 @@ impl Call<'_> {
     }
 
     /// A device as the plan sees it.
-    fn candidate(&self, number: usize, slot: &Slot, ready: &Ready, moved: (f64, f64)) -> Candidate {
+    fn candidate(&self, number: usize, slot: &Slot, ready: &Ready, moved: &WouldMove) -> Candidate {
         let info = slot.backend.info();
-        let is_cpu = number == 0;
         let mut refusal = self.refusal(slot, ready);
         let rates = match self.runtime.known_rates(slot) {
             Some(rates) => Ok((rates, true)),
@@ -86,15 +111,16 @@ impl Call<'_> {
             features: ready.features,
             invocations: ready.invocations(self.kernel),
             working_set: ready.sizes.iter().sum::<u64>() as f64,
-            up_bytes: if is_cpu { 0.0 } else { moved.0 },
-            down_bytes: if is_cpu { 0.0 } else { moved.1 },
+            up_bytes: moved.up as f64,
+            down_bytes: moved.down as f64,
         };
         let warmth = slot.backend.warmth(self.kernel);
         let one_time =
             if warmth.device { 0.0 } else { rates.setup_ns } + if warmth.kernel { 0.0 } else { rates.compile_ns };
         let (one_time, credit) = (Cost::from_ns(one_time), slot.credit());
         let learned = self.learned(ready, Ran::Alone(number));
-        Candidate { id: info.id.clone(), refusal, work, rates, learned, one_time, credit, known }
+        let (id, fetch) = (info.id.clone(), self.fetch(moved));
+        Candidate { id, refusal, work, rates, learned, fetch, steps: 1.0, one_time, credit, known }
     }
 
     fn key(&self, ready: &Ready, ran: Ran) -> Key {

@@ -1,7 +1,10 @@
 //! The checking mode of a call: are its true accesses inside the footprint that plans rely on?
 
 use super::Call;
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    memory::residency::HOST,
+};
 use evener_lanes::{
     GroupRange,
     analysis::{Split, check},
@@ -22,8 +25,11 @@ impl Call<'_> {
         let uniforms = ready.uniform_slices();
         let shape = ready.shape(&uniforms);
         let mut buffers = Vec::with_capacity(ready.arguments.len());
-        for argument in &ready.arguments {
-            // SAFETY: `prepare` made the argument from a slice that is borrowed for the life of this call, and nothing
+        for (argument, array) in ready.arguments.iter().zip(&ready.arrays) {
+            if let (Some(array), Some(part)) = (array, argument.array) {
+                array.acquire(HOST, &[part.offset..part.offset + argument.len], &mut Vec::new())?;
+            }
+            // SAFETY: `prepare` made the argument from a slice or array that is borrowed for the life of this call, and nothing
             // writes it while the call is being checked.
             buffers.push(unsafe { std::slice::from_raw_parts(argument.ptr, argument.len as usize) }.to_vec());
         }

@@ -13,7 +13,7 @@ use crate::{
 };
 use evener_lanes::{
     GroupRange,
-    analysis::{Features, Footprint, Split, Strided},
+    analysis::{Features, Split, Strided},
     ir::{Access, Space},
 };
 use serde::Serialize;
@@ -150,14 +150,14 @@ impl Call<'_> {
     }
 
     fn bindings(&self, ready: &Ready) -> Vec<BindingExplanation> {
-        let Footprint { bindings } = ready.footprint(self.kernel, &GroupRange::all(ready.grid));
+        let footprint = ready.footprint(self.kernel, &GroupRange::all(ready.grid));
         let sites = self.kernel.analysis.sites(&ready.shape(&ready.uniform_slices()));
         let total = |sets: &[Strided]| sets.iter().map(Strided::bytes).sum();
         self.kernel
             .reflection
             .parameters
             .iter()
-            .zip(bindings)
+            .zip(&footprint.bindings)
             .enumerate()
             .map(|(k, (parameter, touched))| BindingExplanation {
                 name: parameter.binding.name.clone(),

@@ -4,6 +4,8 @@ pub mod args;
 mod candidates;
 mod check;
 pub mod explain;
+mod iterate;
+pub(crate) mod known;
 pub mod map;
 mod size;
 
@@ -12,23 +14,27 @@ use crate::{
     cost::{Cost, learn::Ran},
     error::{Error, Result},
     kernel::{Compiled, uniform::UniformValue},
+    memory::array::Owners,
     report::{Phase, Report},
     runtime::Runtime,
     schedule::{
-        coexec::{self, Job},
+        coexec::{self, Job, Outcome},
         placement::Placement,
-        plan::{Assignment, Candidate, Plan, Question, plan},
-        transfers,
+        plan::{Assignment, Candidate, Plan, Question, is_cut_on, plan, stick},
     },
 };
-use args::{Arguments, IntoArg, Name, Resolved};
+use args::{Arguments, IntoArg, Name, Pinned, Resolved};
 use evener_lanes::{
     Grid, GroupRange,
-    analysis::{CallShape, Features, Footprint, Split, Strided},
+    analysis::{CallShape, Features, Footprint, Split},
 };
+use known::{Known, Shapes};
 pub use size::Items;
 use size::Size;
-use std::{cell::OnceCell, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A call being built. Arguments are borrowed until [`Call::run`] returns; nothing touches them after that.
 #[derive(Debug)]
@@ -51,7 +57,7 @@ impl<'a> Call<'a> {
             runtime,
             kernel,
             name: None,
-            arguments: Arguments::new(kernel),
+            arguments: Arguments::new(kernel, runtime.places()),
             size: Size::Unset,
             placement: runtime.placement(),
             strict: runtime.strict(),
@@ -144,42 +150,52 @@ impl<'a> Call<'a> {
         let calibration = self.measure(&ready);
         let start = start + calibration;
         let candidates = self.candidates(&ready);
-        let decided = self.decide(&ready, &candidates)?;
-        let footprints: Vec<Footprint> = decided
-            .assignments
-            .iter()
-            // The CPU works in place: it needs no footprint.
-            .map(|a| if a.device == 0 { Footprint::default() } else { ready.footprint(self.kernel, &a.range) })
-            .collect();
-        let uniforms = ready.uniform_slices();
-        let alone = alone();
+        let decided = self.decide(&ready, &candidates, false)?;
+        let footprints = self.footprints(&ready, &decided.assignments);
         let decide_ns = start.elapsed().as_nanos() as f64;
         let devices: Vec<&dyn Backend> = self.runtime.slots().iter().map(|s| &*s.backend).collect();
         let job = Job {
             kernel: self.kernel,
             grid: ready.grid,
             arguments: &ready.arguments,
+            arrays: &ready.arrays,
             devices: &devices,
+            places: self.runtime.places(),
             footprints: &footprints,
-            shape: ready.shape(&uniforms),
-            split: if devices.len() > 1 { ready.split(self.kernel) } else { &alone },
+            known: &ready.known,
+            repeat: None,
             strict: self.strict,
         };
         if let Some((lost, devices)) = &decided.lost {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
         let outcome = coexec::execute(&job, &decided.assignments)?;
-        let entry = self.kernel.reflection.entry.as_str();
-        let name = self.name.unwrap_or(entry);
-        let mut report = Report::new(name, entry, ready.grid.groups, &decided, &candidates, outcome);
+        let mut report = self.report(&decided, &candidates, outcome, calibration, decide_ns);
+        report.actual_ns = start.elapsed().as_nanos() as f64;
+        self.observe(&ready, &decided, &candidates, &report);
+        if decided.assignments.len() > 1 {
+            let owners = Owners { grid: ready.grid, parts: decided.assignments };
+            ready.arrays.iter().flatten().for_each(|a| a.set_owners(&owners));
+        }
+        Ok(report)
+    }
+
+    fn report(
+        &self,
+        decided: &Plan,
+        candidates: &[Candidate],
+        outcome: Outcome,
+        calibration: Duration,
+        decide_ns: f64,
+    ) -> Report {
+        let name = self.name.unwrap_or(self.kernel.reflection.entry.as_str());
+        let mut report = Report::new(name, self.kernel, decided, candidates, outcome);
         report.calibration_ns = calibration.as_nanos() as f64;
         if report.placement.contains_key("cpu") {
             report.interpreted = self.kernel.program.fallback().map(str::to_string);
         }
         report.phases.decide = Phase { predicted_ns: 0.0, actual_ns: decide_ns };
-        report.actual_ns = start.elapsed().as_nanos() as f64;
-        self.observe(&ready, &decided, &candidates, &report);
-        Ok(report)
+        report
     }
 
     /// Checks everything that depends on the caller's input.
@@ -189,20 +205,27 @@ impl<'a> Call<'a> {
 
     /// Resolves the arguments and evaluates the analysis for them.
     fn ready(&self, grid: Grid, resolve: impl FnOnce(&Arguments<'a>) -> Result<Resolved>) -> Result<Ready> {
-        let (arguments, uniforms) = resolve(&self.arguments)?;
-        let mut ready = Ready {
-            grid,
-            sizes: arguments.iter().map(|a| a.len).collect(),
-            arguments,
-            uniforms,
-            split: OnceCell::new(),
-            features: Features::default(),
-        };
-        ready.features = self.kernel.analysis.features(&ready.shape(&ready.uniform_slices()));
-        Ok(ready)
+        let Resolved { arguments, uniforms, arrays } = resolve(&self.arguments)?;
+        let sizes: Vec<u64> = arguments.iter().map(|a| a.len).collect();
+        let known = Shapes::of(self.kernel, grid, &sizes, &uniforms);
+        Ok(Ready { grid, sizes, arguments, uniforms, arrays, features: known.features(), known })
     }
 
-    fn decide(&self, ready: &Ready, candidates: &[Candidate]) -> Result<Plan> {
+    /// Footprints of the parts; empty where nothing moves and nothing is recorded: on the CPU, which works in place, without
+    /// arrays, or alone with arrays that no device has.
+    fn footprints(&self, ready: &Ready, assignments: &[Assignment]) -> Vec<Arc<Footprint>> {
+        let mut arrays = ready.arrays.iter().flatten();
+        let in_place =
+            if let [_] = assignments { arrays.all(|a| a.is_on_host_alone()) } else { arrays.next().is_none() };
+        let of = |a: &Assignment| match a.device {
+            0 if in_place => Arc::default(),
+            _ => ready.footprint(self.kernel, &a.range),
+        };
+        assignments.iter().map(of).collect()
+    }
+
+    /// `steps` of them are asked for: then no device is idle long enough for a split of every step to be considered.
+    fn decide(&self, ready: &Ready, candidates: &[Candidate], steps: bool) -> Result<Plan> {
         if let Some(assignments) = &self.assignments {
             let reason = "the parts were given".into();
             return Ok(Plan {
@@ -211,25 +234,42 @@ impl<'a> Call<'a> {
                 predicted: Cost::ZERO,
                 considered: vec![],
                 lost: None,
+                groups: ready.grid.groups,
             });
         }
         // With nothing to split over, the analysis is not asked: it takes longer than a small call.
-        let alone = alone();
-        let split = if candidates.len() > 1 { ready.split(self.kernel) } else { &alone };
-        plan(&Question {
+        let alone = Split::Whole("the CPU is the only device".into());
+        let together = Split::Whole("its steps run one after the other on one device".into());
+        let split = match self.placement {
+            _ if candidates.len() == 1 => &alone,
+            Placement::Auto if steps => &together,
+            _ => ready.split(self.kernel),
+        };
+        let question = Question {
             grid: ready.grid,
             split,
             candidates,
             learned_split: self.learned(ready, Ran::Split),
             placement: self.placement,
             strict: self.strict,
-        })
+        };
+        let decided = plan(&question)?;
+        match self.earlier(ready, &question) {
+            Some(earlier) => Ok(stick(&question, decided, earlier, |part| self.moves(ready, part))),
+            None => Ok(decided),
+        }
     }
-}
 
-/// What the analysis need not be asked for.
-fn alone() -> Split {
-    Split::Whole("the CPU is the only device".into())
+    /// How an earlier call of this grid was split over the arrays of this one, if this one may be split like it.
+    fn earlier(&self, ready: &Ready, question: &Question<'_>) -> Option<Vec<Assignment>> {
+        let Split::Axis(axis) = question.split else { return None };
+        if self.placement != Placement::Auto {
+            return None;
+        }
+        let earlier = ready.arrays.iter().flatten().find_map(|a| a.owners(ready.grid))?;
+        let usable = |a: &Assignment| question.candidates[a.device].refusal.is_none();
+        (is_cut_on(&earlier, ready.grid, usize::from(*axis)) && earlier.iter().all(usable)).then_some(earlier)
+    }
 }
 
 /// A checked call.
@@ -240,11 +280,19 @@ struct Ready {
     arguments: Vec<Argument>,
     /// Bytes of the uniform bindings, empty for storage. The arguments of uniforms point into these.
     uniforms: Vec<Vec<u8>>,
-    split: OnceCell<Split>,
+    /// The arrays of the arguments.
+    arrays: Vec<Option<Pinned>>,
     features: Features,
+    known: Arc<Known>,
 }
 
 impl Ready {
+    /// Two arguments change places.
+    fn swap(&mut self, (a, b): (usize, usize)) {
+        self.arguments.swap(a, b);
+        self.arrays.swap(a, b);
+    }
+
     fn uniform_slices(&self) -> Vec<&[u8]> {
         self.uniforms.iter().map(Vec::as_slice).collect()
     }
@@ -254,23 +302,14 @@ impl Ready {
     }
 
     fn split(&self, kernel: &Compiled) -> &Split {
-        self.split.get_or_init(|| kernel.analysis.split(&self.shape(&self.uniform_slices())))
+        self.known.split(kernel)
     }
 
     fn invocations(&self, kernel: &Compiled) -> f64 {
         GroupRange::all(self.grid).count() as f64 * f64::from(kernel.program.kernel().group_invocations())
     }
 
-    fn footprint(&self, kernel: &Compiled, range: &GroupRange) -> Footprint {
-        kernel.analysis.footprint(&self.shape(&self.uniform_slices()), range)
-    }
-
-    /// Bytes that a device with its own memory moves for the whole call: up and down.
-    fn moved_bytes(&self, kernel: &Compiled) -> (f64, f64) {
-        let footprint = self.footprint(kernel, &GroupRange::all(self.grid));
-        let moved = transfers::of_footprint(&footprint, kernel.bindings(), &self.sizes);
-        let up: u64 = moved.iter().flat_map(|t| &t.upload).map(|r| r.end - r.start).sum();
-        let down: u64 = moved.iter().flat_map(|t| &t.download).map(Strided::bytes).sum();
-        (up as f64, down as f64)
+    fn footprint(&self, kernel: &Compiled, range: &GroupRange) -> Arc<Footprint> {
+        self.known.footprint(kernel, range)
     }
 }

@@ -249,11 +249,12 @@ impl Bench<'_> {
             .bindings()
             .iter()
             .map(|b| match b.binding {
-                0 => Argument { ptr: (&raw mut rounds).cast(), len: 4, writable: false },
-                1 => Argument { ptr: out.as_mut_ptr().cast(), len: 4 * elements as u64, writable: true },
+                0 => Argument { ptr: (&raw mut rounds).cast(), len: 4, writable: false, array: None },
+                1 => Argument { ptr: out.as_mut_ptr().cast(), len: 4 * elements as u64, writable: true, array: None },
                 _ => {
                     let source = source.unwrap_or(&[]);
-                    Argument { ptr: source.as_ptr().cast_mut().cast(), len: 4 * source.len() as u64, writable: false }
+                    let ptr = source.as_ptr().cast_mut().cast();
+                    Argument { ptr, len: 4 * source.len() as u64, writable: false, array: None }
                 }
             })
             .collect();
@@ -266,7 +267,16 @@ impl Bench<'_> {
             kernel.bindings().iter().map(|b| if b.binding == 0 { &rounds_bytes[..] } else { &[] }).collect();
         let footprint = kernel.analysis.footprint(&CallShape { grid, sizes: &sizes, uniforms: &uniforms }, &range);
         let moved = transfers::of_footprint(&footprint, kernel.bindings(), &sizes);
-        let chunk = Chunk { kernel, grid, range, arguments: &arguments, transfers: &moved, carry: None };
+        let chunk = Chunk {
+            kernel,
+            grid,
+            range,
+            arguments: &arguments,
+            transfers: &moved,
+            carry: None,
+            repeat: None,
+            alone: true,
+        };
         let start = Instant::now();
         let run = self.device.start(&chunk)?.finish()?;
         Ok(Timed { wall_ns: start.elapsed().as_nanos() as f64, run })

@@ -5,7 +5,10 @@
 
 pub use handle::{Kernel, KernelOptions, Source};
 
-use crate::error::{Error, Result};
+use crate::{
+    call::known::Shapes,
+    error::{Error, Result},
+};
 use evener_lanes::{Analysis, Module, Program};
 use reflect::Reflection;
 use rewrite::GpuModule;
@@ -42,6 +45,8 @@ pub struct Compiled {
     starts: Vec<usize>,
     /// By [`Compiled::variant`].
     gpu: [OnceLock<Result<GpuModule, String>>; 4],
+    /// What the analysis said of the last calls.
+    pub(crate) shapes: Shapes,
 }
 
 impl Compiled {
@@ -69,7 +74,8 @@ impl Compiled {
         let program = Program::new(lane)?;
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let starts = sources.into_starts();
-        Ok(Compiled { id, module, reflection, program, analysis, starts, gpu: Default::default() })
+        let (gpu, shapes) = Default::default();
+        Ok(Compiled { id, module, reflection, program, analysis, starts, gpu, shapes })
     }
 
     /// A failure of the CPU program, told in terms of the source it is in.

@@ -1,10 +1,17 @@
-//! Device memory: buffers kept for reuse and what travels between host and device.
+//! Memory of arrays and of devices: what is valid where, what moves, buffers kept for reuse.
 //!
-//! Nothing here touches a device: [`pool`] keeps whatever buffer type it is given, [`staging`] computes
-//! ranges and copies host bytes, [`window`] says where a part of a binding lies in a buffer of its own.
+//! Bookkeeping: [`intervals`] (sets of bytes), [`residency`] (valid bytes by place), [`budget`] (what is on a device),
+//! [`pool`] (buffers for reuse), [`staging`] (ranges and copies of host bytes), [`window`] (where a part of a binding
+//! lies in a buffer of its own). Those touch no device. [`places`] and
+//! [`array`] act on them through [`Backend`](crate::backend::Backend).
 
+pub(crate) mod array;
+pub(crate) mod budget;
+pub(crate) mod intervals;
+pub(crate) mod places;
 #[cfg(feature = "gpu")]
 pub(crate) mod pool;
-#[cfg(feature = "gpu")]
+pub(crate) mod residency;
+#[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "a device with its own memory uses it"))]
 pub(crate) mod staging;
 pub mod window;

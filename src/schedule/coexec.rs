@@ -3,187 +3,381 @@
 //! Nothing of a failed chunk reaches the host, so the CPU can run it again from the original data.
 
 use super::{
+    merge::Private,
+    movement::{self, ArgumentMoved, Part},
     plan::Assignment,
     stream::{self, Stream, Streamed},
-    transfers,
     windows::{self, Cutter},
 };
 use crate::{
-    backend::{Argument, Backend, Chunk, ChunkRun, Transfer},
+    backend::{Argument, Backend, Chunk, ChunkRun, Repeat, Started},
+    call::{args::Pinned, known::Known},
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
+    memory::places::Places,
 };
-use evener_lanes::{
-    Grid,
-    analysis::{CallShape, Footprint, Split},
-};
+use evener_lanes::{Grid, analysis::Footprint};
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
 /// A call ready to run.
 #[derive(Debug)]
-pub struct Job<'a> {
+pub(crate) struct Job<'a> {
     /// The kernel.
-    pub kernel: &'a Compiled,
+    pub(crate) kernel: &'a Compiled,
     /// Its grid.
-    pub grid: Grid,
+    pub(crate) grid: Grid,
     /// One per binding.
-    pub arguments: &'a [Argument],
+    pub(crate) arguments: &'a [Argument],
+    /// The arrays that arguments are parts of.
+    pub(crate) arrays: &'a [Option<Pinned>],
     /// The CPU first; the indices of assignments.
-    pub devices: &'a [&'a dyn Backend],
-    /// Footprint of each assignment, in their order.
-    pub footprints: &'a [Footprint],
-    /// What the analysis is evaluated for.
-    pub shape: CallShape<'a>,
-    /// Whether the call may be cut.
-    pub split: &'a Split,
+    pub(crate) devices: &'a [&'a dyn Backend],
+    /// The same devices as places for arrays.
+    pub(crate) places: &'a Places,
+    /// Footprint of each assignment, in their order; an empty one where nothing moves and nothing is recorded.
+    pub(crate) footprints: &'a [Arc<Footprint>],
+    /// What the analysis says of the call.
+    pub(crate) known: &'a Known,
+    /// Several steps in one go; the only assignment is the whole grid on a device that holds the arrays.
+    pub(crate) repeat: Option<Repeat>,
     /// No recovery on another device.
-    pub strict: bool,
+    pub(crate) strict: bool,
 }
 
 /// What one assignment took.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// What ran where. After a recovery, the CPU.
-    pub assignment: Assignment,
+    pub(crate) assignment: Assignment,
     /// Measured.
-    pub run: ChunkRun,
+    pub(crate) run: ChunkRun,
 }
 
 /// What a plan's execution took.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Every part of the grid, once.
-    pub ran: Vec<Ran>,
+    pub(crate) ran: Vec<Ran>,
+    /// What moved, by argument.
+    pub(crate) moved: Vec<ArgumentMoved>,
     /// What went wrong and how it was mended, for the report.
-    pub recoveries: Vec<String>,
+    pub(crate) recoveries: Vec<String>,
     /// What ran in windows and why, for the report.
-    pub windows: Vec<String>,
+    pub(crate) windows: Vec<String>,
 }
 
 impl Job<'_> {
-    /// Why a device cannot hold the arguments whole; `None` where it can, or needs not.
-    pub fn windowed(&self, device: usize) -> Option<String> {
+    /// Why a device cannot hold the arguments whole; `None` where it can, or works in place.
+    pub(super) fn windowed(&self, device: usize) -> Option<String> {
         let room = self.devices[device].room()?;
-        windows::whole_misfit(self.kernel.bindings(), self.shape.sizes, &room)
+        let sizes: Vec<u64> = self.arguments.iter().map(|a| a.len).collect();
+        windows::whole_misfit(self.kernel.bindings(), &sizes, &room)
     }
 
-    fn stream<'s>(&'s self, assignment: &Assignment, stop: &'s AtomicBool) -> Streamed {
-        let device = self.devices[assignment.device];
+    /// Runs a part in windows.
+    fn stream(&self, part: &Part, arguments: &[Argument], stop: &AtomicBool) -> Streamed {
+        let Assignment { device, range } = part.assignment;
+        let device = self.devices[device];
         let Some(room) = device.room() else { return Streamed::default() };
-        let cutter = Cutter::new(self.kernel, self.shape, self.split, room, assignment.range);
-        let (kernel, grid, arguments, part) = (self.kernel, self.grid, self.arguments, assignment.range);
-        Stream { kernel, grid, arguments, device, part, stop }.run(cutter)
+        self.known.with_shape(|shape| {
+            let cutter = Cutter::new(self.kernel, *shape, self.known.split(self.kernel), room, range);
+            let (kernel, grid) = (self.kernel, self.grid);
+            Stream { kernel, grid, arguments, device, part: range, stop }.run(cutter)
+        })
     }
 }
 
 /// Runs all assignments of a plan and returns when no device can touch the arguments any more.
 ///
 /// # Errors
-/// A fault of the kernel; or a device's failure that may not (strict) or cannot be mended.
-pub fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outcome> {
-    let sizes: Vec<u64> = job.arguments.iter().map(|a| a.len).collect();
-    let moved: Vec<Vec<Transfer>> =
-        job.footprints.iter().map(|f| transfers::of_footprint(f, job.kernel.bindings(), &sizes)).collect();
-    let chunk = |k: usize| Chunk {
-        kernel: job.kernel,
-        grid: job.grid,
-        range: assignments[k].range,
-        arguments: job.arguments,
-        transfers: &moved[k],
-        carry: None,
-    };
+/// A fault of the kernel; a device's failure that may not (strict) or cannot be mended; an array whose only valid copy
+/// was on a lost device.
+pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outcome> {
     let mut outcome = Outcome::default();
-    let mut failed: Vec<(Assignment, Error)> = Vec::new();
-    // All uploads happen here: afterwards the CPU may write its part of the same slices.
-    let (cpu, gpu): (Vec<usize>, Vec<usize>) = (0..assignments.len()).partition(|k| assignments[*k].device == 0);
-    let why: Vec<Option<String>> = assignments.iter().map(|a| job.windowed(a.device)).collect();
-    let (streams, gpu): (Vec<usize>, Vec<usize>) = gpu.into_iter().partition(|k| why[*k].is_some());
-    let started: Vec<_> = gpu
-        .into_iter()
-        .filter_map(|k| match job.devices[assignments[k].device].start(&chunk(k)) {
-            Ok(started) => Some((assignments[k], started)),
-            Err(e) => {
-                failed.push((assignments[k], e));
-                None
+    let mut failed: Vec<(Part, Error)> = Vec::new();
+    // First everything is brought to where it is needed: what a part reads is from before the call.
+    let mut ready = Vec::new();
+    for part in movement::parts(job, assignments) {
+        match Brought::new(job, part, &mut outcome) {
+            Ok(brought) => ready.push(brought),
+            Err((part, error)) if part.assignment.device == 0 => return Err(error),
+            Err(unmoved) => failed.push(unmoved),
+        }
+    }
+    // Parts that run at once update copies of what merges; the CPU's is the original.
+    let at_once = assignments.len() > 1;
+    let privates: Vec<Option<Private<'_>>> =
+        ready.iter().map(|b| if at_once { private(job, &b.part) } else { None }).collect();
+    let fault = run_parts(job, &ready, &privates, at_once, &mut outcome, &mut failed);
+    match fault {
+        Some(e) => Err(e),
+        None => {
+            for (brought, private) in ready.iter().zip(privates) {
+                let well = outcome.ran.iter().any(|ran| is_in(&ran.assignment, &brought.part.assignment));
+                if let Some(private) = private.filter(|_| well) {
+                    // SAFETY: every part has ended; a device only ran if what it downloads is writable.
+                    unsafe { private.merge(job.arguments) };
+                }
             }
-        })
-        .collect();
+            recover(job, failed, outcome)
+        }
+    }
+}
+
+/// Whether what ran is of a part.
+fn is_in(ran: &Assignment, part: &Assignment) -> bool {
+    let inside = |a: usize| part.range.start[a] <= ran.range.start[a] && ran.range.end[a] <= part.range.end[a];
+    ran.device == part.device && (0..3).all(inside)
+}
+
+/// Runs the parts at once and waits for all. A fault of the kernel is returned, what failed otherwise goes to `failed`.
+fn run_parts(
+    job: &Job<'_>,
+    ready: &[Brought],
+    privates: &[Option<Private<'_>>],
+    at_once: bool,
+    outcome: &mut Outcome,
+    failed: &mut Vec<(Part, Error)>,
+) -> Option<Error> {
+    let device = |k: usize| ready[k].part.assignment.device;
+    let arguments = |k: usize| privates[k].as_ref().map_or(&*ready[k].part.arguments, Private::arguments);
+    let (cpu, gpu): (Vec<usize>, Vec<usize>) = (0..ready.len()).partition(|&k| device(k) == 0);
+    let (streams, gpu): (Vec<usize>, Vec<usize>) = gpu.into_iter().partition(|&k| job.windowed(device(k)).is_some());
+    // All other uploads happen here: afterwards the CPU, and streams, may write their parts of the same slices.
+    let mut started: Vec<(usize, Result<Box<dyn Started + '_>>)> = Vec::new();
+    for k in gpu {
+        started.push((k, start(job, &ready[k].part, arguments(k), !at_once, outcome)));
+    }
+    streams.iter().for_each(|&k| make_room(job, device(k), outcome));
     let mut fault = None;
     let stop = AtomicBool::new(false);
-    // Streams upload while the CPU runs: they read only bytes that are no other part's to write.
+    // Streams upload beside the CPU: they read only bytes that are no other part's to write.
     let streamed: Vec<Streamed> = std::thread::scope(|scope| {
-        let threads: Vec<_> = streams
-            .iter()
-            .map(|&k| {
-                (
-                    k,
-                    scope.spawn({
-                        let stop = &stop;
-                        move || job.stream(&assignments[k], stop)
-                    }),
-                )
-            })
-            .collect();
+        let (stop, arguments) = (&stop, &arguments);
+        let run = |k: usize| scope.spawn(move || job.stream(&ready[k].part, arguments(k), stop));
+        let threads: Vec<_> = streams.iter().map(|&k| run(k)).collect();
         for k in cpu {
-            match job.devices[0].start(&chunk(k)).and_then(|s| s.finish()) {
-                Ok(run) => outcome.ran.push(Ran { assignment: assignments[k], run }),
+            let part = &ready[k].part;
+            match start(job, part, &part.arguments, false, outcome).and_then(|s| s.finish()) {
+                Ok(run) => outcome.ran.push(ready[k].ran(run)),
                 Err(e) => {
-                    // A flag that orders nothing: a stream that sees it late runs a chunk more.
+                    // It orders nothing: a stream that sees it late runs a chunk more.
                     stop.store(true, Ordering::Relaxed);
                     fault = Some(e);
                 }
             }
+            // After a fault too: the host has whatever was written.
+            part.wrote(job);
         }
-        threads.into_iter().map(|(_, t)| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        threads.into_iter().map(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
+    for (k, started) in started {
+        let was_started = started.is_ok();
+        let part = &ready[k].part;
+        match started.and_then(|s| s.finish()) {
+            Ok(run) => {
+                outcome.ran.push(ready[k].ran(run));
+                outcome.moved.extend(part.slices_moved(job));
+                part.wrote(job);
+            }
+            Err(e) => {
+                if was_started {
+                    part.failed(job);
+                }
+                failed.push((part.rest(part.assignment.range), e));
+            }
+        }
+    }
     for (k, streamed) in streams.into_iter().zip(streamed) {
-        let (device, reason) = (assignments[k].device, why[k].as_deref().unwrap_or_default());
-        if streamed.chunks > 0 {
-            outcome.windows.push(stream::describe(&job.devices[device].info().id, reason, &streamed));
-        }
-        let part = |range| Assignment { device, range };
-        outcome.ran.extend(streamed.done.into_iter().map(|(r, run)| Ran { assignment: part(r), run }));
-        failed.extend(streamed.failed.into_iter().map(|(r, e)| (part(r), e)));
+        gather(job, &ready[k], streamed, outcome, failed);
     }
-    for (assignment, started) in started {
-        match started.finish() {
-            Ok(run) => outcome.ran.push(Ran { assignment, run }),
-            Err(e) => failed.push((assignment, e)),
-        }
+    fault
+}
+
+/// What a stream did and left undone.
+fn gather(
+    job: &Job<'_>,
+    brought: &Brought,
+    streamed: Streamed,
+    outcome: &mut Outcome,
+    failed: &mut Vec<(Part, Error)>,
+) {
+    let part = &brought.part;
+    if streamed.chunks > 0 {
+        let id = &job.devices[part.assignment.device].info().id;
+        let why = job.windowed(part.assignment.device).unwrap_or_default();
+        outcome.windows.push(stream::describe(id, &why, &streamed));
+        outcome.moved.extend(part.slices_moved(job));
     }
-    match fault {
-        Some(e) => Err(e),
-        None => recover(job, failed, outcome),
+    // Also after a failure: what came back is on the host.
+    part.wrote(job);
+    for (n, (range, run)) in streamed.done.into_iter().enumerate() {
+        let ran = if n == 0 { brought.ran(run) } else { Ran { assignment: part.assignment, run } };
+        outcome.ran.push(Ran { assignment: Assignment { range, ..part.assignment }, ..ran });
+    }
+    failed.extend(streamed.failed.into_iter().map(|(range, error)| (part.rest(range), error)));
+}
+
+/// Arrays that are not in use leave what a stream will take.
+fn make_room(job: &Job<'_>, device: usize, outcome: &mut Outcome) {
+    let room = job.devices[device].room().map_or(0, |room| room.memory_bytes.min(windows::STREAM_BYTES));
+    let mut evicted = Vec::new();
+    // What cannot leave is in use: then chunks are halved until they fit.
+    let _ = job.places.make_room(device, room, &mut evicted);
+    outcome.moved.extend(evicted.into_iter().map(|m| ArgumentMoved::of_array(None, m)));
+}
+
+/// A part with its arrays where it runs.
+struct Brought {
+    part: Part,
+    /// Time that took, and bytes.
+    ns: f64,
+    up: u64,
+    down: u64,
+}
+
+impl Outcome {
+    /// Adds what a later step of the same call took.
+    pub(crate) fn add(&mut self, step: Outcome) {
+        for ran in step.ran {
+            match self.ran.iter_mut().find(|r| r.assignment == ran.assignment) {
+                Some(sum) => sum.run.add(&ran.run),
+                None => self.ran.push(ran),
+            }
+        }
+        self.moved.extend(step.moved);
+        self.recoveries.extend(step.recoveries);
+        for line in step.windows {
+            if !self.windows.contains(&line) {
+                self.windows.push(line);
+            }
+        }
     }
 }
 
+impl Brought {
+    /// Brings a part's arrays to where it runs.
+    fn new(job: &Job<'_>, part: Part, outcome: &mut Outcome) -> Result<Self, (Part, Error)> {
+        let since = Instant::now();
+        let before = outcome.moved.len();
+        if let Err(error) = part.bring(job, &mut outcome.moved) {
+            return Err((part, error));
+        }
+        let moves = outcome.moved[before..].iter();
+        let (up, down) = moves.fold((0, 0), |(up, down), m| (up + m.moved.up, down + m.moved.down));
+        let ns = if up + down > 0 { since.elapsed().as_nanos() as f64 } else { 0.0 };
+        Ok(Brought { part, ns, up, down })
+    }
+
+    fn ran(&self, run: ChunkRun) -> Ran {
+        let run = ChunkRun {
+            upload_ns: run.upload_ns + self.ns,
+            up_bytes: run.up_bytes + self.up,
+            down_bytes: run.down_bytes + self.down,
+            ..run
+        };
+        Ran { assignment: self.part.assignment, run }
+    }
+}
+
+/// The private copies of a device's part.
+fn private<'a>(job: &Job<'a>, part: &'a Part) -> Option<Private<'a>> {
+    let footprint = &job.footprints[part.number];
+    let merges = footprint.bindings.iter().any(|b| !b.merges.is_empty());
+    // SAFETY: no device runs yet, and the call that owns the arguments waits for this one.
+    let copies = || unsafe { Private::new(&part.arguments, footprint, &part.transfers) };
+    (merges && part.assignment.device != 0).then(copies)
+}
+
+/// Starts a part on its arguments, or on copies of them. Where a device's memory is full, arrays that are not in use make
+/// room once.
+fn start<'a>(
+    job: &Job<'a>,
+    part: &'a Part,
+    arguments: &'a [Argument],
+    alone: bool,
+    outcome: &mut Outcome,
+) -> Result<Box<dyn Started + 'a>> {
+    let device = part.assignment.device;
+    let chunk = Chunk {
+        kernel: job.kernel,
+        grid: job.grid,
+        range: part.assignment.range,
+        arguments,
+        transfers: &part.transfers,
+        carry: None,
+        repeat: job.repeat,
+        alone,
+    };
+    if device == 0 {
+        return job.devices[0].start(&chunk);
+    }
+    let mut evicted = Vec::new();
+    // A chunk that alone is over the budget is the device's to refuse.
+    let _ = job.places.make_room(device, part.slice_bytes(job), &mut evicted);
+    let mut started = job.devices[device].start(&chunk);
+    if started.as_ref().is_err_and(|e| e.kind() == ErrorKind::OutOfMemory)
+        && job.places.evict(device, u64::MAX, &mut evicted)?
+    {
+        started = job.devices[device].start(&chunk);
+    }
+    outcome.moved.extend(evicted.into_iter().map(|m| ArgumentMoved::of_array(None, m)));
+    started
+}
+
+/// Runs a part on the CPU, with all its steps.
+fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
+    let (grid, range) = (job.grid, part.assignment.range);
+    let mut arguments = part.arguments.clone();
+    let mut total = ChunkRun::default();
+    for step in 0..job.repeat.map_or(1, |r| r.steps) {
+        if let Some(Repeat { swap: (a, b), .. }) = job.repeat.filter(|_| step > 0) {
+            arguments.swap(a, b);
+        }
+        let chunk = Chunk {
+            kernel: job.kernel,
+            grid,
+            range,
+            arguments: &arguments,
+            transfers: &part.transfers,
+            carry: None,
+            repeat: None,
+            alone: true,
+        };
+        total.run_ns += job.devices[0].start(&chunk)?.finish()?.run_ns;
+    }
+    Ok(total)
+}
+
 /// Runs the failed chunks on the CPU.
-fn recover(job: &Job<'_>, failed: Vec<(Assignment, Error)>, mut outcome: Outcome) -> Result<Outcome> {
-    for (assignment, error) in failed {
+fn recover(job: &Job<'_>, failed: Vec<(Part, Error)>, mut outcome: Outcome) -> Result<Outcome> {
+    for (part, error) in failed {
         let mendable = matches!(error.kind(), ErrorKind::DeviceLost | ErrorKind::OutOfMemory | ErrorKind::Device);
         if job.strict || !mendable {
             return Err(error);
         }
-        let id = &job.devices[assignment.device].info().id;
+        let id = &job.devices[part.assignment.device].info().id;
         let since = Instant::now();
-        let chunk = Chunk {
-            kernel: job.kernel,
-            grid: job.grid,
-            range: assignment.range,
-            arguments: job.arguments,
-            transfers: &[],
-            carry: None,
+        let again = match Brought::new(job, movement::recovery(job, &part), &mut outcome) {
+            Ok(brought) => brought,
+            // What it needs is lost with the device.
+            Err((_, lost)) => return Err(lost),
         };
-        let run = job.devices[0].start(&chunk)?.finish()?;
-        let groups = assignment.range.count();
+        let result = on_cpu(job, &again.part);
+        again.part.wrote(job);
+        let ran = again.ran(result?);
+        let groups = part.assignment.range.count();
         outcome.recoveries.push(format!(
             "{id} failed ({error}); its {groups} work-groups ran again on the cpu in {:.2} ms",
             since.elapsed().as_secs_f64() * 1e3
         ));
-        outcome.ran.push(Ran { assignment: Assignment { device: 0, range: assignment.range }, run });
+        outcome.ran.push(ran);
     }
     Ok(outcome)
 }

@@ -30,6 +30,10 @@ pub struct Candidate {
     pub rates: Rates,
     /// What past calls of the kernel on it teach: a factor on the prediction, 1 where nothing.
     pub learned: f64,
+    /// Time to copy to the host, first, what only other devices have of the whole call's arrays.
+    pub fetch: Cost,
+    /// Runs of the call, one after the other, of which the first alone needs the uploads and the last the downloads.
+    pub steps: f64,
     /// What its first use in this process and the kernel's first run add.
     pub one_time: Cost,
     /// What earlier calls lost because it was not warm: so much of the one-time cost does not count in the choice.
@@ -48,7 +52,20 @@ impl Candidate {
             down_bytes: self.work.down_bytes * share,
             ..self.work
         };
-        roofline::predict(&work, &self.rates) * self.learned
+        let predicted = roofline::predict(&work, &self.rates) * self.learned;
+        let run = predicted.run * self.steps;
+        Prediction { upload: predicted.upload + self.fetch * share, run, ..predicted }
+    }
+
+    /// Predicted phases of a share of the call that moves exactly these bytes.
+    fn predict_moving(&self, share: f64, moves: &Moves) -> Prediction {
+        let moving = Candidate {
+            work: Work { up_bytes: moves.up, down_bytes: moves.down, ..self.work },
+            fetch: moves.fetch,
+            ..self.clone()
+        };
+        let (own, other) = (self.predict(share), moving.predict(1.0));
+        Prediction { upload: other.upload, download: other.download, ..own }
     }
 
     /// The whole call on this device.
@@ -115,6 +132,49 @@ pub struct Plan {
     pub considered: Vec<(String, Cost)>,
     /// What this call loses to avoid one-time costs, and the devices (by index) that would have won warm.
     pub lost: Option<(Cost, Vec<usize>)>,
+    /// Work-groups of the call on each axis.
+    pub groups: [u32; 3],
+}
+
+/// What one part of a call moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Moves {
+    /// Bytes to its device.
+    pub up: f64,
+    /// Bytes back.
+    pub down: f64,
+    /// Time to copy to the host, before, what other devices have.
+    pub fetch: Cost,
+}
+
+/// The plan, or the parts of an earlier call where they are expected to end no later: then the bytes stay where they are,
+/// and boundaries move only where that pays for the bytes that move with them. `moves` are those of the parts it is given.
+pub fn stick(
+    question: &Question<'_>,
+    plan: Plan,
+    earlier: Vec<Assignment>,
+    moves: impl Fn(&Assignment) -> Moves,
+) -> Plan {
+    let end = |parts: &[Assignment]| {
+        let moves: Vec<Moves> = parts.iter().map(&moves).collect();
+        end_of(question, parts, View::Choice, |k, share| {
+            question.candidates[parts[k].device].predict_moving(share, &moves[k])
+        })
+    };
+    if plan.assignments == earlier {
+        return Plan { predicted: end(&earlier), ..plan };
+    }
+    let (stays, moved) = (end(&earlier), end(&plan.assignments));
+    if moved.ns() * SPLIT_GAIN < stays.ns() {
+        return Plan { predicted: moved, ..plan };
+    }
+    let gain = stays.ns() / moved.ns().max(1.0);
+    let reason = format!(
+        "split as the call before it, where its arrays are: {}, moving there, would take {:.2} of the time",
+        plan.reason,
+        gain.recip()
+    );
+    Plan { assignments: earlier, reason, predicted: stays, ..plan }
 }
 
 /// Decides where a call runs.
@@ -138,7 +198,7 @@ pub fn plan(question: &Question<'_>) -> Result<Plan> {
     }
     let predicted = predicted_end(question, &assignments, View::Honest);
     let lost = if question.placement == Placement::Auto { avoided(question, &assignments) } else { None };
-    Ok(Plan { assignments, reason, predicted, considered, lost })
+    Ok(Plan { assignments, reason, predicted, considered, lost, groups: question.grid.groups })
 }
 
 /// What a choice loses against the best one on warm devices, if one-time costs kept it from that.
@@ -317,12 +377,29 @@ pub fn cut(grid: Grid, axis: usize, cpu_share: f64, gpus: &[(usize, f64)]) -> Ve
     assignments
 }
 
+/// Whether parts cover a grid and differ on one axis only.
+pub(crate) fn is_cut_on(parts: &[Assignment], grid: Grid, axis: usize) -> bool {
+    let whole = GroupRange::all(grid);
+    let across = |a: &Assignment| (0..3).all(|k| k == axis || (a.range.start[k], a.range.end[k]) == (0, whole.end[k]));
+    parts.iter().all(across) && parts.iter().map(|a| a.range.count()).sum::<u64>() == whole.count()
+}
+
 /// Predicted end of a set of assignments. Uploads to all devices come first, one after the other (no device may write
 /// host bytes that are still being read); then all run.
 fn predicted_end(question: &Question<'_>, assignments: &[Assignment], view: View) -> Cost {
+    end_of(question, assignments, view, |k, share| question.candidates[assignments[k].device].predict(share))
+}
+
+/// The same with a prediction for each assignment, by its number and share.
+fn end_of(
+    question: &Question<'_>,
+    assignments: &[Assignment],
+    view: View,
+    predict: impl Fn(usize, f64) -> Prediction,
+) -> Cost {
     let total = GroupRange::all(question.grid).count() as f64;
-    let predictions: Vec<Prediction> =
-        assignments.iter().map(|a| question.candidates[a.device].predict(a.range.count() as f64 / total)).collect();
+    let shares = assignments.iter().map(|a| a.range.count() as f64 / total).enumerate();
+    let predictions: Vec<Prediction> = shares.map(|(k, share)| predict(k, share)).collect();
     let mut uploaded = Cost::ZERO;
     let mut end = Cost::ZERO;
     for (a, p) in assignments.iter().zip(&predictions) {
@@ -356,6 +433,8 @@ mod tests {
             work,
             rates,
             learned: 1.0,
+            fetch: Cost::ZERO,
+            steps: 1.0,
             one_time: Cost::ZERO,
             credit: Cost::ZERO,
             known: true,
@@ -405,7 +484,7 @@ mod tests {
     #[test]
     fn a_call_that_must_run_whole_is_whole_on_the_faster_device_or_an_error_when_strict() {
         let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 3.0, 0.0)];
-        let whole = Split::Whole("`hist` is updated by atomics".into());
+        let whole = Split::Whole("`sum` is updated by atomics on floats".into());
         let plan = ask(&devices, &whole, Placement::Split(0.5), false).unwrap();
         assert_eq!(plan.assignments, [Assignment { device: 1, range: GroupRange::all(Grid { groups: [1000, 1, 1] }) }]);
         assert!(plan.reason.contains("atomics"));
@@ -444,6 +523,35 @@ mod tests {
         let paid = ask(&devices, &whole, Placement::Auto, false).unwrap();
         assert_eq!(paid.assignments[0].device, 1);
         assert!(paid.predicted.ns() > 1e9, "the prediction is honest about the first run");
+    }
+
+    #[test]
+    fn a_boundary_moves_only_where_that_pays_for_the_bytes() {
+        let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 1.0, 0.0)];
+        let mut faster = devices.clone();
+        faster[1].rates.float = Rate::assumed(1e12);
+        let split = Split::Axis(0);
+        let grid = Grid { groups: [1000, 1, 1] };
+        let question = |devices| Question {
+            grid,
+            split: &split,
+            candidates: devices,
+            learned_split: 1.0,
+            placement: Placement::Auto,
+            strict: false,
+        };
+        let earlier = cut(grid, 0, 0.52, &[(1, 1.0)]);
+        // What a part has more than before must be uploaded: 1 MB a work-group.
+        let moves = |part: &Assignment| {
+            let before = earlier.iter().find(|a| a.device == part.device).map_or(0, |a| a.range.count());
+            let more = part.range.count().saturating_sub(before);
+            Moves { up: more as f64 * 1e6, ..Moves::default() }
+        };
+        let near = stick(&question(&devices), plan(&question(&devices)).unwrap(), earlier.clone(), moves);
+        assert_eq!(near.assignments, earlier, "{}", near.reason);
+        let free = |_: &Assignment| Moves::default();
+        let far = stick(&question(&faster), plan(&question(&faster)).unwrap(), earlier.clone(), free);
+        assert_ne!(far.assignments, earlier, "a much faster device is worth a move");
     }
 
     #[test]

@@ -102,7 +102,16 @@ impl Stream<'_> {
             }
             let (range, transfers) = (chunk.range, chunk.transfers.as_slice());
             let (kernel, grid, arguments) = (self.kernel, self.grid, self.arguments);
-            let started = self.device.start(&Chunk { kernel, grid, range, arguments, transfers, carry: Some(carry) });
+            let started = self.device.start(&Chunk {
+                kernel,
+                grid,
+                range,
+                arguments,
+                transfers,
+                carry: Some(carry),
+                repeat: None,
+                alone: false,
+            });
             match started {
                 Ok(started) => flying.push_back((range, started)),
                 Err(error) => {
@@ -146,11 +155,7 @@ fn add(done: &mut Vec<(GroupRange, ChunkRun)>, range: GroupRange, run: ChunkRun)
         None => done.push((range, run)),
         Some(both) => {
             *last = both;
-            sum.upload_ns += run.upload_ns;
-            sum.run_ns += run.run_ns;
-            sum.download_ns += run.download_ns;
-            sum.up_bytes += run.up_bytes;
-            sum.down_bytes += run.down_bytes;
+            sum.add(&run);
         }
     }
 }

@@ -25,18 +25,32 @@ pub fn of_footprint(footprint: &Footprint, bindings: &[Binding], sizes: &[u64]) 
         .collect()
 }
 
-/// `reads ∪ (writes − certain)`: what may be written but need not be comes back with what was there before.
+/// The sets of which something is needed: all that are not certainly overwritten as a whole.
 pub fn needed(touched: &BindingFootprint) -> impl Iterator<Item = &Strided> {
-    let uncertain = touched.writes.iter().filter(|w| !touched.certain.iter().any(|c| covers(c, w)));
-    touched.reads.iter().chain(uncertain)
+    let all = touched.reads.iter().chain(&touched.writes);
+    all.filter(|s| !touched.certain.iter().any(|c| covers(c, s)))
 }
 
-/// [`needed`] as the ranges to copy.
+/// `(reads ∪ writes) − certain`: what may be written but need not be comes back with what was there before.
 fn upload(touched: &BindingFootprint, size: u64) -> Vec<Range<u64>> {
     let mut ranges: Vec<Range<u64>> =
         needed(touched).flat_map(|s| runs(s, GAP_BYTES)).map(|r| align(r, size)).collect();
     ranges.sort_by_key(|r| r.start);
-    merge(ranges, GAP_BYTES)
+    let plain = touched.certain.iter().filter(|c| c.levels.is_empty());
+    merge(plain.fold(ranges, |ranges, c| without(ranges, c)), GAP_BYTES)
+}
+
+/// Ranges less the words that lie in a plain set.
+fn without(ranges: Vec<Range<u64>>, hole: &Strided) -> Vec<Range<u64>> {
+    let (start, end) = (hole.start.next_multiple_of(4), hole.end() / 4 * 4);
+    let parts = |r: Range<u64>| {
+        if start >= end || r.end <= start || end <= r.start {
+            [r, 0..0]
+        } else {
+            [r.start..start.max(r.start), end.min(r.end)..r.end]
+        }
+    };
+    ranges.into_iter().flat_map(parts).filter(|r| r.start < r.end).collect()
 }
 
 /// Whether every byte of `inner` is certainly in `outer`.
@@ -82,16 +96,41 @@ mod tests {
         Strided { start, run, levels: Vec::new() }
     }
 
+    fn none() -> BindingFootprint {
+        BindingFootprint::default()
+    }
+
     #[test]
     fn certain_overwrites_are_not_uploaded() {
-        let touched = BindingFootprint { reads: vec![], writes: vec![run(0, 400)], certain: vec![run(0, 400)] };
+        let touched =
+            BindingFootprint { reads: vec![], writes: vec![run(0, 400)], certain: vec![run(0, 400)], ..none() };
         assert!(upload(&touched, 400).is_empty());
     }
 
     #[test]
+    fn what_is_overwritten_before_it_is_read_is_not_uploaded_where_it_is_read() {
+        let touched = BindingFootprint {
+            reads: vec![run(0, 400)],
+            writes: vec![run(0, 400)],
+            certain: vec![run(0, 400)],
+            ..none()
+        };
+        assert!(upload(&touched, 400).is_empty());
+        let halo = BindingFootprint {
+            reads: vec![run(0, 90_000)],
+            writes: vec![run(0, 90_000)],
+            certain: vec![run(10, 80_000)],
+            ..none()
+        };
+        assert_eq!(upload(&halo, 90_000), vec![0..12, 80_008..90_000]);
+    }
+
+    #[test]
     fn possible_writes_are_uploaded_since_they_come_back_whole() {
-        let touched = BindingFootprint { reads: vec![], writes: vec![run(8, 400)], certain: vec![run(8, 40)] };
-        assert_eq!(upload(&touched, 1000), vec![8..408]);
+        let touched =
+            BindingFootprint { reads: vec![], writes: vec![run(8, 400)], certain: vec![run(8, 40)], ..none() };
+        // A gap of a few bytes is copied too.
+        assert_eq!(upload(&touched, 1000), vec![48..408]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use std::ops::Range;
 pub const IN_FLIGHT: u64 = 2;
 
 /// Device memory that the chunks of one part take where the budget allows more: larger ones are no faster.
-const STREAM_BYTES: u64 = 512 << 20;
+pub const STREAM_BYTES: u64 = 512 << 20;
 
 /// Innermost counts of far-apart runs that become pieces of their own.
 const MAX_ROWS: u64 = 8;
@@ -327,7 +327,10 @@ impl<'a> Cutter<'a> {
                 transfer.download.clear();
             }
         }
-        let alone = whole_device || !(self.is_free(&range) || self.ordered_by_queue());
+        // What merges is updated by all chunks, each after the one before.
+        let shared = |k: usize| self.carried[k].is_none() && !footprint.bindings[k].merges.is_empty();
+        let free = self.is_free(&range) && !(0..bindings.len()).any(shared);
+        let alone = whole_device || !(free || self.ordered_by_queue());
         WindowedChunk { range, transfers: moved, bytes: need.bytes, alone }
     }
 

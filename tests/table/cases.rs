@@ -257,7 +257,7 @@ fn histogram(n: usize) -> Case {
         items: [n as u64, 1, 1],
         tolerance: 0.0,
         loose: 0.0,
-        splits: false,
+        splits: true,
     }
 }
 

@@ -118,9 +118,12 @@ fn conformance(r: &mut Runner, vulkan: bool) {
     if !folder.join("MANIFEST.json").is_file() {
         return r.skip("conformance", "the data is not beside this checkout (../shared/conformance)");
     }
-    let mut command = built("evener");
-    command.args(["conformance", "--on", "cpu"]).arg(&folder);
-    r.check("conformance on cpu", with_devices(&mut command, vulkan));
+    let places: &[&str] = if vulkan { &["cpu", "split=0.5", "gpu"] } else { &["cpu"] };
+    for on in places {
+        let mut command = built("evener");
+        command.args(["conformance", "--on", on]).arg(&folder);
+        r.check(&format!("conformance on {on}"), with_devices(&mut command, vulkan));
+    }
 }
 
 fn package(r: &mut Runner) {

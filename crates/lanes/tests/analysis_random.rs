@@ -4,7 +4,7 @@
 mod analysis_support;
 
 use analysis_support::{Build, Case, words};
-use evener_lanes::{analysis::Split, ir::*};
+use evener_lanes::ir::*;
 use proptest::prelude::*;
 
 /// A tape of random numbers that a kernel is read from; zeros when it ends.
@@ -26,6 +26,8 @@ struct Random<'a> {
     bools: Vec<Value>,
     ids: Vec<Value>,
     buffers: [u32; 3],
+    /// A binding for atomics.
+    hist: u32,
 }
 
 impl Random<'_> {
@@ -84,23 +86,67 @@ impl Random<'_> {
 
     fn access(&mut self) {
         let buffer = self.buffers[self.tape.next(3) as usize];
-        let kind = self.tape.next(6);
-        if kind >= 4 {
-            let index = self.pick();
-            let v = self.b.load(buffer, index);
+        let kind = self.tape.next(8);
+        if (4..6).contains(&kind) {
+            let index = if self.tape.next(2) == 0 { self.pick() } else { self.tidy_index() };
+            let offset = self.field(buffer);
+            let v = self.b.load_at(Ty::U32, buffer, index, offset);
             self.pool.push(v);
             return;
         }
         let index = if kind == 0 { self.pick() } else { self.tidy_index() };
-        let (binding, value) = (self.buffers[1 + self.tape.next(2) as usize], self.pool[0]);
-        self.b.store(binding, index, value);
+        let (binding, value) = (self.buffers[1 + self.tape.next(2) as usize], self.pick());
+        if kind == 6 {
+            // Mostly one operation on one binding, so that some merge.
+            let op = [AtomicOp::Add, AtomicOp::Add, AtomicOp::Max, AtomicOp::Xor][self.tape.next(4) as usize];
+            let binding = if self.tape.next(4) == 0 { binding } else { self.hist };
+            return self.b.update(op, binding, index, 0, value);
+        }
+        let offset = self.field(binding);
+        self.b.store_at(binding, index, offset, value);
+    }
+
+    /// One of the 4-byte members of a binding's elements.
+    fn field(&mut self, binding: u32) -> u32 {
+        let stride = self.b.kernel.bindings[binding as usize].runtime_stride.unwrap();
+        4 * self.tape.next(stride / 4)
+    }
+
+    /// Row and column of an id, put together with another width; or a place on a circle.
+    fn digits(&mut self, id: Value) -> Value {
+        let widths = [2, 3, 5, 6, 7, 8, 12, 13];
+        let (w, pitch) = (widths[self.tape.next(8) as usize], widths[self.tape.next(8) as usize]);
+        let (width, pitch) = (self.b.c(w), self.b.c(pitch));
+        let shifted = if self.tape.next(2) == 0 { id } else { self.b.row_col(pitch, width, id) };
+        let (row, col) = (self.b.bin(BinaryOp::Div, shifted, width), self.b.bin(BinaryOp::Rem, shifted, width));
+        match self.tape.next(6) {
+            0 | 1 => self.b.row_col(row, pitch, col),
+            2 => self.b.row_col(col, pitch, row),
+            3 => {
+                let n = self.b.c(40 + self.tape.next(30));
+                let scaled = self.b.row_col(id, width, pitch);
+                self.b.bin(BinaryOp::Rem, scaled, n)
+            }
+            4 => {
+                // Three digits.
+                let (outer, inner) = (self.b.bin(BinaryOp::Div, row, pitch), self.b.bin(BinaryOp::Rem, row, pitch));
+                let plane = self.b.row_col(outer, pitch, inner);
+                let wide = self.b.c(w + 1);
+                self.b.row_col(plane, wide, col)
+            }
+            _ => {
+                // Joined again.
+                self.b.row_col(row, width, col)
+            }
+        }
     }
 
     /// An index such as kernels use: an id, a row and a column, a shift of them.
     fn tidy_index(&mut self) -> Value {
         let id = self.ids[self.tape.next(self.ids.len() as u32) as usize];
-        match self.tape.next(5) {
+        match self.tape.next(8) {
             0 => id,
+            5..8 => self.digits(id),
             1 => {
                 let k = self.constant();
                 self.b.add(id, k)
@@ -212,6 +258,7 @@ fn random_case(tape: &[u32]) -> Case {
     let mut b = Build::new(sizes[tape.next(7) as usize]);
     let buffers = [b.storage("idx", 4), b.storage("a", 4), b.storage("out", 4 + 4 * tape.next(2))];
     let p = b.uniform("p", 16);
+    let hist = b.storage("hist", 4);
     let mut ids = vec![b.gid(0), b.gid(1)];
     let mut pool = vec![b.c(3), b.param(p, 0), b.param(p, 4)];
     ids.push(b.builtin(Builtin::GroupId(tape.next(3) as u8)));
@@ -222,13 +269,19 @@ fn random_case(tape: &[u32]) -> Case {
     let groups = [[6, 1, 1], [3, 4, 1], [1, 5, 1], [2, 3, 2], [1, 1, 4], [9, 1, 1]][tape.next(6) as usize];
     let lens = [tape.next(40), tape.next(90), 40 + tape.next(200)];
     let (w, h) = (tape.next(20), tape.next(30));
-    let mut r = Random { b, tape, pool, bools: Vec::new(), ids, buffers };
+    let mut r = Random { b, tape, pool, bools: Vec::new(), ids, buffers, hist };
     r.block(3);
     r.block(2);
     let idx: Vec<u32> = (0..lens[0]).map(|i| i * 13 % 50).collect();
     let stride = r.b.kernel.bindings[2].runtime_stride.unwrap() as usize;
-    let buffers =
-        vec![words(&idx), vec![0; lens[1] as usize * 4], vec![0; lens[2] as usize * stride], words(&[w, h, 0, 0])];
+    let filled = |bytes: usize| (0..bytes).map(|k| (k * 37 % 251) as u8).collect::<Vec<u8>>();
+    let buffers = vec![
+        words(&idx),
+        filled(lens[1] as usize * 4),
+        filled(lens[2] as usize * stride),
+        words(&[w, h, 0, 0]),
+        filled(4 * 20),
+    ];
     Case { kernel: r.b.finish(), groups, buffers }
 }
 
@@ -238,27 +291,44 @@ proptest! {
     #[test]
     fn footprints_hold_every_access(tape in prop::collection::vec(any::<u32>(), 20..160), cuts in prop::collection::vec(any::<u32>(), 1..4)) {
         let case = random_case(&tape);
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| case.verify(&cuts)));
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            case.verify(&cuts);
+            case.verify_results(&cuts)
+        }));
         let forms = case.with(|a, call| a.describe(call));
         prop_assert!(outcome.is_ok(), "{:?} groups, {:?}\n{}\n{}", case.groups, case.split(), forms.join("\n"), case.kernel);
     }
 }
 
-/// The random kernels are of use only if many of them split.
+/// The kernel of a number, and where to cut it.
+fn numbered(number: u64) -> (Case, [u32; 3]) {
+    let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u32
+    };
+    let length = 20 + next() % 140;
+    let tape: Vec<u32> = (0..length).map(|_| next()).collect();
+    (random_case(&tape), [next(), next(), next()])
+}
+
+/// Kernels 0 to `EVENER_RANDOM_KERNELS` (400 without it): right footprints, right results under random splits. They are
+/// of use only if many of them split.
 #[test]
-fn many_random_kernels_split() {
-    let mut state = 1u64;
-    let mut split = 0;
-    for _ in 0..400 {
-        let tape: Vec<u32> = (0..100)
-            .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (state >> 33) as u32
-            })
-            .collect();
-        let case = random_case(&tape);
-        let writes = case.kernel.bindings.iter().any(|b| b.access.write);
-        split += u32::from(writes && matches!(case.split(), Split::Axis(_)));
+fn numbered_random_kernels_are_right_and_many_split() {
+    let count = std::env::var("EVENER_RANDOM_KERNELS").map_or(400, |n| n.parse().expect("a number of kernels"));
+    let (mut split, mut merging) = (0, 0);
+    for number in 0..count {
+        let (case, cuts) = numbered(number);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            case.verify(&cuts);
+            case.verify_results(&cuts)
+        }));
+        let writes = case.kernel.bindings.iter().any(|b| b.access.write || b.access.atomic);
+        let splits = outcome.unwrap_or_else(|_| panic!("kernel {number}, cut at {cuts:?}:\n{}", case.kernel));
+        split += u64::from(writes && splits);
+        merging += u64::from(splits && case.kernel.bindings.iter().any(|b| b.access.atomic));
     }
-    assert!(split > 40, "only {split} of 400 split");
+    println!("{split} of {count} split, {merging} of them with atomics");
+    assert!(split > count / 10 && merging > count / 100, "only {split} of {count} split, {merging} with atomics");
 }

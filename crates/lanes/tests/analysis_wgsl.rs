@@ -3,7 +3,7 @@
 mod analysis_support;
 
 use analysis_support::{Case, words};
-use evener_lanes::{Module, analysis::Split, run::GroupRange};
+use evener_lanes::{Module, analysis::Split, ir::BinaryOp, run::GroupRange};
 
 /// Bytes of a binding, by name.
 enum Data {
@@ -224,17 +224,52 @@ fn structs_and_vectors() {
     });
 }
 
+/// A kernel with `x: array<u32>` and `hist` of an atomic type, over 100 items.
+fn atomics(ty: &str, body: &str) -> Case {
+    let source = format!(
+        "@group(0) @binding(0) var<storage, read> x: array<u32>;
+         @group(0) @binding(1) var<storage, read_write> hist: array<{ty}>;
+         @compute @workgroup_size(32) fn main(@builtin(global_invocation_id) gid: vec3u) {{
+             let i = gid.x; if (i < arrayLength(&x)) {{ {body} }}
+         }}"
+    );
+    case(&source, [4, 1, 1], &[("x", Words(100)), ("hist", Words(32))])
+}
+
 #[test]
-fn atomics_run_whole() {
-    let source = "
-        @group(0) @binding(0) var<storage, read> x: array<u32>;
-        @group(0) @binding(1) var<storage, read_write> hist: array<atomic<u32>>;
-        @compute @workgroup_size(32) fn main(@builtin(global_invocation_id) gid: vec3u) {
-            if (gid.x < arrayLength(&x)) { atomicAdd(&hist[x[gid.x] % 16u], 1u); }
-        }";
-    let case = case(source, [4, 1, 1], &[("x", Words(100)), ("hist", Words(16))]);
-    case.verify(&CUTS);
-    assert_eq!(case.reason(), "`hist` is updated by atomics");
+fn atomics_merge_by_field() {
+    let case = atomics("atomic<u32>", "atomicAdd(&hist[x[i] % 16u], 1u); atomicMin(&hist[16], x[i]);");
+    assert_eq!(case.verify(&CUTS), Split::Axis(0));
+    case.with(|a, call| {
+        let (_, back) = GroupRange::all(call.grid).split_at(0, 2);
+        let merges = &a.footprint(call, &back).bindings[1].merges;
+        let ranges: Vec<_> = merges.iter().map(|m| (m.op, m.identity(), m.bytes[0].start, m.bytes[0].end())).collect();
+        assert_eq!(ranges, [(BinaryOp::Add, 0, 0, 64), (BinaryOp::Min, u32::MAX.into(), 64, 68)]);
+    });
+}
+
+#[test]
+fn atomics_that_do_not_merge_say_why() {
+    let add = "atomicAdd(&hist[x[i] % 16u], 1u);";
+    for (ty, body, reason) in [
+        ("atomic<u32>", format!("{add} atomicMax(&hist[x[i] % 17u], 1u);"), "atomicAdd and atomicMax"),
+        (
+            "atomic<u32>",
+            format!("{add} if (atomicLoad(&hist[3]) > 9u) {{ {add} }}"),
+            "updated by atomicAdd and also read",
+        ),
+        ("atomic<u32>", "atomicStore(&hist[i], 1u);".into(), "updated by atomicStore"),
+        (
+            "atomic<u32>",
+            "let old = atomicAdd(&hist[0], 1u); atomicMax(&hist[1], old);".into(),
+            "the result of an atomic",
+        ),
+        ("atomic<f32>", "atomicAdd(&hist[0], 1.0);".into(), "floats, whose bits depend on the order"),
+    ] {
+        let case = atomics(ty, &body);
+        case.verify(&CUTS);
+        assert!(case.reason().contains(reason), "{body}: {}", case.reason());
+    }
 }
 
 #[test]

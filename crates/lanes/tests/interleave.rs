@@ -284,6 +284,8 @@ fn order_between_members() {
         "let x = a[i].m0; a[i].m1 = 5u; let y = a[i].m1; b[i].m1 = y; b[i].m0 = x; a[i].m0 = f32(y);",
         "a[i].m1 = 3u; b[i].m1 = a[i].m1 + b[i].m1; a[i].m2 = b[i].m2; b[i].m2 = 4; a[i].m3 = b[i].m3;",
         "for (var k = 0u; k < 3u; k++) { b[i].m0 = a[i].m0 * 2.0; b[i].m1 = k; a[i].m0 = b[i].m0; a[i].m1 = k + i; }",
+        "a[i].m3 = b[0].m0; a[i].m0 = f32(a[i].m2); let t = a[i].m0 + f32(a[i].m1) + f32(a[i].m2) + a[i].m3; b[i].m3 = t;",
+        "a[i].m1 = i; a[i].m3 = f32(a[i].m2); b[i].m0 = a[i].m0; b[i].m1 = a[i].m1; a[i].m1 = 3u; b[i].m3 = a[i].m3;",
         "b[i & 3u].m0 = f32(i); b[i & 3u].m1 = i; b[i & 3u].m2 = i32(i) + 1; b[(i & 3u) + 4u].m0 = f32(i);",
     ] {
         let e = Element::words(4);

@@ -1,18 +1,24 @@
 //! A GPU as a back end: created at first use, lost, and created again.
 
 use super::{
-    Options,
+    Options, arrays,
     faults::lost_error,
     limits,
     live::Live,
     run::{self, GpuRun, Job},
 };
 use crate::{
-    backend::{Backend, Chunk, DeviceInfo, Room, Started, Warmth, Window},
+    backend::{Argument, Backend, Chunk, DeviceInfo, Room, Started, Warmth, Window},
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    ops::Range,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// A physical card, or a software rasteriser where these were asked for.
 ///
@@ -25,6 +31,8 @@ pub struct GpuDevice {
     /// `None` for a device of the user's own, which only the user can create again.
     adapter: Option<wgpu::Adapter>,
     live: Mutex<Option<Arc<Live>>>,
+    /// Times it was created again.
+    generation: AtomicU64,
 }
 
 impl GpuDevice {
@@ -34,7 +42,14 @@ impl GpuDevice {
         let mut info = limits::describe(&adapter.get_info(), adapter.features(), &limits, id, merged);
         let most = &mut info.limits.storage_binding_bytes;
         *most = options.binding_bytes.map_or(*most, |bytes| bytes.min(*most));
-        GpuDevice { info, limits, options, adapter: Some(adapter), live: Mutex::new(None) }
+        GpuDevice {
+            info,
+            limits,
+            options,
+            adapter: Some(adapter),
+            live: Mutex::new(None),
+            generation: AtomicU64::new(0),
+        }
     }
 
     /// A device over a wgpu device of the caller's own, with that device's features and limits.
@@ -48,7 +63,8 @@ impl GpuDevice {
         let (id, limits, options) = (id.into(), device.limits(), Options::default());
         let info = limits::describe(&device.adapter_info(), device.features(), &limits, id, Vec::new());
         let live = Live::new(device, queue, options, &info.id)?;
-        Ok(Arc::new(GpuDevice { info, limits, options, adapter: None, live: Mutex::new(Some(live)) }))
+        let (live, generation) = (Mutex::new(Some(live)), AtomicU64::new(0));
+        Ok(Arc::new(GpuDevice { info, limits, options, adapter: None, live, generation }))
     }
 
     /// A second device on the same adapter, with its own queue, memory and failures.
@@ -73,6 +89,10 @@ impl GpuDevice {
         }
         let adapter = self.adapter.as_ref().ok_or_else(no_adapter)?;
         let lost = live.replace(Live::create(adapter, self.options, &self.info.id)?);
+        if lost.is_some() {
+            // Read without the lock: a stale count shows as a device that lacks the array.
+            self.generation.fetch_add(1, Ordering::Release);
+        }
         // Dropping the old device may wait for its driver: not under the lock.
         drop(live);
         drop(lost);
@@ -178,6 +198,8 @@ impl Backend for GpuDevice {
             arguments: chunk.arguments,
             transfers: chunk.transfers,
             carry: chunk.carry,
+            repeat: chunk.repeat,
+            alone: chunk.alone,
         })
     }
 
@@ -192,5 +214,28 @@ impl Backend for GpuDevice {
 
     fn recreate(&self) -> Result<()> {
         GpuDevice::recreate(self)
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn array_reserve(&self, array: u64, bytes: u64) -> Result<()> {
+        arrays::reserve(&*self.live()?, array, bytes)
+    }
+
+    fn array_write(&self, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
+        arrays::write(&*self.live()?, host, ranges)
+    }
+
+    fn array_read(&self, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
+        arrays::read(&*self.live()?, host, ranges)
+    }
+
+    fn array_release(&self, array: u64) {
+        let live = self.lock().clone();
+        if let Some(live) = live {
+            live.arrays.release(array);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Options, SpirvWriter,
+    arrays::Arrays,
     faults::{Faults, panic_text},
     lease::Pools,
     limits,
@@ -25,6 +26,8 @@ pub(super) struct Live {
     pub(super) waiter: Waiter,
     pub(super) spirv: Option<SpirvWriter>,
     pub(super) uniform_align: u64,
+    pub(super) storage_align: u64,
+    pub(super) arrays: Arrays,
 }
 
 impl Live {
@@ -69,6 +72,8 @@ impl Live {
         Ok(Arc::new(Live {
             pools: Pools::new(&device, options.memory),
             uniform_align: device.limits().min_uniform_buffer_offset_alignment.into(),
+            storage_align: device.limits().min_storage_buffer_offset_alignment.into(),
+            arrays: Arrays::default(),
             pipelines: Pipelines::default(),
             spirv: options.spirv,
             device,

@@ -10,7 +10,7 @@
 //! - `limits`: what a device accepts, and why not
 //! - `faults`: wgpu's errors, panics and losses as values
 //! - `pipeline`: compiled kernels and bind group layouts
-//! - `lease`: pooled buffers
+//! - `lease`: pooled buffers; `arrays`: memory of arrays; `storage`: where a chunk's arguments are
 //! - `waiter`: the one thread per device that blocks on the driver
 //! - `run`, `upload`, `readback`: a chunk from upload to results
 //! - `timing`: device timestamps
@@ -18,6 +18,7 @@
 //! No wgpu type is in the public interface except behind `interop-wgpu`.
 
 mod adapter;
+mod arrays;
 mod device;
 mod faults;
 mod lease;
@@ -26,6 +27,7 @@ mod live;
 mod pipeline;
 mod readback;
 mod run;
+mod storage;
 mod timing;
 mod upload;
 mod waiter;

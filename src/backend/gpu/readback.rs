@@ -74,11 +74,11 @@ impl Readback {
     }
 
     /// Encodes the copies.
-    pub(super) fn encode(&self, encoder: &mut wgpu::CommandEncoder, sources: &[Option<Arc<Lease>>]) {
+    pub(super) fn encode(&self, encoder: &mut wgpu::CommandEncoder, sources: &[Option<&wgpu::Buffer>]) {
         for copy in &self.copies {
-            if let Some(source) = &sources[copy.binding] {
+            if let Some(source) = sources[copy.binding] {
                 let (target, size) = (&self.buffers[copy.piece].0.buffer, copy.range.end - copy.range.start);
-                encoder.copy_buffer_to_buffer(&source.buffer, copy.from, target, copy.at, size);
+                encoder.copy_buffer_to_buffer(source, copy.from, target, copy.at, size);
             }
         }
     }

@@ -6,12 +6,13 @@ use super::{
     live::Live,
     pipeline::{Pipeline, Source},
     readback::Readback,
+    storage::Storage,
     timing::{MARK_BYTES, Marks, Phases},
     upload::{Staged, placed, upload},
     waiter::Ticket,
 };
 use crate::{
-    backend::{Argument, Carry, ChunkRun, Started, Transfer},
+    backend::{Argument, Carry, ChunkRun, Repeat, Started, Transfer},
     error::{Error, ErrorKind, Result},
     kernel::rewrite::{Dispatch, GpuModule},
     memory::staging,
@@ -42,6 +43,10 @@ pub struct Job<'a> {
     pub transfers: &'a [Transfer],
     /// The buffers of bindings that stay on the device for the next job.
     pub carry: Option<&'a Carry>,
+    /// Several dispatches of it in one pass.
+    pub repeat: Option<Repeat>,
+    /// Whether it is finished at once, by the thread that starts it.
+    pub alone: bool,
 }
 
 /// A module for GPUs.
@@ -85,7 +90,7 @@ impl Job<'_> {
 /// The device buffers of a chunk.
 struct Bound {
     /// Per binding; `None` for uniforms.
-    storage: Vec<Option<Arc<Lease>>>,
+    storage: Vec<Option<Arc<Storage>>>,
     /// Per binding, whether the buffer comes from the chunk before, contents and all.
     carried: Vec<bool>,
     /// Bytes bound per binding.
@@ -111,6 +116,8 @@ pub(super) struct GpuRun<'a> {
     /// Taken at the end.
     parts: Option<Parts>,
     ticket: Arc<Ticket>,
+    /// The submission, where the waiter thread does not watch it.
+    own: Option<wgpu::SubmissionIndex>,
     submitted: Instant,
     up_bytes: u64,
     upload_ns: f64,
@@ -131,9 +138,9 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
     job.check()?;
     live.faults.check()?;
     let pipeline = live.pipelines.get(live, job)?;
-    let (run, index) = live.faults.scoped(&live.device, "starting a chunk", || {
+    let (mut run, index) = live.faults.scoped(&live.device, "starting a chunk", || {
         let began = Instant::now();
-        let bound = bind(live, job, &pipeline);
+        let bound = bind(live, job, &pipeline)?;
         let (up_bytes, staged) = upload(live, job.arguments, job.transfers, &bound.storage)?;
         live.queue.write_buffer(&bound.uniforms.lease.buffer, 0, &bound.uniforms.contents);
         let upload_ns = nanos(began);
@@ -153,10 +160,14 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
         hand_on(job, &bound);
         let parts = Some(Parts { bound, staged, readback, marks });
         let (arguments, transfers, live) = (job.arguments, job.transfers, live.clone());
-        Ok((GpuRun { live, arguments, transfers, parts, ticket, submitted, up_bytes, upload_ns }, index))
+        Ok((GpuRun { live, arguments, transfers, parts, ticket, own: None, submitted, up_bytes, upload_ns }, index))
     })?;
     // Only a submission that was accepted is waited for.
-    live.waiter.watch(index, run.ticket.clone());
+    if job.alone {
+        run.own = Some(index);
+    } else {
+        live.waiter.watch(index, run.ticket.clone());
+    }
     Ok(run)
 }
 
@@ -172,14 +183,17 @@ fn nanos(since: Instant) -> f64 {
 fn hand_on(job: &Job<'_>, bound: &Bound) {
     let Some(carry) = job.carry else { return };
     for (k, transfer) in job.transfers.iter().enumerate() {
-        if let (true, Some(lease)) = (transfer.carried, &bound.storage[k]) {
-            carry.keep(k, lease.clone());
+        if let (true, Some(storage)) = (transfer.carried, &bound.storage[k]) {
+            carry.keep(k, storage.clone());
         }
     }
 }
 
 /// Takes the buffers of a chunk from the chunk before or from the pools.
-fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Bound {
+///
+/// # Errors
+/// An array that has no memory here.
+fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Bound> {
     let bound = |((binding, argument), transfer): ((&Binding, &Argument), &Transfer)| match binding.space {
         Space::Storage => match &transfer.window {
             Some(window) => window.device_bytes(),
@@ -188,15 +202,18 @@ fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Bound {
         Space::Uniform => limits::uniform_bytes(binding, argument.len),
     };
     let bytes: Vec<u64> = job.bindings.iter().zip(job.arguments).zip(job.transfers).map(bound).collect();
-    let before = |k: usize| job.carry.filter(|_| job.transfers[k].carried)?.get::<Lease>(k);
-    let kept: Vec<Option<Arc<Lease>>> = (0..bytes.len()).map(before).collect();
+    let before = |k: usize| job.carry.filter(|_| job.transfers[k].carried)?.get::<Storage>(k);
+    let kept: Vec<Option<Arc<Storage>>> = (0..bytes.len()).map(before).collect();
     let carried = kept.iter().map(Option::is_some).collect();
-    let storage = (job.bindings.iter().zip(&bytes).zip(kept))
-        .map(|((binding, &bytes), kept)| {
-            let new = || Arc::new(live.pools.lease(Purpose::Storage, bytes));
-            (binding.space == Space::Storage).then(|| kept.unwrap_or_else(new))
+    let storage = (job.bindings.iter().zip(&bytes).zip(kept).enumerate())
+        .map(|(k, ((binding, &bytes), kept))| match (binding.space, kept) {
+            (Space::Uniform, _) => Ok(None),
+            (Space::Storage, Some(kept)) => Ok(Some(kept)),
+            (Space::Storage, None) => {
+                Storage::of_argument(live, job, pipeline, k, bytes).map(|storage| Some(Arc::new(storage)))
+            }
         })
-        .collect();
+        .collect::<Result<_>>()?;
     let unused = pipeline.slots.iter().filter_map(|slot| match slot.source {
         Source::Unused(bytes) => {
             let purpose = if slot.read_only_storage.is_some() { Purpose::Storage } else { Purpose::Uniform };
@@ -205,7 +222,7 @@ fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Bound {
         _ => None,
     });
     let unused = unused.collect();
-    Bound { storage, carried, uniforms: uniforms(live, job, &bytes), bytes, unused }
+    Ok(Bound { storage, carried, uniforms: uniforms(live, job, &bytes), bytes, unused })
 }
 
 fn uniforms(live: &Live, job: &Job<'_>, bytes: &[u64]) -> Uniforms {
@@ -249,20 +266,24 @@ fn encode(
     };
     mark(&mut encoder, 0);
     clear(&mut encoder, job, bound);
+    bound.storage.iter().flatten().for_each(|s| s.copy_in(&mut encoder));
     mark(&mut encoder, 1);
     {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         pass.set_pipeline(&pipeline.raw);
-        for (group, layout) in pipeline.layouts.iter().enumerate() {
-            if let Some(layout) = layout {
-                pass.set_bind_group(group as u32, &bind_group(live, pipeline, bound, group as u32, layout), &[]);
-            }
-        }
         let [x, y, z] = job.dispatch.groups;
-        pass.dispatch_workgroups(x, y, z);
+        let plain = bind_groups(live, pipeline, bound, None);
+        let swapped = job.repeat.map(|r| bind_groups(live, pipeline, bound, Some(r)));
+        for step in 0..job.repeat.map_or(1, |r| r.steps) {
+            let groups = swapped.as_ref().filter(|_| step % 2 == 1).unwrap_or(&plain);
+            groups.iter().for_each(|(index, group)| pass.set_bind_group(*index, group, &[]));
+            pass.dispatch_workgroups(x, y, z);
+        }
     }
     mark(&mut encoder, 2);
-    readback.encode(&mut encoder, &bound.storage);
+    bound.storage.iter().flatten().for_each(|s| s.copy_out(&mut encoder));
+    let sources: Vec<_> = bound.storage.iter().map(|s| s.as_ref().map(|s| &s.buffer)).collect();
+    readback.encode(&mut encoder, &sources);
     mark(&mut encoder, 3);
     match marks {
         Some(marks) => marks.resolve(&mut encoder, readback.front()),
@@ -275,10 +296,13 @@ fn encode(
 
 /// Zeroes what a kept buffer holds of its last user and is not uploaded over. wgpu does so for a fresh one.
 fn clear(encoder: &mut wgpu::CommandEncoder, job: &Job<'_>, bound: &Bound) {
-    for (k, (lease, transfer)) in bound.storage.iter().zip(job.transfers).enumerate() {
-        let Some(lease) = lease.as_ref().filter(|l| !l.fresh && !bound.carried[k]) else { continue };
-        let uploaded: Vec<_> = placed(transfer).into_iter().map(|(r, at)| at..at + (r.end - r.start)).collect();
-        for gap in staging::complement(&uploaded, bound.bytes[k]) {
+    for (k, (storage, transfer)) in bound.storage.iter().zip(job.transfers).enumerate() {
+        let Some(storage) = storage.as_ref().filter(|_| !bound.carried[k]) else { continue };
+        let Some(lease) = storage.lease.as_ref().filter(|l| !l.fresh) else { continue };
+        let copied = std::iter::once(0..storage.filled()).filter(|r| !r.is_empty());
+        let uploaded = placed(transfer).into_iter().map(|(r, at)| at..at + (r.end - r.start));
+        let filled: Vec<_> = copied.chain(uploaded).collect();
+        for gap in staging::complement(&filled, bound.bytes[k]) {
             encoder.clear_buffer(&lease.buffer, gap.start, Some(gap.end - gap.start));
         }
     }
@@ -287,12 +311,20 @@ fn clear(encoder: &mut wgpu::CommandEncoder, job: &Job<'_>, bound: &Bound) {
     }
 }
 
+/// The bind groups with their numbers; with `swap` two arguments have changed places.
+fn bind_groups(live: &Live, pipeline: &Pipeline, bound: &Bound, swap: Option<Repeat>) -> Vec<(u32, wgpu::BindGroup)> {
+    let layouts = (0..).zip(&pipeline.layouts);
+    let used = layouts.filter_map(|(group, layout)| Some((group, layout.as_ref()?)));
+    used.map(|(group, layout)| (group, bind_group(live, pipeline, bound, group, layout, swap))).collect()
+}
+
 fn bind_group(
     live: &Live,
     pipeline: &Pipeline,
     bound: &Bound,
     group: u32,
     layout: &wgpu::BindGroupLayout,
+    swap: Option<Repeat>,
 ) -> wgpu::BindGroup {
     let entries: Vec<wgpu::BindGroupEntry<'_>> = (pipeline.slots.iter().filter(|s| s.group == group))
         .filter_map(|slot| {
@@ -303,8 +335,8 @@ fn bind_group(
                     let at = (slot.group, slot.binding);
                     (&bound.unused.iter().find(|(key, _)| *key == at)?.1.buffer, 0, bytes)
                 }
-                Source::Argument(i) => match &bound.storage[i] {
-                    Some(lease) => (&lease.buffer, 0, bound.bytes[i]),
+                Source::Argument(i) => match &bound.storage[swap.map_or(i, |s| s.swapped(i))] {
+                    Some(storage) => (&storage.buffer, storage.offset, bound.bytes[i]),
                     None => (uniforms, bound.uniforms.offsets[i], bound.bytes[i]),
                 },
             };
@@ -318,6 +350,9 @@ fn bind_group(
 
 impl Started for GpuRun<'_> {
     fn finish(mut self: Box<Self>) -> Result<ChunkRun> {
+        if let Some(index) = self.own.take() {
+            self.ticket.serve(&self.live.device, &self.live.faults, index);
+        }
         let done = self.ticket.wait(&self.live.faults)?;
         let Some(parts) = self.parts.take() else {
             return Err(Error::new(ErrorKind::Device, "the chunk was finished before"));
@@ -361,7 +396,7 @@ fn measured(
 /// Gives the buffers of a chunk that ended well back to the pools.
 fn keep(live: &Live, bound: Bound, staged: Staged, marks: Option<Marks>) {
     // Those that later chunks have too are not kept yet.
-    let storage = bound.storage.into_iter().flatten().filter_map(Arc::into_inner);
+    let storage = bound.storage.into_iter().flatten().filter_map(Arc::into_inner).filter_map(|s| s.lease);
     let unused = bound.unused.into_iter().map(|(_, lease)| lease);
     let resolved = marks.into_iter().map(|m| m.resolved);
     storage.chain(unused).chain(resolved).chain([bound.uniforms.lease]).for_each(Lease::keep);

@@ -7,6 +7,7 @@
 use super::{
     lease::{Lease, Purpose},
     live::Live,
+    storage::Storage,
     waiter::Ticket,
 };
 use crate::{
@@ -36,13 +37,13 @@ const IN_FLIGHT: usize = 3;
 pub(super) type Staged = VecDeque<(Lease, Arc<Ticket>)>;
 
 /// One range of an argument and the place in a buffer that it goes to.
-struct Part<'a> {
-    argument: &'a Argument,
-    buffer: &'a wgpu::Buffer,
-    range: Range<u64>,
-    to: u64,
+pub(super) struct Part<'a> {
+    pub(super) argument: &'a Argument,
+    pub(super) buffer: &'a wgpu::Buffer,
+    pub(super) range: Range<u64>,
+    pub(super) to: u64,
     /// All that may be read; `None`: the whole range.
-    exact: Option<&'a [Strided]>,
+    pub(super) exact: Option<&'a [Strided]>,
 }
 
 /// Copies the upload ranges of all bindings. When it returns, the host bytes are no longer read.
@@ -55,21 +56,29 @@ pub(super) fn upload(
     live: &Live,
     arguments: &[Argument],
     transfers: &[Transfer],
-    buffers: &[Option<Arc<Lease>>],
+    buffers: &[Option<Arc<Storage>>],
 ) -> Result<(u64, Staged)> {
     let parts: Vec<Part<'_>> = (arguments.iter().zip(transfers).zip(buffers))
-        .filter_map(|((argument, transfer), lease)| Some((argument, transfer, &lease.as_ref()?.buffer)))
-        .flat_map(|(argument, transfer, buffer)| {
-            let exact = transfer.exact.as_deref();
+        .filter_map(|((argument, transfer), storage)| Some((argument, transfer, storage.as_deref()?)))
+        .flat_map(|(argument, transfer, storage)| {
+            let (buffer, exact) = (&storage.buffer, transfer.exact.as_deref());
             placed(transfer).into_iter().map(move |(range, to)| Part { argument, buffer, range, to, exact })
         })
         .collect();
+    upload_parts(live, &parts)
+}
+
+/// Copies parts. When it returns, the host bytes are no longer read.
+///
+/// # Errors
+/// Memory, a lost device.
+pub(super) fn upload_parts(live: &Live, parts: &[Part<'_>]) -> Result<(u64, Staged)> {
     let total: u64 = parts.iter().map(|p| p.range.end - p.range.start).sum();
     if total <= DIRECT_BYTES && parts.len() <= DIRECT_RANGES {
         parts.iter().for_each(|part| direct(live, part));
         return Ok((total, Staged::new()));
     }
-    Ok((total, staged(live, &parts, total)?))
+    Ok((total, staged(live, parts, total)?))
 }
 
 /// The upload ranges of a transfer with their places on the device, ascending in both.

@@ -74,7 +74,8 @@ pub(super) fn index_text(analysis: &Analysis, site: &Site, domain: &Domain) -> S
 
 /// Where an index that the analysis cannot follow comes from.
 pub(super) fn subject(analysis: &Analysis, site: &Site, domain: &Domain) -> Option<String> {
-    let kinds = site.form.symbols().map(|s| domain.symbol(s).kind).filter(|&k| is_unknown(k));
+    let parts = domain.closure(&site.form);
+    let kinds = parts.into_iter().map(|s| domain.symbol(s).kind).filter(|&k| is_unknown(k));
     let worst = kinds.max_by_key(|k| match k {
         Kind::Loaded(_) => 2,
         Kind::Data => 1,

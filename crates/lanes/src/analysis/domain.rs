@@ -218,7 +218,8 @@ impl Domain {
             return self.tighten(s, lo, hi, 4);
         }
         let (lo, hi) = (lo - form.c, hi - form.c);
-        for &(s, k) in &form.terms {
+        // Twice, as what the last terms leave open may narrow the first ones.
+        for &(s, k) in form.terms.iter().chain(&form.terms) {
             let (all_lo, all_hi) = self.box_range(&form.terms);
             let symbol = self.symbol(s);
             let (a, b) = (symbol.lo * k, symbol.hi * k);
@@ -325,8 +326,26 @@ impl Domain {
                 let (q, r) = self.divide(&rest, d);
                 return (self.simplify(g.plus(&q)), r);
             }
+            if let Some(parts) = self.divide_digits(form, d) {
+                return parts;
+            }
         }
         self.divide_symbols(known, form, d)
+    }
+
+    /// `form / d` and `form % d` from digits that the form has for a multiple or a divisor of `d`, so that all its
+    /// digits are of one system.
+    fn divide_digits(&mut self, form: &Form, d: i128) -> Option<(Form, Form)> {
+        let related =
+            |id: &&Identity| id.hi >= GLOBAL + 3 && id.d != d && id.whole == *form && (id.d % d == 0 || d % id.d == 0);
+        let id = self.identities.iter().find(related)?;
+        let (hi, lo, known) = (Form::symbol(id.hi), Form::symbol(id.lo), id.d);
+        if d % known == 0 {
+            let (q, r) = self.divide(&hi, d / known);
+            return Some((q, r.scale(known).plus(&lo)));
+        }
+        let (q, r) = self.divide(&lo, d);
+        Some((hi.scale(known / d).plus(&q), r))
     }
 
     fn divide_symbols(&mut self, known: Option<usize>, form: &Form, d: i128) -> (Form, Form) {

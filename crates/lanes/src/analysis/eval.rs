@@ -6,13 +6,15 @@ use super::{
     domain::{Domain, GLOBAL, GROUP, Kind, LOCAL},
     features::{Counts, count_op},
     form::{Form, Sym},
-    sites::{Site, SiteKind},
+    memo::UniformWord,
+    sites::{Address, Site, SiteKind, Update},
     slice::{Def, Slice, int_bits, type_range},
 };
 use crate::{
     ir::{AtomicOp, BarrierScope, Base, Builtin, Inst, Kernel, Len, Op, Phi, Place, Region, Space, Ty, Value},
     run::GroupRange,
 };
+use std::cell::RefCell;
 
 /// The state of a walk.
 pub(super) struct Eval<'a> {
@@ -22,12 +24,19 @@ pub(super) struct Eval<'a> {
     pub domain: Domain,
     pub values: Vec<Option<Form>>,
     pub sites: Vec<Site>,
+    /// What the invocation has certainly written to storage before it gets here.
+    pub written: Written,
     /// Executions of the current region per invocation.
     pub weight: f64,
     pub counts: Option<Counts>,
     pub data_dependent: bool,
     pub guard_budget: u32,
+    /// What of the uniforms decided the walk.
+    pub looked_at: RefCell<Vec<UniformWord>>,
 }
+
+/// Places written so far.
+type Written = Vec<(Address, Place)>;
 
 /// What an operation on uniform values counts in each of the invocations that share it.
 const UNIFORM_SHARE: f64 = 1.0 / 32.0;
@@ -49,10 +58,12 @@ impl<'a> Eval<'a> {
             domain: Domain::new(kernel.workgroup_size, range),
             values: vec![None; kernel.values.len()],
             sites: Vec::new(),
+            written: Vec::new(),
             weight: 1.0,
             counts: None,
             data_dependent: false,
             guard_budget: GUARD_BUDGET,
+            looked_at: RefCell::default(),
         }
     }
 
@@ -88,8 +99,13 @@ impl<'a> Eval<'a> {
             }
             Inst::Store { place, value, .. } => self.access(place, self.kernel.ty(*value), SiteKind::Write),
             Inst::Atomic { dst, op, place, value, .. } => {
-                let kind = if *op == AtomicOp::Load { SiteKind::Read } else { SiteKind::Atomic };
-                self.access(place, self.kernel.ty(*value), kind);
+                let ty = self.kernel.ty(*value);
+                if *op == AtomicOp::Load {
+                    self.access(place, ty, SiteKind::Read);
+                } else {
+                    let used = dst.is_some_and(|d| self.slice.used[d.index()]);
+                    self.access_by(place, ty, SiteKind::Atomic, Some(Update { op: *op, ty, used }));
+                }
                 if let (Base::Binding(_), Some(counts)) = (place.base, &mut self.counts) {
                     counts.atomic += self.weight;
                 }
@@ -122,10 +138,14 @@ impl<'a> Eval<'a> {
         let mut merged: Vec<[Option<Merge>; 2]> = phis.iter().map(|_| [None, None]).collect();
         let taken = self.fraction_of(cond);
         let mut dead = [false; 2];
+        let before = self.written.len();
+        let mut written = [Vec::new(), Vec::new()];
+        let mut captured_all = true;
         for (side, region) in [then, other].into_iter().enumerate() {
             let mark = self.domain.mark();
             let captured = self.assume(cond, side == 0);
             self.domain.exact &= captured;
+            captured_all &= captured;
             dead[side] = self.domain.empty;
             if !dead[side] {
                 self.weight = outer * if side == 0 { taken } else { 1.0 - taken };
@@ -134,15 +154,33 @@ impl<'a> Eval<'a> {
                     sides[side] = self.side(if side == 0 { phi.then } else { phi.other });
                 }
             }
+            written[side] = self.written.split_off(before);
             self.domain.undo(mark);
         }
         self.weight = outer;
+        self.join_writes(written, dead, captured_all);
         for (phi, sides) in phis.iter().zip(merged) {
             let ty = self.kernel.ty(phi.dst);
             if self.slice.needed[phi.dst.index()] && int_bits(ty).is_some() {
                 self.values[phi.dst.index()] = self.merge(ty, sides, dead);
             }
         }
+    }
+
+    /// What both sides of a branch wrote is written after it. Where the condition is not known, that makes it certain.
+    fn join_writes(&mut self, [then, other]: [Written; 2], dead: [bool; 2], captured: bool) {
+        let both = match dead {
+            [true, _] => other,
+            [_, true] => then,
+            _ => {
+                let both: Written = then.into_iter().filter(|w| other.iter().any(|o| o.0 == w.0)).collect();
+                if !captured {
+                    return both.iter().for_each(|(address, place)| self.write_again(place, address.bytes));
+                }
+                both
+            }
+        };
+        self.written.extend(both);
     }
 
     /// The share of invocations for which a condition holds, one half where the data decide.
@@ -305,11 +343,14 @@ impl<'a> Eval<'a> {
             }
             at += index as usize * step.stride as usize;
         }
-        let bytes = self.call.uniforms.get(b as usize)?.get(at..at + ty.bytes() as usize)?;
-        let mut word = [0u8; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        let v = i128::from(u64::from_le_bytes(word));
         let bits = int_bits(ty)?;
+        let word = UniformWord::read(self.call, b, at, ty.bytes() as usize);
+        let value = word.value;
+        let mut looked_at = self.looked_at.borrow_mut();
+        if !looked_at.contains(&word) {
+            looked_at.push(word);
+        }
+        let v = i128::from(u64::from_le_bytes(value?));
         Some(if v >> (bits - 1) != 0 { v - (1 << bits) } else { v })
     }
 

@@ -1,10 +1,11 @@
 //! Byte sets of a range of work-groups, from the sites of a walk.
 
 use super::{
-    BindingFootprint,
+    BindingFootprint, MergeRegion,
+    digits::Piece,
     domain::{Domain, GLOBAL, GROUP, Kind, LOCAL},
     form::{Form, Sym},
-    image::{Runs, Span, image, read_set, write_set},
+    image::{Runs, Span, image, join, read_set, subtract, write_set},
     sites::{Site, SiteKind},
 };
 use crate::{ir::Kernel, run::GroupRange};
@@ -59,11 +60,16 @@ impl Site {
         Some(ranges)
     }
 
-    /// The bytes touched over these ranges.
-    pub fn bytes_over(&self, ranges: &Ranges, gaps: bool, out: &mut Vec<Runs>) -> bool {
-        let mut boxes: Vec<Vec<(Sym, (i128, i128))>> = vec![Vec::new()];
-        for &(s, gap) in self.gaps.iter().filter(|g| gaps && self.form.has(g.0)).take(2) {
+    /// The bytes touched over these ranges, and whether that is all of the box and no more.
+    pub fn bytes_over(&self, domain: &Domain, ranges: &Ranges, gaps: bool, out: &mut Vec<Runs>) -> bool {
+        let digits = domain.digits(&[&self.form]);
+        let pieces = digits.as_ref().and_then(|d| Some((d.rewrite(&self.form), d.pieces(ranges)?)));
+        let (form, mut boxes) = pieces.unwrap_or_else(|| (self.form.clone(), vec![Piece::new()]));
+        for &(s, gap) in self.gaps.iter().filter(|g| gaps && form.has(g.0)).take(2) {
             let Some(&(_, lo, hi)) = ranges.iter().find(|r| r.0 == s) else { continue };
+            if boxes.iter().any(|b| b.iter().any(|f| f.0 == s)) {
+                continue;
+            }
             let parts = [(lo, hi.min(gap.0 - 1)), (lo.max(gap.1 + 1), hi)];
             boxes = boxes
                 .iter()
@@ -72,7 +78,7 @@ impl Site {
         }
         let mut exact = true;
         for fixed in boxes {
-            let (runs, all) = image(self.form.c, &spans(&self.form, ranges, &fixed), self.bytes.into());
+            let (runs, all) = image(form.c, &spans(&form, ranges, &fixed), self.bytes.into());
             exact &= all;
             runs.clip(self.clip.0, self.clip.1, out);
         }
@@ -81,26 +87,43 @@ impl Site {
 
     /// Whether this site writes all bytes of its set, whatever the data.
     fn is_certain(&self, kernel: &Kernel, domain: &Domain) -> bool {
-        let plain = |s: &Sym| {
-            matches!(domain.symbol(*s).kind, Kind::Group(_) | Kind::Local(_) | Kind::Global(_) | Kind::Counter)
+        let form = match domain.digits(&[&self.form]) {
+            // All indices between the first and the last are there if consecutive invocations have consecutive ones.
+            Some(digits) => match digits.whole.terms[..] {
+                [(s, 1 | -1)] => {
+                    let rest = digits.rewrite(&self.form);
+                    let rest = rest.terms.into_iter().filter(|t| !digits.has(t.0));
+                    let mut form = Form { c: 0, terms: rest.collect() };
+                    if form.has(s) {
+                        return false;
+                    }
+                    form = form.plus(&Form::symbol(s));
+                    form
+                }
+                _ => return false,
+            },
+            None => self.form.clone(),
         };
+        let plain =
+            |s: Sym| matches!(domain.symbol(s).kind, Kind::Group(_) | Kind::Local(_) | Kind::Global(_) | Kind::Counter);
         // The box must have no corner that no invocation is in.
         let independent = (0..3u32).all(|a| {
             let size = i128::from(kernel.workgroup_size[a as usize]);
             let ((glo, ghi), (wlo, whi)) = (self.range_of(GLOBAL + a), self.range_of(GROUP + a));
             let (llo, lhi) = self.range_of(LOCAL + a);
             let whole_groups = llo == 0 && lhi == size - 1;
-            let parts = self.form.has(GROUP + a) || self.form.has(LOCAL + a);
+            let parts = form.has(GROUP + a) || form.has(LOCAL + a);
             if glo <= wlo * size + llo && ghi >= whi * size + lhi {
-                return !self.form.has(GLOBAL + a) || (whole_groups && !parts);
+                return !form.has(GLOBAL + a) || (whole_groups && !parts);
             }
             whole_groups && !parts
         });
-        self.exact && independent && self.form.symbols().all(|s| plain(&s))
+        self.exact && independent && form.symbols().all(plain)
     }
 }
 
-fn range_over(form: &Form, ranges: &Ranges) -> Option<(i128, i128)> {
+/// The range of a form over the given ranges; `None` where one is missing.
+pub(super) fn range_over(form: &Form, ranges: &Ranges) -> Option<(i128, i128)> {
     form.terms.iter().try_fold((form.c, form.c), |(lo, hi), &(s, k)| {
         let r = ranges.iter().find(|r| r.0 == s)?;
         Some((lo + (r.1 * k).min(r.2 * k), hi + (r.1 * k).max(r.2 * k)))
@@ -117,26 +140,38 @@ pub(super) fn of_binding(
     kernel: &Kernel,
     binding: u32,
     whole: (&[Site], &Domain),
-    chunk: &[Site],
+    chunk: (&[Site], &Domain),
     range: &GroupRange,
+    merges: Vec<MergeRegion>,
 ) -> BindingFootprint {
+    if range.is_empty() {
+        return BindingFootprint::default();
+    }
     let (mut reads, mut writes, mut certain) = (Vec::new(), Vec::new(), Vec::new());
-    let mut read_first = false;
-    for site in chunk.iter().filter(|s| s.binding == binding) {
-        if site.kind != SiteKind::Write {
-            site.bytes_over(&site.ranges, true, &mut reads);
-            read_first = true;
+    // Bytes whose former contents may matter.
+    let mut before = Vec::new();
+    let merging = merges.iter().flat_map(|m| &m.bytes).map(Runs::from).collect::<Vec<Runs>>();
+    let listed = |s: &&Site| s.binding == binding && (s.update.is_none() || merging.is_empty());
+    for site in chunk.0.iter().filter(listed).filter(|s| s.kind != SiteKind::Write) {
+        let from = reads.len();
+        site.bytes_over(chunk.1, &site.ranges, true, &mut reads);
+        if !site.own {
+            before.extend_from_slice(&reads[from..]);
         }
     }
     // Writes come from the walk that the split was proven with, cut down to the range, so that the
     // sets of different chunks are disjoint whatever a walk over the range alone would find.
-    for site in whole.0.iter().filter(|s| s.binding == binding && s.kind != SiteKind::Read) {
+    for site in whole.0.iter().filter(listed).filter(|s| s.kind != SiteKind::Read) {
         let Some(ranges) = site.restrict(kernel, whole.1, range) else { continue };
         let from = writes.len();
-        let exact = site.bytes_over(&ranges, false, &mut writes);
-        if exact && !read_first && site.kind == SiteKind::Write && site.is_certain(kernel, whole.1) {
+        let exact = site.bytes_over(whole.1, &ranges, false, &mut writes);
+        if exact && site.kind == SiteKind::Write && site.is_certain(kernel, whole.1) {
             certain.extend_from_slice(&writes[from..]);
         }
     }
-    BindingFootprint { reads: read_set(reads), writes: write_set(writes), certain: write_set(certain) }
+    for all in [&mut reads, &mut writes, &mut before] {
+        all.extend_from_slice(&merging);
+    }
+    let certain = subtract(join(certain), &join(before));
+    BindingFootprint { reads: read_set(reads), writes: write_set(writes), certain: write_set(certain), merges }
 }

@@ -1,11 +1,17 @@
 //! Images of boxes under affine forms, as sets of strided byte runs, and the algebra of such sets.
 
-use super::Strided;
+use super::{
+    Strided,
+    search::{Var, never},
+};
 
 /// Levels kept exactly in a read set; more become a hull.
 const MAX_READ_LEVELS: usize = 3;
 /// Pieces of a read set; more are joined with their neighbours.
 const MAX_READ_PIECES: usize = 16;
+
+/// Pieces that a set may be cut into.
+const MAX_CUT_PIECES: usize = 64;
 
 /// A term of an address: bytes per step and the range of the symbol (inclusive).
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +144,38 @@ pub(super) fn image(start: i128, spans: &[Span], bytes: i128) -> (Runs, bool) {
         }
     }
     (runs, exact)
+}
+
+/// What of `pieces` is certainly in none of `holes`.
+pub(super) fn subtract(pieces: Vec<Runs>, holes: &[Runs]) -> Vec<Runs> {
+    holes.iter().fold(pieces, |pieces, hole| {
+        let mut left = Vec::with_capacity(pieces.len() + 1);
+        for piece in pieces {
+            if apart(&piece, hole) {
+                left.push(piece);
+            } else {
+                let end = piece.end();
+                piece.clone().clip(piece.start, hole.start, &mut left);
+                piece.clip(hole.end(), end, &mut left);
+            }
+        }
+        // Too many small pieces are not worth knowing.
+        if left.len() > MAX_CUT_PIECES { Vec::new() } else { left }
+    })
+}
+
+/// Whether two sets have no byte in common, for certain.
+pub(super) fn apart(a: &Runs, b: &Runs) -> bool {
+    if a.end() <= b.start || b.end() <= a.start {
+        return true;
+    }
+    let vars = |levels: &[(i128, i128)], sign: i128| {
+        levels.iter().map(|&(stride, count)| Var { coef: sign * stride, lo: 0, hi: count - 1 }).collect::<Vec<Var>>()
+    };
+    // A common byte: start of a's run - start of b's run in (-run of a, run of b).
+    let all = [vars(&a.levels, 1), vars(&b.levels, -1)].concat();
+    let apart = a.start - b.start;
+    never(all, 1 - a.run - apart, b.run - 1 - apart)
 }
 
 /// Sorts and joins pieces without adding a byte.

@@ -61,7 +61,10 @@ impl Eval<'_> {
             counts.branch += self.weight;
         }
         self.domain.exact &= trips.exact;
+        let written = self.written.len();
         self.region(body);
+        // Indices of the last iteration are not those of the next.
+        self.written.truncate(written);
         self.domain.undo(mark);
         self.weight = outer;
         for (p, step) in params.iter().zip(&steps) {

@@ -6,6 +6,7 @@
 pub mod address_class;
 pub mod check;
 mod describe;
+mod digits;
 mod domain;
 mod eval;
 mod features;
@@ -14,6 +15,8 @@ mod form;
 mod guard;
 mod image;
 mod loops;
+mod memo;
+mod merge;
 mod ops;
 mod search;
 mod sites;
@@ -24,10 +27,11 @@ pub mod uniformity;
 pub use sites::SiteKind;
 
 use crate::{
-    ir::{Kernel, Space},
+    ir::{BinaryOp, Kernel, Space, Ty, subgroup},
     run::{Grid, GroupRange},
 };
 use eval::Eval;
+use memo::Memo;
 use slice::Slice;
 
 /// What is known of a call when it is planned.
@@ -61,8 +65,31 @@ pub struct BindingFootprint {
     pub reads: Vec<Strided>,
     /// May be written (over-approximation), atomics included.
     pub writes: Vec<Strided>,
-    /// Certainly overwritten before any read (under-approximation, by bytes): need not be uploaded.
+    /// Touched only by atomics that merge: parts of a split call may update copies of these bytes. They are the same for
+    /// every part, and in `reads` and `writes` too.
+    pub merges: Vec<MergeRegion>,
+    /// Certainly overwritten before any invocation reads what was there (under-approximation, by bytes): need not be
+    /// uploaded.
     pub certain: Vec<Strided>,
+}
+
+/// Bytes of a binding that several devices may update at once, each in a copy that starts at the identity; the copies
+/// are combined with the original by `op`, once each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeRegion {
+    /// Add, Min, Max, And, Or or Xor.
+    pub op: BinaryOp,
+    /// I32, U32, I64 or U64.
+    pub ty: Ty,
+    /// Whole elements of that type; disjoint and sorted by start.
+    pub bytes: Vec<Strided>,
+}
+
+impl MergeRegion {
+    /// The bits of the value that leaves every other one as it is.
+    pub fn identity(&self) -> u64 {
+        subgroup::identity(self.op, self.ty).unwrap_or_default()
+    }
 }
 
 /// The bytes of every binding, in the order of [`Kernel::bindings`].
@@ -77,7 +104,7 @@ pub struct Footprint {
 pub enum Split {
     /// Any cut on this axis (0 x, 1 y, 2 z) is right; the outermost possible axis.
     Axis(u8),
-    /// It must run whole, and why, for the user: "`hist` is updated by atomics", ...
+    /// It must run whole, and why, for the user: "`y` is written through an index loaded from `idx`", ...
     Whole(String),
 }
 
@@ -133,12 +160,13 @@ pub struct SiteInfo {
 pub struct Analysis {
     kernel: Kernel,
     slice: Slice,
+    memo: Memo,
 }
 
 impl Analysis {
     /// Analyses a kernel once.
     pub fn new(kernel: &Kernel) -> Self {
-        Analysis { kernel: kernel.clone(), slice: Slice::new(kernel) }
+        Analysis { kernel: kernel.clone(), slice: Slice::new(kernel), memo: Memo::default() }
     }
 
     fn walk<'a>(&'a self, call: &'a CallShape<'a>, range: &GroupRange) -> Eval<'a> {
@@ -154,42 +182,52 @@ impl Analysis {
     /// The bytes that the work-groups of `range` touch.
     ///
     /// Where [`Analysis::split`] gives an axis, the `writes` of ranges that do not share a group on that axis are
-    /// disjoint, and none holds a byte that another such range reads.
+    /// disjoint, and none holds a byte that another such range reads, but for the bytes in `merges`.
     pub fn footprint(&self, call: &CallShape<'_>, range: &GroupRange) -> Footprint {
-        let all = GroupRange::all(call.grid);
-        let whole = self.walk(call, &all);
-        let part = (*range != all).then(|| self.walk(call, range));
-        let sites = part.as_ref().map_or(&whole.sites, |p| &p.sites);
+        let whole = self.known(call);
+        if let Some(footprint) = whole.part(range) {
+            return footprint;
+        }
+        let part = (*range != GroupRange::all(call.grid)).then(|| self.walk(call, range));
+        let chunk = part.as_ref().map_or((&*whole.sites, &whole.domain), |p| (&*p.sites, &p.domain));
+        let merges = whole.merges.as_deref().unwrap_or_default();
         let bindings = self.kernel.bindings.iter().zip(0u32..).map(|(binding, b)| match binding.space {
             Space::Uniform if range.is_empty() => BindingFootprint::default(),
             Space::Uniform => footprint::of_uniform(call.sizes[b as usize]),
-            Space::Storage => footprint::of_binding(&self.kernel, b, (&whole.sites, &whole.domain), sites, range),
+            Space::Storage => {
+                let merges = merges.iter().filter(|m| m.0 == b).map(|m| m.1.clone()).collect();
+                footprint::of_binding(&self.kernel, b, (&whole.sites, &whole.domain), chunk, range, merges)
+            }
         });
-        let bindings = bindings.collect();
-        Footprint { bindings }
+        let footprint = Footprint { bindings: bindings.collect() };
+        let looked_at = part.as_ref().map(|p| p.looked_at.borrow().clone()).unwrap_or_default();
+        whole.keep_part(range, &footprint, &looked_at);
+        footprint
     }
 
     /// Whether and along which axis the call may be cut: each chunk's writes are disjoint from all other
     /// chunks' writes and reads, for all boundaries.
     pub fn split(&self, call: &CallShape<'_>) -> Split {
-        let whole = self.walk(call, &GroupRange::all(call.grid));
-        self.find_split(call, &whole.sites, &whole.domain)
+        let whole = self.known(call);
+        whole.split(|| self.find_split(call, &whole))
     }
 
     /// Work per invocation, on average over the call.
     pub fn features(&self, call: &CallShape<'_>) -> Features {
-        let mut eval = Eval::new(&self.kernel, &self.slice, call, &GroupRange::all(call.grid));
-        eval.counts = Some(Features::default());
-        eval.run();
-        let mut features = eval.counts.take().unwrap_or_default();
-        features::count_bytes(&mut features, &eval.sites, &eval.domain);
-        features.data_dependent = eval.data_dependent;
-        features
+        self.known(call).features(|| {
+            let mut eval = Eval::new(&self.kernel, &self.slice, call, &GroupRange::all(call.grid));
+            eval.counts = Some(Features::default());
+            eval.run();
+            let mut features = eval.counts.take().unwrap_or_default();
+            features::count_bytes(&mut features, &eval.sites, &eval.domain);
+            features.data_dependent = eval.data_dependent;
+            features
+        })
     }
 
     /// The access sites to storage, in program order, each kind of access once.
     pub fn sites(&self, call: &CallShape<'_>) -> Vec<SiteInfo> {
-        let whole = self.walk(call, &GroupRange::all(call.grid));
+        let whole = self.known(call);
         let mut out: Vec<SiteInfo> = Vec::new();
         for site in &whole.sites {
             let form = describe::index_text(self, site, &whole.domain);

@@ -1,11 +1,11 @@
 //! Access sites: each load, store and atomic on storage as a form over a box.
 
 use super::{
-    domain::{GLOBAL, GROUP, INFINITE, Kind, LOCAL},
+    domain::{GLOBAL, GROUP, INFINITE, Identity, Kind, LOCAL},
     eval::Eval,
     form::{Form, Sym},
 };
-use crate::ir::{Base, Len, Place, Space, Ty};
+use crate::ir::{AtomicOp, Base, Len, Place, Space, Ty};
 
 /// How a site touches memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,13 +40,46 @@ pub(super) struct Site {
     pub offset: u32,
     /// Accesses per invocation.
     pub weight: f64,
+    /// A read of what the same invocation has written before.
+    pub own: bool,
+    /// What an atomic does, but for a load.
+    pub update: Option<Update>,
+}
+
+/// What an atomic does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Update {
+    pub op: AtomicOp,
+    pub ty: Ty,
+    /// Whether the kernel uses the old value.
+    pub used: bool,
+}
+
+/// A place as a walk knows it: the same place is the same address in one invocation.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Address {
+    binding: u32,
+    offset: u32,
+    pub bytes: u32,
+    /// Index, stride and length of each step.
+    steps: Vec<(Form, u32, Len)>,
 }
 
 /// Windows of 2^32 that an index may fall in before it is taken for unknown.
 const MAX_WINDOWS: i128 = 3;
+/// Quotients that a remainder is taken apart for, one site each.
+const MAX_TURNS: i128 = 16;
+/// Sites of a walk beyond which no more are taken apart.
+const MANY_SITES: usize = 1024;
+
 impl Eval<'_> {
     /// Records the accesses of a place, one site for each way its indices may wrap.
     pub(super) fn access(&mut self, place: &Place, ty: Ty, kind: SiteKind) {
+        self.access_by(place, ty, kind, None);
+    }
+
+    /// As [`Eval::access`], for what an atomic does.
+    pub(super) fn access_by(&mut self, place: &Place, ty: Ty, kind: SiteKind, update: Option<Update>) {
         let Base::Binding(binding) = place.base else {
             if let (Base::Workgroup(_), Some(counts)) = (place.base, &mut self.counts) {
                 let uniform = place.steps.iter().all(|s| self.slice.uniform.is_uniform(s.index));
@@ -58,22 +91,54 @@ impl Eval<'_> {
         if self.kernel.bindings[binding as usize].space == Space::Uniform {
             return;
         }
-        let site = Site {
+        let site = self.site(binding, kind, ty.bytes(), place.offset);
+        self.note(place, Site { update, ..site });
+    }
+
+    fn site(&self, binding: u32, kind: SiteKind, bytes: u32, offset: u32) -> Site {
+        Site {
             binding,
             kind,
-            bytes: ty.bytes(),
-            form: Form::constant(place.offset.into()),
+            bytes,
+            form: Form::constant(offset.into()),
             clip: (0, i128::from(self.call.sizes[binding as usize])),
             ranges: Vec::new(),
             gaps: Vec::new(),
             exact: true,
             indices: Vec::new(),
-            offset: place.offset,
+            offset,
             weight: self.weight,
-        };
+            own: false,
+            update: None,
+        }
+    }
+
+    /// Records a site and remembers what is certainly written from here on.
+    fn note(&mut self, place: &Place, mut site: Site) {
+        let address = self.address(place, site.bytes);
+        match (address, site.kind) {
+            (Some(address), SiteKind::Read) => site.own = self.written.iter().any(|w| w.0 == address),
+            (Some(address), SiteKind::Write) => self.written.push((address, place.clone())),
+            _ => {}
+        }
         let mark = self.domain.mark();
         self.steps(place, 0, site);
         self.domain.undo(mark);
+    }
+
+    /// A place written on both sides of a branch is written after it, whatever the condition.
+    pub(super) fn write_again(&mut self, place: &Place, bytes: u32) {
+        if let Base::Binding(binding) = place.base {
+            let mut site = self.site(binding, SiteKind::Write, bytes, place.offset);
+            site.weight = 0.0;
+            self.note(place, site);
+        }
+    }
+
+    fn address(&self, place: &Place, bytes: u32) -> Option<Address> {
+        let Base::Binding(binding) = place.base else { return None };
+        let steps = place.steps.iter().map(|s| Some((self.values[s.index.index()].clone()?, s.stride, s.len)));
+        Some(Address { binding, offset: place.offset, bytes, steps: steps.collect::<Option<_>>()? })
     }
 
     /// Adds the steps from `at` on to a site, then records it.
@@ -139,6 +204,55 @@ impl Eval<'_> {
 
     fn record(&mut self, mut site: Site) {
         site.form = self.domain.simplify(site.form);
+        if let Some((whole, hi, lo, d)) = self.circle(&site.form) {
+            return self.take_apart(&site, &whole, (hi, lo), d);
+        }
+        self.add(site);
+    }
+
+    /// A remainder in the form, of few quotients that are not in the form: indices that go round.
+    fn circle(&self, form: &Form) -> Option<(Form, Sym, Sym, i128)> {
+        if self.sites.len() >= MANY_SITES {
+            return None;
+        }
+        let turns = |id: &&Identity| {
+            let (lo, hi) = self.domain.range(&id.whole);
+            id.hi >= GLOBAL + 3
+                && form.has(id.lo)
+                && !form.has(id.hi)
+                && (1..MAX_TURNS).contains(&(hi.div_euclid(id.d) - lo.div_euclid(id.d)))
+        };
+        self.domain.identities.iter().find(turns).map(|id| (id.whole.clone(), id.hi, id.lo, id.d))
+    }
+
+    /// One site for each quotient: there the remainder is affine.
+    fn take_apart(&mut self, site: &Site, whole: &Form, (hi, lo): (Sym, Sym), d: i128) {
+        let (first, last) = self.domain.range(whole);
+        let (first, last) = (first.div_euclid(d), last.div_euclid(d));
+        let weight = site.weight / (last - first + 1) as f64;
+        let before = self.domain.exact;
+        for turn in first..=last {
+            let mark = self.domain.mark();
+            self.domain.assume(whole, turn * d, turn * d + d - 1);
+            self.domain.assume(&Form::symbol(hi), turn, turn);
+            if !self.domain.empty {
+                let k = site.form.coef(lo);
+                let rest = site.form.add_scaled(&Form::symbol(lo), -k);
+                let form = rest.add_scaled(&whole.clone().shift(-turn * d), k);
+                let mut part = Site { form, weight, ..site.clone() };
+                if rest.terms.is_empty() && k > 0 {
+                    // The remainder alone moves the address; what is clipped away is what its bounds exclude.
+                    let end = rest.c + k * (d - 1) + i128::from(site.bytes);
+                    part.clip = (part.clip.0.max(rest.c), part.clip.1.min(end));
+                    self.domain.exact = before;
+                }
+                self.record(part);
+            }
+            self.domain.undo(mark);
+        }
+    }
+
+    fn add(&mut self, mut site: Site) {
         site.form = self.spread(site.form);
         let symbols = self.domain.closure(&site.form);
         site.ranges = symbols.iter().map(|&s| (s, self.domain.symbol(s).lo, self.domain.symbol(s).hi)).collect();
@@ -160,6 +274,23 @@ impl Eval<'_> {
             if k != 0 && (mixed || !whole && !one_group) {
                 let parts = Form { c: 0, terms: vec![(GROUP + a, size), (LOCAL + a, 1)] };
                 form = form.add_scaled(&Form::symbol(GLOBAL + a), -k).add_scaled(&parts, k);
+            }
+        }
+        self.spread_digits(form)
+    }
+
+    /// Splits an index of which a guard has narrowed a digit (`i % 2 == 0`): the box over the digits is the tighter one.
+    fn spread_digits(&self, mut form: Form) -> Form {
+        for id in self.domain.identities.iter().filter(|id| id.hi >= GLOBAL + 3) {
+            let [(s, 1)] = id.whole.terms[..] else { continue };
+            let lo = self.domain.symbol(id.lo);
+            let k = form.coef(s);
+            if k != 0 && (lo.lo > 0 || lo.hi < id.d - 1) && !form.has(id.hi) && !form.has(id.lo) {
+                let one_turn = self.domain.symbol(id.hi).lo == self.domain.symbol(id.hi).hi;
+                if !one_turn {
+                    let parts = Form::symbol(id.hi).scale(id.d).plus(&Form::symbol(id.lo)).shift(-id.whole.c);
+                    form = form.add_scaled(&Form::symbol(s), -k).add_scaled(&parts, k);
+                }
             }
         }
         form

@@ -27,6 +27,8 @@ pub(super) struct Slice {
     pub defs: Vec<Def>,
     /// Integers that decide an address, a guard or a trip count.
     pub needed: Vec<bool>,
+    /// Values that something uses.
+    pub used: Vec<bool>,
     /// Which values are the same in all invocations of a work-group.
     pub uniform: Uniformity,
 }
@@ -35,7 +37,9 @@ impl Slice {
     pub fn new(kernel: &Kernel) -> Self {
         let count = kernel.values.len();
         let uniform = Uniformity::new(kernel, BatchShape::Group);
-        let mut slice = Slice { defs: vec![Def::None; count], needed: vec![false; count], uniform };
+        let mut used = vec![false; count];
+        mark_used(&kernel.body, &mut used);
+        let mut slice = Slice { defs: vec![Def::None; count], needed: vec![false; count], used, uniform };
         let mut roots = Vec::new();
         slice.collect(&kernel.body, &mut roots);
         let flows = flows(&kernel.body);
@@ -102,6 +106,41 @@ impl Slice {
                     work.extend(flows[from..].iter().take_while(|f| f.0 == v).map(|f| f.1));
                 }
                 Def::None => {}
+            }
+        }
+    }
+}
+
+/// Marks what the instructions of a region use.
+fn mark_used(region: &Region, used: &mut [bool]) {
+    for inst in &region.insts {
+        let mut mark = |v: Value| used[v.index()] = true;
+        match inst {
+            Inst::Op { op, .. } => op.operands(mark),
+            Inst::Store { place, value, .. } => {
+                place.steps.iter().for_each(|s| mark(s.index));
+                mark(*value);
+            }
+            Inst::Atomic { place, value, compare, .. } => {
+                place.steps.iter().for_each(|s| mark(s.index));
+                mark(*value);
+                compare.iter().for_each(|v| mark(*v));
+            }
+            Inst::Subgroup { value, lane, .. } => {
+                mark(*value);
+                lane.iter().for_each(|v| mark(*v));
+            }
+            Inst::Barrier { .. } => {}
+            Inst::If { cond, then, other, phis, .. } => {
+                mark(*cond);
+                phis.iter().for_each(|p| [p.then, p.other].into_iter().for_each(&mut mark));
+                mark_used(then, used);
+                mark_used(other, used);
+            }
+            Inst::Loop { params, body, again, .. } => {
+                mark(*again);
+                params.iter().for_each(|p| [p.init, p.next].into_iter().for_each(&mut mark));
+                mark_used(body, used);
             }
         }
     }

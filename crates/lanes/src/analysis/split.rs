@@ -4,9 +4,11 @@
 use super::{
     Analysis, CallShape, Split,
     describe::{index_text, subject},
+    digits::Digits,
     domain::{Domain, GLOBAL, GROUP, Kind, LOCAL},
     footprint::spans,
     form::{Form, Sym},
+    memo::Known,
     search::{Var, never},
     sites::{Site, SiteKind},
 };
@@ -17,15 +19,17 @@ const MAX_PAIRS: usize = 4096;
 const AXES: [&str; 3] = ["x", "y", "z"];
 
 impl Analysis {
-    pub(super) fn find_split(&self, call: &CallShape<'_>, sites: &[Site], domain: &Domain) -> Split {
-        if let Some(site) = sites.iter().find(|s| s.kind == SiteKind::Atomic) {
-            return Split::Whole(format!("`{}` is updated by atomics", self.name(site.binding)));
-        }
+    pub(super) fn find_split(&self, call: &CallShape<'_>, whole: &Known) -> Split {
+        let (sites, domain) = (&whole.sites, &whole.domain);
         let groups = call.grid.groups;
         if groups.iter().all(|&g| g <= 1) {
             return Split::Whole("the call is one work-group".into());
         }
-        let sites = distinct(sites);
+        if let Err(reason) = &whole.merges {
+            return Split::Whole(reason.clone());
+        }
+        // The bytes of atomics that merge are touched by nothing else.
+        let sites = distinct(sites.iter().filter(|s| s.update.is_none()));
         let mut reasons: Vec<(u32, String)> = Vec::new();
         for axis in (0..3u8).rev().filter(|&a| groups[a as usize] > 1) {
             match self.axis_obstacle(&sites, domain, axis) {
@@ -41,7 +45,7 @@ impl Analysis {
     fn axis_obstacle(&self, sites: &[&Site], domain: &Domain, axis: u8) -> Option<String> {
         let mut pairs = 0;
         for (i, w) in sites.iter().enumerate().filter(|(_, s)| s.kind == SiteKind::Write) {
-            if !image_is_exact(w, axis) {
+            if !image_is_exact(w, domain, axis) {
                 return Some(format!(
                     "the set of elements of `{}` that is written is too irregular",
                     self.name(w.binding)
@@ -55,7 +59,7 @@ impl Analysis {
                 if pairs > MAX_PAIRS {
                     return Some(format!("`{}` is accessed in too many places", self.name(w.binding)));
                 }
-                if !disjoint(self, w, s, axis) {
+                if !disjoint(self, domain, w, s, axis) {
                     return Some(self.reason(w, s, domain, axis));
                 }
             }
@@ -87,17 +91,17 @@ impl Analysis {
 }
 
 /// Sites that differ in what they touch.
-fn distinct(sites: &[Site]) -> Vec<&Site> {
+fn distinct<'a>(sites: impl Iterator<Item = &'a Site>) -> Vec<&'a Site> {
     let mut seen = std::collections::HashSet::new();
-    sites.iter().filter(|s| seen.insert((s.binding, s.kind, s.bytes, &s.form, s.clip, &s.ranges))).collect()
+    sites.filter(|s| seen.insert((s.binding, s.kind, s.bytes, &s.form, s.clip, &s.ranges))).collect()
 }
 
 /// Whether the byte set of a chunk is the exact image of its box, for every chunk. Counts of what
 /// depends on the axis shrink with the chunk, so a level that overlaps what lies inside it must be the last one
 /// if that depends on the axis.
-fn image_is_exact(w: &Site, axis: u8) -> bool {
-    let mut levels: Vec<(i128, i128, bool)> = w
-        .form
+fn image_is_exact(w: &Site, domain: &Domain, axis: u8) -> bool {
+    let form = domain.digits(&[&w.form]).map_or_else(|| w.form.clone(), |d| d.rewrite(&w.form));
+    let mut levels: Vec<(i128, i128, bool)> = form
         .terms
         .iter()
         .map(|&(s, k)| {
@@ -114,7 +118,7 @@ fn image_is_exact(w: &Site, axis: u8) -> bool {
             // Overlapping levels: fine while they only lengthen one run.
             if joined
                 || (shrinks && i + 1 < levels.len())
-                || !super::image::image(0, &spans(&w.form, &w.ranges, &[]), w.bytes.into()).1
+                || !super::image::image(0, &spans(&form, &w.ranges, &[]), w.bytes.into()).1
             {
                 return false;
             }
@@ -134,68 +138,129 @@ fn depends_on(s: Sym, axis: u8) -> bool {
 }
 
 /// Whether the two sites touch no common byte from different groups of the axis.
-fn disjoint(analysis: &Analysis, w: &Site, s: &Site, axis: u8) -> bool {
+fn disjoint(analysis: &Analysis, domain: &Domain, w: &Site, s: &Site, axis: u8) -> bool {
     let (lo, hi) = (1 - i128::from(w.bytes), i128::from(s.bytes) - 1);
     // address of w - address of s in [lo, hi] means a common byte.
-    let Some((later, earlier)) = differences(analysis, w, s, axis) else { return false };
+    let pair = Pair { analysis, domain, w, s, axis };
     let c = w.form.c - s.form.c;
-    never(later, lo - c, hi - c) && never(earlier, lo - c, hi - c)
+    let apart = |vars: Vec<Var>| never(vars, lo - c, hi - c);
+    let (later, earlier) = pair.differences(&w.form, &s.form);
+    if apart(later) && apart(earlier) {
+        return true;
+    }
+    let Some(digits) = domain.digits(&[&w.form, &s.form]) else { return false };
+    let (wf, sf) = (digits.rewrite(&w.form), digits.rewrite(&s.form));
+    let apart = |vars: Vec<Var>| never(vars, lo - (wf.c - sf.c), hi - (wf.c - sf.c));
+    pair.digit_cases(&digits, &wf, &sf).is_some_and(|cases| cases.into_iter().all(apart))
 }
 
-/// The variables of `address(w) - address(s)` where `s` is in a later group, and in an earlier one.
-fn differences(analysis: &Analysis, w: &Site, s: &Site, axis: u8) -> Option<(Vec<Var>, Vec<Var>)> {
-    let axis = Sym::from(axis);
-    let size = i128::from(analysis.kernel.workgroup_size[axis as usize]);
-    let (group, local, global) = (GROUP + axis, LOCAL + axis, GLOBAL + axis);
-    let uniform = |f: &Form| !f.has(group) && !f.has(local);
-    let (mut wf, mut sf) = (w.form.clone(), s.form.clone());
-    let unit = if wf.coef(global) == sf.coef(global) && wf.has(global) && uniform(&wf) && uniform(&sf) {
-        global
-    } else {
-        for f in [&mut wf, &mut sf] {
-            let k = f.coef(global);
-            let parts = Form { c: 0, terms: vec![(group, size), (local, 1)] };
-            *f = f.add_scaled(&Form::symbol(global), -k).add_scaled(&parts, k);
-        }
-        group
-    };
-    let mut vars = Vec::new();
-    let mut symbols: Vec<Sym> = wf.symbols().chain(sf.symbols()).filter(|&x| x != unit).collect();
-    symbols.sort_unstable();
-    symbols.dedup();
-    for x in symbols {
-        let (a, b) = (wf.coef(x), sf.coef(x));
-        let (wr, sr) = (range_in(analysis, w, x), range_in(analysis, s, x));
-        if a == b {
-            vars.push(Var { coef: a, lo: wr.0 - sr.1, hi: wr.1 - sr.0 });
+/// Two sites, for invocations in different groups of an axis.
+struct Pair<'a> {
+    analysis: &'a Analysis,
+    domain: &'a Domain,
+    w: &'a Site,
+    s: &'a Site,
+    axis: u8,
+}
+
+impl Pair<'_> {
+    fn ranges(&self, x: Sym) -> ((i128, i128), (i128, i128)) {
+        (range_in(self.domain, self.w, x), range_in(self.domain, self.s, x))
+    }
+
+    /// The variables of `wf - sf`, less their constants, where `s` is in a later group, and in an earlier one.
+    fn differences(&self, wf: &Form, sf: &Form) -> (Vec<Var>, Vec<Var>) {
+        let axis = Sym::from(self.axis);
+        let size = i128::from(self.analysis.kernel.workgroup_size[axis as usize]);
+        let (group, local, global) = (GROUP + axis, LOCAL + axis, GLOBAL + axis);
+        let uniform = |f: &Form| !f.has(group) && !f.has(local);
+        let (mut wf, mut sf) = (wf.clone(), sf.clone());
+        let unit = if wf.coef(global) == sf.coef(global) && wf.has(global) && uniform(&wf) && uniform(&sf) {
+            global
         } else {
-            vars.push(Var { coef: a, lo: wr.0, hi: wr.1 });
-            vars.push(Var { coef: -b, lo: sr.0, hi: sr.1 });
-        }
+            for f in [&mut wf, &mut sf] {
+                let k = f.coef(global);
+                let parts = Form { c: 0, terms: vec![(group, size), (local, 1)] };
+                *f = f.add_scaled(&Form::symbol(global), -k).add_scaled(&parts, k);
+            }
+            group
+        };
+        let vars = self.free(&wf, &sf, |x| x != unit);
+        let (a, b) = (wf.coef(unit), sf.coef(unit));
+        let (wr, sr) = self.ranges(unit);
+        let (mut later, mut earlier) = (vars.clone(), vars);
+        later.extend(stepped(a, b, wr, sr, 1));
+        earlier.extend(stepped(a, b, wr, sr, -1));
+        (later, earlier)
     }
-    let (a, b) = (wf.coef(unit), sf.coef(unit));
-    let (wr, sr) = (range_in(analysis, w, unit), range_in(analysis, s, unit));
-    // With u(s) = u(w) + d: a * u(w) - b * u(s) = (a - b) * u(w) - b * d.
-    vars.push(Var { coef: a - b, lo: wr.0, hi: wr.1 });
-    let (mut later, mut earlier) = (vars.clone(), vars);
-    later.push(Var { coef: -b, lo: (sr.0 - wr.1).max(1), hi: sr.1 - wr.0 });
-    earlier.push(Var { coef: -b, lo: sr.0 - wr.1, hi: (sr.1 - wr.0).min(-1) });
-    Some((later, earlier))
+
+    /// The variables of the symbols that may take any values on both sides.
+    fn free(&self, wf: &Form, sf: &Form, is_free: impl Fn(Sym) -> bool) -> Vec<Var> {
+        let mut symbols: Vec<Sym> = wf.symbols().chain(sf.symbols()).filter(|&x| is_free(x)).collect();
+        symbols.sort_unstable();
+        symbols.dedup();
+        let mut vars = Vec::with_capacity(symbols.len());
+        for x in symbols {
+            let (a, b) = (wf.coef(x), sf.coef(x));
+            let (wr, sr) = self.ranges(x);
+            if a == b {
+                vars.push(Var { coef: a, lo: wr.0 - sr.1, hi: wr.1 - sr.0 });
+            } else {
+                vars.push(Var { coef: a, lo: wr.0, hi: wr.1 });
+                vars.push(Var { coef: -b, lo: sr.0, hi: sr.1 });
+            }
+        }
+        vars
+    }
+
+    /// If the group decides the order of the index, that of its digits is lexicographic: the first digit in which
+    /// the two differ is greater on one side. One set of variables for each such digit and side.
+    fn digit_cases(&self, digits: &Digits, wf: &Form, sf: &Form) -> Option<Vec<Vec<Var>>> {
+        let (later, earlier) = self.differences(&digits.whole, &digits.whole);
+        let sum = |vars: &[Var]| {
+            vars.iter().fold((0i128, 0i128), |(lo, hi), v| {
+                let (a, b) = (v.coef * v.lo, v.coef * v.hi);
+                (lo + a.min(b), hi + a.max(b))
+            })
+        };
+        let impossible = |vars: &[Var]| vars.iter().any(|v| v.lo > v.hi);
+        let ordered = |vars: &[Var]| impossible(vars) || sum(vars).1 < 0 || sum(vars).0 > 0;
+        if !ordered(&later) || !ordered(&earlier) {
+            return None;
+        }
+        let mut cases = Vec::with_capacity(2 * digits.leaves.len());
+        for (i, leaf) in digits.leaves.iter().enumerate() {
+            let equal = &digits.leaves[..i];
+            let settled = |x: Sym| equal.iter().any(|l| l.symbol == x) || leaf.symbol == x;
+            let mut vars = self.free(wf, sf, |x| !settled(x));
+            for l in equal {
+                let (wr, sr) = self.ranges(l.symbol);
+                let both = (wr.0.max(sr.0), wr.1.min(sr.1));
+                vars.push(Var { coef: wf.coef(l.symbol) - sf.coef(l.symbol), lo: both.0, hi: both.1 });
+            }
+            let (a, b) = (wf.coef(leaf.symbol), sf.coef(leaf.symbol));
+            let (wr, sr) = self.ranges(leaf.symbol);
+            for side in [1, -1] {
+                cases.push([vars.clone(), stepped(a, b, wr, sr, side).to_vec()].concat());
+            }
+        }
+        Some(cases)
+    }
 }
 
-/// The range of a symbol in a site's box; built-in symbols that the site does not mention have the range
-/// of the call.
-fn range_in(analysis: &Analysis, site: &Site, s: Sym) -> (i128, i128) {
-    let (lo, hi) = site.range_of(s);
-    if hi - lo < super::domain::INFINITE {
-        return (lo, hi);
-    }
-    let size = |a: Sym| i128::from(analysis.kernel.workgroup_size[a as usize]);
-    match s {
-        GROUP..LOCAL => (0, u32::MAX.into()),
-        LOCAL..GLOBAL => (0, size(s - LOCAL) - 1),
-        _ => (lo, hi),
-    }
+/// The variables of `a * u - b * v` where `v` is greater than `u` (`side` 1) or less (-1).
+fn stepped(a: i128, b: i128, u: (i128, i128), v: (i128, i128), side: i128) -> [Var; 2] {
+    // With v = u + d: (a - b) * u - b * d.
+    let (lo, hi) = (v.0 - u.1, v.1 - u.0);
+    let (lo, hi) = if side > 0 { (lo.max(1), hi) } else { (lo, hi.min(-1)) };
+    [Var { coef: a - b, lo: u.0, hi: u.1 }, Var { coef: -b, lo, hi }]
+}
+
+/// The range of a symbol in a site's box; symbols that the site does not mention have the range of the call.
+fn range_in(domain: &Domain, site: &Site, x: Sym) -> (i128, i128) {
+    let (lo, hi) = site.range_of(x);
+    // All guards are undone when a walk is over.
+    if hi - lo < super::domain::INFINITE { (lo, hi) } else { (domain.symbol(x).lo, domain.symbol(x).hi) }
 }
 
 /// Whether this kind of symbol is a value that the analysis cannot follow.

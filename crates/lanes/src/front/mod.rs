@@ -49,6 +49,8 @@ pub struct Module {
     info: Arc<ModuleInfo>,
     /// Whether every override has its value.
     resolved: bool,
+    /// How deep its functions nest.
+    depth: usize,
 }
 
 impl Module {
@@ -58,15 +60,15 @@ impl Module {
     /// `InvalidWgsl`, with the source line and a caret in the message; `TooLarge` over [`MAX_SOURCE_BYTES`] or
     /// [`MAX_SOURCE_DEPTH`].
     pub fn parse(source: &str) -> Result<Self, Error> {
-        let (naga, info) = parse::parse(source)?;
-        Ok(Self::from_naga(source, naga, info))
+        let (naga, info, depth) = parse::parse(source)?;
+        Ok(Module { depth, ..Self::from_naga(source, naga, info) })
     }
 
     /// A module made elsewhere: naga's `module` and the result of its validation. `source` is the text that its spans
     /// point into, or empty.
     pub fn from_naga(source: &str, module: naga::Module, info: ModuleInfo) -> Self {
         let resolved = module.overrides.is_empty();
-        Module { source: source.into(), naga: Arc::new(module), info: Arc::new(info), resolved }
+        Module { source: source.into(), naga: Arc::new(module), info: Arc::new(info), resolved, depth: usize::MAX }
     }
 
     /// The same module with every `override` replaced by its value: `overrides` by name (or by the number of its `@id`,
@@ -75,8 +77,9 @@ impl Module {
     /// # Errors
     /// `InvalidOverride`: no such override (with the nearest name), none given and no default, or a value its type refuses.
     pub fn specialize(&self, overrides: &BTreeMap<String, f64>) -> Result<Self, Error> {
-        let (naga, info) = overrides::resolve(&self.naga, &self.info, &self.source, overrides)?;
-        Ok(Module { source: self.source.clone(), naga: Arc::new(naga), info: Arc::new(info), resolved: true })
+        let (naga, info) = overrides::resolve(&self.naga, &self.info, &self.source, overrides, self.depth)?;
+        let (naga, info) = (Arc::new(naga), Arc::new(info));
+        Ok(Module { source: self.source.clone(), naga, info, resolved: true, depth: self.depth })
     }
 
     /// Lowers one compute entry point to lane IR, verified. Overrides not yet resolved take their defaults.
@@ -89,7 +92,9 @@ impl Module {
             return self.specialize(&BTreeMap::new())?.lower(entry);
         }
         let index = self.entry_index(entry)?;
-        parse::on_deep_stack(|| lower::lower(&self.naga, &self.info, &self.source, index))?
+        // Calls are inlined: what they nest adds up.
+        let depth = self.depth.saturating_mul(1 + self.naga.functions.len());
+        parse::on_deep_stack(depth, || lower::lower(&self.naga, &self.info, &self.source, index))?
     }
 
     fn entry_index(&self, entry: &str) -> Result<usize, Error> {

@@ -17,6 +17,7 @@ pub(super) fn resolve(
     info: &ModuleInfo,
     source: &str,
     values: &BTreeMap<String, f64>,
+    depth: usize,
 ) -> Result<(naga::Module, ModuleInfo), Error> {
     let mut constants = PipelineConstants::default();
     for (name, &value) in values {
@@ -24,7 +25,7 @@ pub(super) fn resolve(
         check_value(module, handle, name, value)?;
         constants.insert(key(module, handle), value);
     }
-    super::parse::on_deep_stack(|| {
+    super::parse::on_deep_stack(depth, || {
         let (module, info) =
             process_overrides(module, info, None, &constants).map_err(|e| explain(e, module, source))?;
         Ok((module.into_owned(), info.into_owned()))

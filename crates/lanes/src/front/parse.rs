@@ -15,17 +15,22 @@ pub const MAX_SOURCE_DEPTH: usize = 5000;
 /// Stack of the thread that parses and lowers; only touched pages cost memory.
 const STACK_BYTES: usize = 256 << 20;
 
-/// Parses and validates.
-pub(super) fn parse(source: &str) -> Result<(naga::Module, ModuleInfo), Error> {
+/// Depth up to which the caller's stack will do: less than 256 KiB is used, measured at 40 levels of everything that
+/// nests (x86-64). Without optimisation frames are several times as large.
+const SHALLOW: usize = if cfg!(debug_assertions) { 0 } else { 40 };
+
+/// Parses and validates; says how deep the source nests.
+pub(super) fn parse(source: &str) -> Result<(naga::Module, ModuleInfo, usize), Error> {
     if source.len() > MAX_SOURCE_BYTES {
         let message = format!("the source has {} bytes; the limit is {MAX_SOURCE_BYTES}", source.len());
         return Err(Error::new(ErrorKind::TooLarge, message));
     }
-    if let Some(place) = too_deep(source, MAX_SOURCE_DEPTH) {
+    let depth = depth(source, MAX_SOURCE_DEPTH).map_err(|place| {
         let message = format!("the source nests more than {MAX_SOURCE_DEPTH} brackets and operators here");
-        return Err(Error::new(ErrorKind::TooLarge, message).at(place, source));
-    }
-    on_deep_stack(|| parse_and_validate(source))?
+        Error::new(ErrorKind::TooLarge, message).at(place, source)
+    })?;
+    let (module, info) = on_deep_stack(depth, || parse_and_validate(source))??;
+    Ok((module, info, depth))
 }
 
 fn parse_and_validate(source: &str) -> Result<(naga::Module, ModuleInfo), Error> {
@@ -44,26 +49,36 @@ fn invalid(message: String, span: Option<naga::Span>, source: &str) -> Error {
     Error::new(ErrorKind::InvalidWgsl, message.trim_end()).at(span.unwrap_or_default(), source)
 }
 
-/// Runs `f` on a thread with a deep stack; a panic inside becomes an error.
-pub(super) fn on_deep_stack<T: Send>(f: impl FnOnce() -> T + Send) -> Result<T, Error> {
+/// Runs `f`, which recurses as deep as told, on a thread with a deep stack if it has to be; a panic inside becomes an
+/// error.
+pub(super) fn on_deep_stack<T: Send>(depth: usize, f: impl FnOnce() -> T + Send) -> Result<T, Error> {
     // No threads there; the host's stack has to do.
     if cfg!(target_family = "wasm") {
         return Ok(f());
     }
     let internal = |what: &str| Error::new(ErrorKind::InvalidWgsl, format!("the WGSL front end failed: {what}"));
+    let explain = |panic: Box<dyn std::any::Any + Send>| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        internal(text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("panic"))
+    };
+    if depth <= SHALLOW {
+        // What a panic leaves half done is dropped with it.
+        return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(explain);
+    }
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("wgsl".into()).stack_size(STACK_BYTES);
         let thread = builder.spawn_scoped(scope, f).map_err(|e| internal(&format!("no thread for it: {e}")))?;
-        thread.join().map_err(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            internal(text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("panic"))
-        })
+        thread.join().map_err(explain)
     })
 }
 
-/// Where a recursive parser goes deeper than a limit, by an upper estimate: open brackets plus the operators, member
-/// accesses and `else`s since the last separator on each open level.
-fn too_deep(source: &str, limit: usize) -> Option<Span> {
+/// How deep a recursive parser goes, by an upper estimate: open brackets plus the operators, member accesses and
+/// `else`s since the last separator on each open level.
+///
+/// # Errors
+/// Where it goes deeper than a limit.
+fn depth(source: &str, limit: usize) -> Result<usize, Span> {
+    let mut deepest = 0;
     let mut depth = Depth { levels: vec![0], total: 0 };
     let mut rest = source.as_bytes();
     while let [byte, tail @ ..] = rest {
@@ -93,13 +108,14 @@ fn too_deep(source: &str, limit: usize) -> Option<Span> {
             b'e' if tail.starts_with(b"lse") => depth.add(),
             _ => {}
         }
+        deepest = deepest.max(depth.total);
         if depth.total > limit {
             let at = (source.len() - rest.len()) as u32;
-            return Some(Span::new(at, at + 1));
+            return Err(Span::new(at, at + 1));
         }
         rest = tail;
     }
-    None
+    Ok(deepest)
 }
 
 /// What follows a comment at the start of the text; block comments nest.
@@ -164,7 +180,7 @@ mod tests {
 
     #[test]
     fn depth_counts_what_a_parser_recurses_on() {
-        let fits = |source: &str, limit: usize| too_deep(source, limit).is_none();
+        let fits = |source: &str, limit: usize| depth(source, limit).is_ok();
         assert!(fits("fn f() { g(1); g(2); }", 2) && !fits("fn f() { g(1); g(2); }", 1));
         let brackets = format!("{}1{}", "(".repeat(100), ")".repeat(100));
         assert!(fits(&brackets, 100) && !fits(&brackets, 99));

@@ -11,14 +11,17 @@ use crate::ir::{AtomicOp, Base, BinaryOp, Inst, Kernel, Op, Param, Phi, Place, R
 /// How a value changes over a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// `base + lane * l + part * p`, modulo 2^32 (32-bit integers), or the same in all lanes if both are 0.
-    Affine { lane: i32, part: i32 },
+    /// `base + lane * l + part * p + row * r` for lane `l` of part `p` of row `r`, modulo 2^32 (32-bit integers), or the
+    /// same in all lanes if all are 0.
+    Affine { lane: i32, part: i32, row: i32 },
+    /// The same with a gain from row to row that is known at run time only.
+    Stepped { lane: i32, part: i32 },
     /// Anything.
     Varying,
 }
 
 /// The same in all lanes.
-pub(super) const UNIFORM: Class = Class::Affine { lane: 0, part: 0 };
+pub(super) const UNIFORM: Class = Class::Affine { lane: 0, part: 0, row: 0 };
 
 impl Class {
     pub(super) fn is_uniform(self) -> bool {
@@ -63,11 +66,7 @@ impl Classes {
                 break;
             }
         }
-        let classes = pass.classes;
-        if uniformize && super::crossing::carries_comparisons(kernel, &classes) {
-            return Classes::new(kernel, shape, false);
-        }
-        classes
+        pass.classes
     }
 
     pub(super) fn of(&self, v: Value) -> Class {
@@ -132,6 +131,8 @@ impl Pass<'_> {
             Inst::Subgroup { dst, .. } => self.set(*dst, Class::Varying),
             Inst::Barrier { .. } => self.dirty = false,
             Inst::If { cond, then, other, phis, .. } => {
+                let cut = holds_barrier(then) || holds_barrier(other);
+                self.dirty &= !cut;
                 let before = self.dirty;
                 self.region(then);
                 let after = self.dirty;
@@ -140,7 +141,7 @@ impl Pass<'_> {
                     self.dirty = before;
                 }
                 self.region(other);
-                self.dirty |= after;
+                self.dirty = !cut && (self.dirty || after);
                 for Phi { dst, then, other } in phis {
                     let class = self.merge(*cond, *then, *other);
                     self.set(*dst, class);
@@ -159,7 +160,8 @@ impl Pass<'_> {
         if a == b {
             return self.of(a);
         }
-        let same = self.of(cond).is_uniform() && self.of(a) == self.of(b);
+        let stepped = matches!(self.of(a), Class::Stepped { .. });
+        let same = self.of(cond).is_uniform() && self.of(a) == self.of(b) && !stepped;
         if same { self.of(a) } else { Class::Varying }
     }
 
@@ -168,8 +170,11 @@ impl Pass<'_> {
             let class = if self.given_up[p.dst.index()] || self.give_up { Class::Varying } else { self.of(p.init) };
             self.set(p.dst, class);
         }
-        self.dirty |= has_effects(body, self.lasting());
+        let cut = holds_barrier(body);
+        self.dirty = !cut && (self.dirty || has_effects(body, self.lasting()));
         self.region(body);
+        // What is around a barrier is cut there: another run follows.
+        self.dirty &= !cut;
         let form = WhileForm::of(body, again);
         for p in params {
             let next = self.of(form.as_ref().map_or(p.next, |f| f.continuing(p.next)));
@@ -210,15 +215,39 @@ impl Pass<'_> {
     }
 
     fn scaled(&self, v: Value, factor: i64) -> Class {
-        match self.of(v) {
-            Class::Affine { lane, part } => {
-                let scale = |x: i32| i32::try_from(i64::from(x).checked_mul(factor)?).ok();
-                match (scale(lane), scale(part)) {
-                    (Some(lane), Some(part)) => Class::Affine { lane, part },
-                    _ => Class::Varying,
-                }
+        let scale = |x: i32| i32::try_from(i64::from(x).checked_mul(factor)?).ok();
+        let class = || match self.of(v) {
+            Class::Affine { lane, part, row } => {
+                Some(Class::Affine { lane: scale(lane)?, part: scale(part)?, row: scale(row)? })
             }
-            Class::Varying => Class::Varying,
+            Class::Stepped { lane, part } => Some(Class::Stepped { lane: scale(lane)?, part: scale(part)? }),
+            Class::Varying => None,
+        };
+        class().unwrap_or(Class::Varying)
+    }
+
+    /// The class of a sum or difference.
+    fn sum(a: Class, b: Class, sum: fn(i32, i32) -> Option<i32>) -> Option<Class> {
+        let gains = |class| match class {
+            Class::Affine { lane, part, row } => Some((lane, part, Some(row))),
+            Class::Stepped { lane, part } => Some((lane, part, None)),
+            Class::Varying => None,
+        };
+        let ((l, p, r), (m, q, s)) = (gains(a)?, gains(b)?);
+        let (lane, part) = (sum(l, m)?, sum(p, q)?);
+        Some(match r.zip(s) {
+            Some((r, s)) => Class::Affine { lane, part, row: sum(r, s)? },
+            None => Class::Stepped { lane, part },
+        })
+    }
+
+    /// The class of a product with something uniform.
+    fn product(class: Class) -> Class {
+        match class {
+            Class::Affine { lane: 0, part: 0, .. } | Class::Stepped { lane: 0, part: 0 } => {
+                Class::Stepped { lane: 0, part: 0 }
+            }
+            _ => Class::Varying,
         }
     }
 
@@ -231,20 +260,15 @@ impl Pass<'_> {
         if !matches!(self.kernel.ty(a), Ty::I32 | Ty::U32) {
             return Class::Varying;
         }
-        let (Class::Affine { lane: l, part: p }, Class::Affine { lane: m, part: q }) = (ca, cb) else {
-            return Class::Varying;
-        };
         let constant = |v: Value| self.classes.constant(v).map(|bits| i64::from(bits as u32 as i32));
-        let sum = |l: Option<i32>, p: Option<i32>| match (l, p) {
-            (Some(lane), Some(part)) => Class::Affine { lane, part },
-            _ => Class::Varying,
-        };
         match op {
-            BinaryOp::Add => sum(l.checked_add(m), p.checked_add(q)),
-            BinaryOp::Sub => sum(l.checked_sub(m), p.checked_sub(q)),
+            BinaryOp::Add => Self::sum(ca, cb, i32::checked_add).unwrap_or(Class::Varying),
+            BinaryOp::Sub => Self::sum(ca, cb, i32::checked_sub).unwrap_or(Class::Varying),
             BinaryOp::Mul => match (constant(a), constant(b)) {
                 (_, Some(k)) => self.scaled(a, k),
                 (Some(k), _) => self.scaled(b, k),
+                _ if cb.is_uniform() => Self::product(ca),
+                _ if ca.is_uniform() => Self::product(cb),
                 _ => Class::Varying,
             },
             BinaryOp::Shl => match constant(b) {
@@ -252,11 +276,14 @@ impl Pass<'_> {
                 None => Class::Varying,
             },
             op if op.is_comparison() && self.uniformize && !self.dirty => {
-                let (gain, step) = (l.wrapping_sub(m), p.wrapping_sub(q));
+                let (Class::Affine { lane: l, part: p, row: r }, Class::Affine { lane: m, part: q, row: s }) = (ca, cb)
+                else {
+                    return Class::Varying;
+                };
+                let gains = [l.wrapping_sub(m), p.wrapping_sub(q), r.wrapping_sub(s)];
                 let small = |x: i32| x.unsigned_abs() <= MAX_COMPARED_GAIN as u32 * self.shape.lanes as u32;
-                let worth = gain.unsigned_abs() <= MAX_COMPARED_GAIN as u32 && small(step) && gain != 0
-                    || gain == 0 && small(step);
-                if worth && self.shape.may_agree(gain, step) {
+                let worth = gains[0].unsigned_abs() <= MAX_COMPARED_GAIN as u32 && small(gains[1]) && small(gains[2]);
+                if worth && self.shape.may_agree(gains) {
                     self.classes.checked[dst.index()] = true;
                     return UNIFORM;
                 }
@@ -281,6 +308,11 @@ pub(super) fn has_effects(region: &Region, lasting: bool) -> bool {
         Inst::Atomic { op, .. } => *op != AtomicOp::Load,
         _ => inst.regions().any(|region| has_effects(region, lasting)),
     })
+}
+
+/// Whether a region holds a barrier: its control flow then is common to a work-group.
+fn holds_barrier(region: &Region) -> bool {
+    region.insts.iter().any(|inst| matches!(inst, Inst::Barrier { .. }) || inst.regions().any(holds_barrier))
 }
 
 /// A loop whose body ends with an `if` on its own exit condition: `loop { head; if !cond { break; } rest }`.

@@ -101,18 +101,31 @@ fn unknown(kernel: &Kernel) -> Option<&'static str> {
     meets(&kernel.body).then_some("subgroup operations")
 }
 
+/// Parts times values up to which more than four parts are stacked, as code is written for each; a quarter of it for
+/// parts side by side.
+const MOST_WRITTEN: usize = 2000;
+
 /// Lanes and parts of a block, by what the registers hold.
 fn block_shape(kernel: &Kernel, isa: Isa, batch: BatchShape) -> Shape {
-    // Registers that four or two parts may seem to need: what loops only read may lie in memory.
-    let (lanes, budget) = if isa == Isa::Avx512 { (16, [36, 40]) } else { (8, [18, 24]) };
+    // Registers that so many parts may seem to need: what loops only read may lie in memory, and what stacked rows read
+    // is often common to them.
+    let (lanes, budgets) = match isa {
+        Isa::Avx512 => (16, [(16, 36), (8, 36), (4, 36), (3, 36), (2, 40)]),
+        Isa::Avx2 => (8, [(16, 0), (8, 18), (4, 18), (3, 24), (2, 24)]),
+    };
     let one = Shape { batch, lanes, parts: 1, size: kernel.workgroup_size, whole: false };
     if pressure::is_scalar_bound(&kernel.body) || kernel.values.len() > 400 {
         return one;
     }
     let classes = Classes::new(kernel, &one, true);
-    let live = pressure::pressure(kernel, &classes).max(1);
-    let wanted = [4, 2].into_iter().zip(budget).find(|(parts, budget)| parts * live <= *budget).map_or(1, |(p, _)| p);
-    one.with_parts(one.fitting_parts(kernel, wanted))
+    let live = pressure::pressure(kernel, &classes, usize::from(isa == Isa::Avx2)).max(1);
+    let most = match batch {
+        _ if one.may_stack() => MOST_WRITTEN / kernel.values.len().max(1),
+        BatchShape::Row => (MOST_WRITTEN / 4 / kernel.values.len().max(1)).min(8),
+        _ => 4,
+    };
+    let wanted = budgets.into_iter().find(|(parts, budget)| parts * live <= *budget && *parts <= most.max(4));
+    one.with_parts(one.fitting_parts(kernel, wanted.map_or(1, |(parts, _)| parts)))
 }
 
 /// Estimated ns of a region for a vector of lanes, loops guessed.

@@ -1,11 +1,12 @@
 //! How many vectors of a kernel live at once: decides how many parts a block has.
 
 use super::class::{Class, Classes};
-use crate::ir::{Inst, Kernel, Op, Region, Ty, Value};
+use crate::ir::{Inst, Kernel, Op, Param, Region, Ty, Value};
 
-/// Most vectors a part that live at once, 64-bit ones counted twice, Bools not.
-pub(super) fn pressure(kernel: &Kernel, classes: &Classes) -> usize {
-    let mut p = Pressure { kernel, classes, live: vec![false; kernel.values.len()], now: 0, most: 0 };
+/// Most vectors a part that live at once, 64-bit ones counted twice, Bools not. `mask`: vectors that an execution mask
+/// takes.
+pub(super) fn pressure(kernel: &Kernel, classes: &Classes, mask: usize) -> usize {
+    let mut p = Pressure { kernel, classes, mask, live: vec![false; kernel.values.len()], now: 0, most: 0 };
     p.region(&kernel.body);
     p.most
 }
@@ -13,6 +14,7 @@ pub(super) fn pressure(kernel: &Kernel, classes: &Classes) -> usize {
 struct Pressure<'k> {
     kernel: &'k Kernel,
     classes: &'k Classes,
+    mask: usize,
     live: Vec<bool>,
     now: usize,
     most: usize,
@@ -67,18 +69,31 @@ impl Pressure<'_> {
                     inst.regions().for_each(|r| self.region(r));
                 }
             }
-            Inst::Loop { params, body, .. } => {
+            Inst::Loop { params, body, again, .. } => {
+                // Lanes that left need a mask, and registers where results differ that are the same in the loop.
+                let collected = |p: &&Param| self.live[p.result.index()] && self.weight(p.dst) < self.weight(p.result);
+                let extra = match self.classes.of(*again) {
+                    Class::Varying => self.mask + params.iter().filter(collected).count(),
+                    _ => 0,
+                };
                 params.iter().for_each(|p| self.end(p.result));
+                self.now += extra;
                 // What the body reads from outside lives through all of it.
                 let mut outside = Vec::new();
                 reads(body, &mut outside);
                 inst.operands(|v| self.start(v));
                 outside.into_iter().for_each(|v| self.start(v));
                 self.region(body);
+                self.now -= extra.min(self.now);
                 params.iter().for_each(|p| {
                     self.end(p.dst);
                     self.start(p.init);
                 });
+            }
+            // What lives over a barrier lies in slots.
+            Inst::Barrier { .. } => {
+                self.live.fill(false);
+                self.now = 0;
             }
             inst => {
                 if let Inst::Atomic { dst: Some(dst), .. } = inst {

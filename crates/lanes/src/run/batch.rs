@@ -99,12 +99,15 @@ impl Batches {
             BatchShape::Group => (product(size).unwrap_or(0), 1, 1, product(groups).ok_or_else(too_large)?),
             BatchShape::Linear => (capacity, 1, 1, total.div_ceil(capacity)),
             BatchShape::Row => {
-                // Rows are cut evenly, in whole blocks.
-                let even = extent[0].div_ceil(extent[0].div_ceil(capacity).max(1)).next_multiple_of(W as u64);
-                let lanes = even.clamp(W as u64, capacity);
-                let per_row = extent[0].div_ceil(lanes);
-                let rows = if stack && per_row == 1 { (capacity / lanes).clamp(1, extent[1].max(1)) } else { 1 };
-                (lanes, per_row, rows, per_row * extent[1].div_ceil(rows) * extent[2])
+                // Rows are cut evenly, in whole blocks. Short calls should not wait for divisions.
+                let pieces = if extent[0] <= capacity { 1 } else { extent[0].div_ceil(capacity) };
+                let even = if pieces == 1 { extent[0] } else { extent[0].div_ceil(pieces) };
+                let lanes = even.next_multiple_of(W as u64).clamp(W as u64, capacity);
+                let per_row = if extent[0] <= lanes { 1 } else { extent[0].div_ceil(lanes) };
+                let stack = stack && per_row == 1 && extent[1] > 1;
+                let rows = if stack { (capacity / lanes).clamp(1, extent[1]) } else { 1 };
+                let stacks = if rows == 1 { extent[1] } else { extent[1].div_ceil(rows) };
+                (lanes, per_row, rows, per_row * stacks * extent[2])
             }
         };
         Ok(Batches { shape, size, start, extent, lanes, per_row, rows, count })
@@ -129,6 +132,10 @@ impl Batches {
                 batch.number = i * lanes;
                 let total = extent[0] * extent[1] * extent[2];
                 batch.lanes = (total - batch.number).min(lanes) as usize;
+            }
+            BatchShape::Row if self.count == 1 => {
+                batch.rows = extent[1] as u32;
+                batch.lanes = extent[0].min(lanes) as usize;
             }
             BatchShape::Row => {
                 let (stack, column) = (i / self.per_row, i % self.per_row * lanes);

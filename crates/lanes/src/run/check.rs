@@ -14,6 +14,40 @@ pub(crate) struct Bound {
     pub(crate) runtime_len: u64,
 }
 
+/// Bindings of a kernel up to which their memories need no allocation.
+const FEW: usize = 8;
+
+/// The memories of a kernel's bindings.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    few: [Bound; FEW],
+    many: Vec<Bound>,
+    len: usize,
+}
+
+impl Bounds {
+    fn new() -> Self {
+        Bounds { few: [Bound { ptr: std::ptr::null_mut(), runtime_len: 0 }; FEW], many: Vec::new(), len: 0 }
+    }
+
+    fn push(&mut self, bound: Bound) {
+        match self.few.get_mut(self.len) {
+            Some(place) => *place = bound,
+            None => {
+                if self.many.is_empty() {
+                    self.many.extend(self.few);
+                }
+                self.many.push(bound);
+            }
+        }
+        self.len += 1;
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Bound] {
+        if self.many.is_empty() { &self.few[..self.len] } else { &self.many }
+    }
+}
+
 // SAFETY: the memory of a `Buffer`, which is shared between threads by its own contract.
 unsafe impl Send for Bound {}
 // SAFETY: as above.
@@ -92,7 +126,7 @@ pub(crate) fn range(grid: Grid, range: &GroupRange) -> Result<(), Error> {
 ///
 /// # Errors
 /// `InvalidBuffer`: their number, a size, a missing write permission, a misaligned atomic.
-pub(crate) fn bind(kernel: &Kernel, uses: &[Use], buffers: &[Buffer<'_>]) -> Result<Vec<Bound>, Error> {
+pub(crate) fn bind(kernel: &Kernel, uses: &[Use], buffers: &[Buffer<'_>]) -> Result<Bounds, Error> {
     if buffers.len() != kernel.bindings.len() {
         let names: Vec<&str> = kernel.bindings.iter().map(|b| b.name.as_str()).collect();
         return Err(invalid(format!(
@@ -103,7 +137,11 @@ pub(crate) fn bind(kernel: &Kernel, uses: &[Use], buffers: &[Buffer<'_>]) -> Res
             buffers.len()
         )));
     }
-    kernel.bindings.iter().zip(buffers).zip(uses).map(|((b, buffer), used)| one(b, *used, buffer)).collect()
+    let mut bounds = Bounds::new();
+    for ((binding, buffer), used) in kernel.bindings.iter().zip(buffers).zip(uses) {
+        bounds.push(one(binding, *used, buffer)?);
+    }
+    Ok(bounds)
 }
 
 fn one(binding: &Binding, used: Use, buffer: &Buffer<'_>) -> Result<Bound, Error> {

@@ -123,6 +123,8 @@ pub struct Program {
     /// What the body really does with each binding: [`Binding::access`](crate::ir::Binding) is a claim.
     uses: Vec<Use>,
     main: Machine,
+    /// Whether invocations of a work-group can see each other.
+    cooperative: bool,
     /// For ranges with rows too short: compiled at first need.
     linear: OnceLock<Result<Machine, Error>>,
     /// Bytecode for buffers too large for machine code: compiled at first need.
@@ -158,7 +160,8 @@ impl Program {
         };
         check::kernel(&kernel)?;
         let prepared = passes::optimize(kernel.clone(), settings.contract);
-        let shape = if prepared.is_cooperative() { BatchShape::Group } else { BatchShape::Row };
+        let cooperative = prepared.is_cooperative();
+        let shape = if cooperative { BatchShape::Group } else { BatchShape::Row };
         let native = if wanted { Machine::native(&prepared, shape, level).map_err(Some) } else { Err(None) };
         let (main, native, fallback) = match native {
             Ok(machine) => (machine, true, None),
@@ -166,7 +169,19 @@ impl Program {
         };
         let uses = check::uses(&kernel);
         let (linear, wide) = (OnceLock::new(), OnceLock::new());
-        Ok(Program { kernel, prepared, uses, main, linear, wide, level, native, fallback, fuel: settings.fuel })
+        Ok(Program {
+            kernel,
+            prepared,
+            uses,
+            main,
+            cooperative,
+            linear,
+            wide,
+            level,
+            native,
+            fallback,
+            fuel: settings.fuel,
+        })
     }
 
     /// Whether machine code runs.
@@ -181,7 +196,7 @@ impl Program {
 
     /// The machine for a range and its buffers.
     fn machine(&self, range: &GroupRange, large: bool) -> Result<&Machine, Error> {
-        let shape = batch::shape(self.prepared.is_cooperative(), self.prepared.workgroup_size, range);
+        let shape = batch::shape(self.cooperative, self.prepared.workgroup_size, range);
         let cell = match (shape, large && self.native) {
             (_, true) => &self.wide,
             (BatchShape::Linear, false) => &self.linear,
@@ -223,7 +238,7 @@ impl Program {
         let machine = self.machine(&range, large)?;
         let size = self.kernel.workgroup_size;
         let stop = AtomicBool::new(false);
-        let call = Call { bound: &bound, groups: grid.groups, size, stop: &stop, fuel: self.fuel };
+        let call = Call { bound: bound.as_slice(), groups: grid.groups, size, stop: &stop, fuel: self.fuel };
         let batches = Batches::new(machine.shape, size, &range, machine.capacity, machine.is_native())?;
         machine.run(&call, &batches).map_err(|stop| self.error(stop))
     }

@@ -75,7 +75,7 @@ pub(crate) struct Machine {
     /// Lanes of a full batch.
     pub(crate) capacity: usize,
     size: [u32; 3],
-    idle: Mutex<Vec<Scratch>>,
+    idle: Mutex<Vec<Box<Scratch>>>,
     /// Bits of the last known time of a full batch in ns. Any thread stores it, none waits for it: relaxed.
     full_batch_ns: AtomicU64,
 }
@@ -238,16 +238,18 @@ impl Machine {
         result
     }
 
-    fn take(&self) -> Scratch {
+    fn take(&self) -> Box<Scratch> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.unwrap_or_else(|| match &self.body {
-            Body::Bytecode(code) => Scratch::Bytecode(exec::Scratch::new(code, self.shape, self.size)),
-            #[cfg(all(feature = "jit", target_arch = "x86_64"))]
-            Body::Native(code) => Scratch::Native(native::Scratch::new(code)),
+        idle.unwrap_or_else(|| {
+            Box::new(match &self.body {
+                Body::Bytecode(code) => Scratch::Bytecode(exec::Scratch::new(code, self.shape, self.size)),
+                #[cfg(all(feature = "jit", target_arch = "x86_64"))]
+                Body::Native(code) => Scratch::Native(native::Scratch::new(code)),
+            })
         })
     }
 
-    fn give(&self, scratch: Scratch) {
+    fn give(&self, scratch: Box<Scratch>) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
             idle.push(scratch);

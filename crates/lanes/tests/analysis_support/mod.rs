@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use evener_lanes::{
-    analysis::{Analysis, CallShape, Split, Strided, check},
+    analysis::{Analysis, BindingFootprint, CallShape, Footprint, Split, Strided, check},
     ir::*,
     run::{Grid, GroupRange},
 };
@@ -139,6 +139,13 @@ impl Build {
         self.push(Inst::Store { place, value, span: NO_SPAN });
     }
 
+    /// An atomic whose result is not used.
+    pub fn update(&mut self, op: AtomicOp, binding: u32, index: Value, offset: u32, value: Value) {
+        self.kernel.bindings[binding as usize].access.atomic = true;
+        let place = self.place(binding, index, offset);
+        self.push(Inst::Atomic { dst: None, op, place, value, compare: None, span: NO_SPAN });
+    }
+
     pub fn open(&mut self) {
         self.stack.push(Vec::new());
     }
@@ -210,6 +217,43 @@ fn flags(sets: &[Strided], len: usize) -> Flags {
     out
 }
 
+/// Writes what a device has computed to the host.
+fn download(footprint: &Footprint, memory: &[Vec<u8>], host: &mut [Vec<u8>]) {
+    for ((touched, device), host) in footprint.bindings.iter().zip(memory).zip(host) {
+        let merges = merged(touched, device.len());
+        for (at, written) in flags(&touched.writes, device.len()).into_iter().enumerate() {
+            if written && !merges[at] {
+                host[at] = device[at];
+            }
+        }
+        for region in &touched.merges {
+            let size = region.ty.bytes() as usize;
+            let inside = flags(&region.bytes, device.len());
+            let word = |from: &[u8], at: usize| {
+                let mut bits = [0u8; 8];
+                bits[..size].copy_from_slice(&from[at..at + size]);
+                u64::from_le_bytes(bits)
+            };
+            for at in (0..device.len()).step_by(size).filter(|at| inside[*at]) {
+                let both = fold::binary(region.op, region.ty, word(host, at), word(device, at)).unwrap();
+                host[at..at + size].copy_from_slice(&both.to_le_bytes()[..size]);
+            }
+        }
+    }
+}
+
+/// The bytes that merge.
+fn merged(footprint: &BindingFootprint, len: usize) -> Flags {
+    let mut out = vec![false; len];
+    for region in &footprint.merges {
+        for (at, inside) in flags(&region.bytes, len).into_iter().enumerate() {
+            assert!(!inside || !out[at], "byte {at} merges twice");
+            out[at] |= inside;
+        }
+    }
+    out
+}
+
 impl Case {
     pub fn with<R>(&self, f: impl FnOnce(&Analysis, &CallShape<'_>) -> R) -> R {
         let analysis = Analysis::new(&self.kernel);
@@ -251,6 +295,60 @@ impl Case {
         })
     }
 
+    /// Asserts that parts on devices with memories of their own give what the whole call gives: every second part runs
+    /// in a memory that holds only what is uploaded for it, the others in place. Whether the call splits.
+    pub fn verify_results(&self, cuts: &[u32]) -> bool {
+        self.with(|analysis, call| {
+            let Split::Axis(axis) = analysis.split(call) else { return false };
+            let axis = usize::from(axis);
+            let all = GroupRange::all(call.grid);
+            let mut expected = self.buffers.clone();
+            check::run(&self.kernel, call, &mut expected, &all).unwrap();
+            let mut host = self.buffers.clone();
+            let mut edges: Vec<u32> = cuts.iter().map(|c| c % (all.end[axis] + 1)).chain([0, all.end[axis]]).collect();
+            edges.sort_unstable();
+            edges.dedup();
+            let parts = edges.windows(2).map(|e| {
+                let mut range = all;
+                (range.start[axis], range.end[axis]) = (e[0], e[1]);
+                (range, analysis.footprint(call, &range))
+            });
+            let parts: Vec<_> = parts.collect();
+            let mut memories: Vec<_> = parts.iter().map(|(_, f)| self.uploaded(f)).collect();
+            for (k, (range, _)) in parts.iter().enumerate() {
+                let buffers = if k % 2 == 0 { &mut memories[k] } else { &mut host };
+                check::run(&self.kernel, call, buffers, range).unwrap();
+            }
+            for ((_, footprint), memory) in parts.iter().zip(&memories).step_by(2) {
+                download(footprint, memory, &mut host);
+            }
+            for (b, (got, want)) in host.iter().zip(&expected).enumerate() {
+                let wrong = (0..got.len()).find(|at| got[*at] != want[*at]);
+                assert_eq!(wrong, None, "binding {b} of {edges:?} in {:?}", call.grid);
+            }
+            true
+        })
+    }
+
+    /// A memory with what a device needs, poison elsewhere, and the identity where it merges.
+    fn uploaded(&self, footprint: &Footprint) -> Vec<Vec<u8>> {
+        let upload = |(bytes, touched): (&Vec<u8>, &BindingFootprint)| {
+            let len = bytes.len();
+            let [reads, writes, certain] = [&touched.reads, &touched.writes, &touched.certain].map(|s| flags(s, len));
+            let needed = |at: usize| (reads[at] || writes[at]) && !certain[at];
+            let mut memory: Vec<u8> = (0..len).map(|at| if needed(at) { bytes[at] } else { 0xA5 }).collect();
+            for region in &touched.merges {
+                let identity = region.identity().to_le_bytes();
+                let size = region.ty.bytes() as usize;
+                for (at, inside) in flags(&region.bytes, len).into_iter().enumerate() {
+                    memory[at] = if inside { identity[at % size] } else { memory[at] };
+                }
+            }
+            memory
+        };
+        self.buffers.iter().zip(&footprint.bindings).map(upload).collect()
+    }
+
     fn verify_range(&self, analysis: &Analysis, call: &CallShape<'_>, range: &GroupRange) {
         let mut buffers = self.buffers.clone();
         let truth = check::run(&self.kernel, call, &mut buffers, range).unwrap();
@@ -260,7 +358,7 @@ impl Case {
             let len = self.buffers[b].len();
             for (at, certain) in flags(&known.certain, len).into_iter().enumerate() {
                 assert!(!certain || truth.bindings[b].written[at], "byte {at} of {b} is not written: {footprint:?}");
-                assert!(!certain || !truth.bindings[b].read[at], "byte {at} of {b} is read");
+                assert!(!certain || !truth.bindings[b].before[at], "byte {at} of {b} is read before it is written");
             }
             flags(&known.reads, len);
             flags(&known.writes, len);
@@ -287,7 +385,11 @@ impl Case {
             let sets: Vec<(Flags, Flags)> =
                 chunks.iter().map(|c| (flags(&c.bindings[b].writes, len), flags(&c.bindings[b].reads, len))).collect();
             let all = flags(&whole.bindings[b].writes, len);
+            let merged = merged(&whole.bindings[b], len);
             for (at, &in_whole) in all.iter().enumerate() {
+                if merged[at] {
+                    continue;
+                }
                 let writers = sets.iter().filter(|s| s.0[at]).count();
                 assert!(writers <= 1, "byte {at} of binding {b} is in {writers} chunks' writes");
                 // Both hold what is truly written; a chunk's set may be the tighter one.
@@ -298,13 +400,7 @@ impl Case {
     }
 
     /// No chunk's writes hold a byte that another truly reads.
-    fn verify_reads(
-        &self,
-        call: &CallShape<'_>,
-        axis: usize,
-        edges: &[u32],
-        chunks: &[evener_lanes::analysis::Footprint],
-    ) {
+    fn verify_reads(&self, call: &CallShape<'_>, axis: usize, edges: &[u32], chunks: &[Footprint]) {
         for (i, e) in edges.windows(2).enumerate() {
             let mut range = GroupRange::all(call.grid);
             (range.start[axis], range.end[axis]) = (e[0], e[1]);
@@ -312,7 +408,9 @@ impl Case {
             for (j, other) in chunks.iter().enumerate().filter(|(j, _)| *j != i) {
                 for (b, known) in other.bindings.iter().enumerate() {
                     let writes = flags(&known.writes, self.buffers[b].len());
-                    let clash = truth.bindings[b].read.iter().zip(&writes).position(|(r, w)| *r && *w);
+                    let merged = merged(known, self.buffers[b].len());
+                    let both = truth.bindings[b].read.iter().zip(&writes).zip(&merged);
+                    let clash = both.into_iter().position(|((r, w), merged)| *r && *w && !*merged);
                     assert_eq!(clash, None, "chunk {j} writes what chunk {i} reads in binding {b}");
                 }
             }

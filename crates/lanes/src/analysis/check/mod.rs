@@ -27,6 +27,8 @@ pub struct Touched {
     pub read: Vec<bool>,
     /// One flag a byte; atomics included.
     pub written: Vec<bool>,
+    /// One flag a byte: read by an invocation that had not written it before, so that what was there mattered.
+    pub before: Vec<bool>,
 }
 
 /// The bytes of every binding that were touched, in the order of [`Kernel::bindings`].
@@ -73,11 +75,16 @@ pub fn run(
         let message = format!("the buffers have {sizes:?} bytes, the call has {:?}", call.sizes);
         return Err(Error::new(ErrorKind::InvalidBuffer, message));
     }
-    let touched = |b: &Vec<u8>| Touched { read: vec![false; b.len()], written: vec![false; b.len()] };
+    let touched = |b: &Vec<u8>| {
+        let none = vec![false; b.len()];
+        Touched { read: none.clone(), written: none.clone(), before: none }
+    };
     let mut machine = Machine {
         kernel,
         call,
         accesses: Accesses { bindings: buffers.iter().map(touched).collect() },
+        writers: buffers.iter().map(|b| vec![0; b.len()]).collect(),
+        invocation: 0,
         buffers,
         workgroup: Vec::new(),
         private: Vec::new(),
@@ -101,6 +108,9 @@ struct Machine<'a> {
     call: &'a CallShape<'a>,
     buffers: &'a mut [Vec<u8>],
     accesses: Accesses,
+    /// Number of the invocation that last wrote each byte, from 1 on.
+    writers: Vec<Vec<u64>>,
+    invocation: u64,
     workgroup: Vec<Vec<u8>>,
     private: Vec<Vec<u8>>,
     /// Bits of each value.
@@ -120,6 +130,7 @@ impl Machine<'_> {
             for y in 0..size[1] {
                 for x in 0..size[0] {
                     self.local = [x, y, z];
+                    self.invocation += 1;
                     self.private = kernel.private.iter().map(|v| vec![0; v.bytes as usize]).collect();
                     self.region(&kernel.body)?;
                 }
@@ -215,8 +226,15 @@ impl Machine<'_> {
     fn note(&mut self, base: Base, at: usize, bytes: usize, write: bool) {
         if let Base::Binding(b) = base {
             let touched = &mut self.accesses.bindings[b as usize];
-            let flags = if write { &mut touched.written } else { &mut touched.read };
-            flags[at..at + bytes].fill(true);
+            let writers = &mut self.writers[b as usize][at..at + bytes];
+            if write {
+                writers.fill(self.invocation);
+                touched.written[at..at + bytes].fill(true);
+            } else {
+                let before = touched.before[at..at + bytes].iter_mut().zip(writers);
+                before.for_each(|(before, writer)| *before |= *writer != self.invocation);
+                touched.read[at..at + bytes].fill(true);
+            }
         }
     }
 

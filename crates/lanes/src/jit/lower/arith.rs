@@ -163,13 +163,13 @@ impl Lower<'_> {
             Builtin::LocalId(a) => match shape.local(a) {
                 Local::Zero => self.define(dst, Val::Imm(0)),
                 Local::Table => self.id_table(dst, a),
-                Local::Affine { divide, modulo, lane, part } => {
+                Local::Affine { divide, modulo, lane, part, row } => {
                     let mut base = self.known(self.start);
                     base = self.divided(base, divide, true);
                     if let Some(m) = modulo {
                         base = self.divided(base, m, false);
                     }
-                    let val = if lane == 0 && part == 0 { Val::Gpr(base) } else { Val::Base(base) };
+                    let val = if [lane, part, row] == [0; 3] { Val::Gpr(base) } else { Val::Base(base) };
                     self.define(dst, val);
                 }
             },

@@ -2,7 +2,7 @@
 
 use super::{Lower, Val, scalar::condition};
 use crate::{
-    ir::{BinaryOp, Ty, UnaryOp, Value},
+    ir::{BinaryOp, Op, Ty, UnaryOp, Value},
     jit::{
         class::Class,
         mir::{Address, Dst, From, GSrc, Kind, Src, Vector},
@@ -39,20 +39,23 @@ impl Lower<'_> {
     /// A comparison that is made for the whole block: where its lanes disagree, the block is left.
     pub(super) fn compare_block(&mut self, dst: Value, op: BinaryOp, a: Value, b: Value) {
         let gains = |c: Class| match c {
-            Class::Affine { lane, part } => [lane, part],
-            Class::Varying => [0, 0],
+            Class::Affine { lane, part, row } => [lane, part, row],
+            Class::Stepped { .. } | Class::Varying => [0; 3],
         };
-        let ([l, p], [m, q]) = (gains(self.class(a)), gains(self.class(b)));
-        if [l, p, m, q] == [0; 4] {
+        let (of_a, of_b) = (gains(self.class(a)), gains(self.class(b)));
+        if [of_a, of_b] == [[0; 3]; 2] {
             // Other values turned out uniform, too.
             self.scalar(dst, &crate::ir::Op::Binary(op, a, b));
             return;
         }
-        let last = |gain: [i32; 2], l: &Self| {
-            let (lanes, parts) = (l.lane_count() as i32 - 1, l.parts as i32 - 1);
+        if self.compare_guard(dst, op, a, b) {
+            return;
+        }
+        let last = |gain: [i32; 3], l: &Self| {
+            let shape = l.shape();
             let [low, high] = gain
                 .iter()
-                .zip([lanes, parts])
+                .zip([shape.lanes, shape.columns(), shape.rows()].map(|n| n as i32 - 1))
                 .fold([0, 0], |[low, high], (g, n)| [low + (g * n).min(0), high + (g * n).max(0)]);
             [low, high]
         };
@@ -62,7 +65,7 @@ impl Lower<'_> {
         match op {
             BinaryOp::Eq | BinaryOp::Ne => {
                 // a - b changes by the difference of the gains; it is 0 somewhere or nowhere.
-                let [low, high] = last([l - m, p - q], self);
+                let [low, high] = last(std::array::from_fn(|i| of_a[i] - of_b[i]), self);
                 let subtrahend = self.general_source(b);
                 let difference = self.alu(AluOp::Sub, Size::D, x, subtrahend);
                 let shifted = self.lea(Size::D, Address::at(From::Reg(difference), high));
@@ -71,7 +74,7 @@ impl Lower<'_> {
                 self.define(dst, val);
             }
             _ => {
-                let ends = |this: &mut Self, base: VReg, gain: [i32; 2]| {
+                let ends = |this: &mut Self, base: VReg, gain: [i32; 3]| {
                     let [low, high] = last(gain, this);
                     let at = |this: &mut Self, d: i32| match d {
                         0 => base,
@@ -85,8 +88,8 @@ impl Lower<'_> {
                     }
                     [first, last]
                 };
-                let [a0, a1] = ends(self, x, [l, p]);
-                let [b0, b1] = ends(self, y, [m, q]);
+                let [a0, a1] = ends(self, x, of_a);
+                let [b0, b1] = ends(self, y, of_b);
                 let Some(cond) = condition(op, signed) else { return };
                 // The two extreme pairs agree, so all do.
                 let one = self.set_if(cond, Size::D, a0, GSrc::Reg(b1));
@@ -95,6 +98,54 @@ impl Lower<'_> {
                 self.define(dst, Val::Gpr(one));
             }
         }
+    }
+
+    /// The comparison of a guard, `a < b` for a uniform `b` in some form, is one test of the last lane: where it fails,
+    /// the first lane tells whether the block has nothing to do at all.
+    fn compare_guard(&mut self, dst: Value, op: BinaryOp, a: Value, b: Value) -> bool {
+        let (Some(expected), Some((idle, next))) = (self.expected[dst.index()], self.idle) else { return false };
+        let (op, a, b) = match op {
+            _ if self.class(b).is_uniform() => (op, a, b),
+            BinaryOp::Lt => (BinaryOp::Gt, b, a),
+            BinaryOp::Gt => (BinaryOp::Lt, b, a),
+            BinaryOp::Le => (BinaryOp::Ge, b, a),
+            BinaryOp::Ge => (BinaryOp::Le, b, a),
+            _ => return false,
+        };
+        let Class::Affine { lane, part, row: 0 } = self.class(a) else { return false };
+        // What holds where lanes go on, and what where they do not.
+        let (fails, holds) = match (op, expected) {
+            (BinaryOp::Lt, true) | (BinaryOp::Ge, false) => (Cond::Ae, true),
+            (BinaryOp::Le, true) | (BinaryOp::Gt, false) => (Cond::A, false),
+            _ => return false,
+        };
+        let Some(bail) = self.bail.filter(|_| self.ty(a) == Ty::U32 && lane >= 0 && part >= 0) else { return false };
+        let shape = *self.shape();
+        let span = lane * (shape.lanes as i32 - 1) + part * (shape.columns() as i32 - 1);
+        let (first, limit) = (self.gpr(a), self.gpr(b));
+        // In 64 bits: a sum that wraps is above all limits.
+        let last = self.reach_of(first, span);
+        let (failed, on) = (self.f.block(), self.f.block());
+        self.f.nodes[failed.index()].cold = true;
+        self.branch_to(fails, Size::Q, last, GSrc::Reg(limit), failed, on);
+        self.at = failed;
+        let wrapped = self.lea(Size::D, Address::at(From::Reg(first), span));
+        self.leave_if(Cond::A, Size::D, first, GSrc::Reg(wrapped), bail);
+        let (nothing, some) = (self.f.block(), self.f.block());
+        self.branch_to(fails, Size::D, first, GSrc::Reg(limit), nothing, some);
+        for block in [nothing, some] {
+            self.f.nodes[block.index()].cold = true;
+        }
+        self.at = nothing;
+        self.jump(idle, vec![next]);
+        self.at = some;
+        self.jump(bail, Vec::new());
+        self.at = on;
+        if let (true, Some(Op::ArrayLength(i))) = (holds, self.def(b)) {
+            self.note_tested(a, *i);
+        }
+        self.define(dst, Val::Imm(expected.into()));
+        true
     }
 
     /// Leaves the block of lanes, to be run again masked.
@@ -196,9 +247,11 @@ impl Lower<'_> {
                 let b = self.in_register(b);
                 let (a, b) = if ty.is_signed() {
                     (a, b)
-                } else {
-                    let sign = self.const_src(ty.bytes(), if wide { 1 << 63 } else { 1 << 31 });
+                } else if wide {
+                    let sign = self.const_src(8, 1 << 63);
                     (self.v3(VOp::Xor, a, sign), self.v3(VOp::Xor, b, sign))
+                } else {
+                    (self.flip(a), self.flip(b))
                 };
                 match op {
                     BinaryOp::Gt => self.v3r(greater, a, b),
@@ -214,6 +267,17 @@ impl Lower<'_> {
                 }
             }
         }
+    }
+
+    /// A vector of words with their highest bits inverted: compared as signed, they are in the order of unsigned ones.
+    pub(super) fn flip(&mut self, a: VReg) -> VReg {
+        if let Some((_, flipped)) = self.flips.iter().find(|(known, _)| *known == a) {
+            return *flipped;
+        }
+        let sign = self.const_src(4, 1 << 31);
+        let flipped = self.v3(VOp::Xor, a, sign);
+        self.flips.push((a, flipped));
+        flipped
     }
 
     /// A source as a register.

@@ -4,9 +4,9 @@ use super::{Lower, Val};
 use crate::{
     ir::{BinaryOp, Inst, Op, Param, Phi, Region, Ty, UnaryOp, Value},
     jit::{
-        class::WhileForm,
+        class::{Class, WhileForm},
         mir::{GSrc, Kind},
-        x64::{Cond, Isa, Size},
+        x64::{Cond, Isa, Size, VOp},
     },
 };
 use regalloc2::{Block, Operand, RegClass, VReg};
@@ -20,9 +20,11 @@ impl<'k> Lower<'k> {
     /// Register classes of the form that a value of `v`'s class is passed in.
     fn form(&self, v: Value) -> Vec<RegClass> {
         let ty = self.ty(v);
-        if self.class(v) != crate::jit::class::Class::Varying {
-            let class = if ty.is_float() { RegClass::Float } else { RegClass::Int };
-            return vec![class];
+        match self.class(v) {
+            Class::Varying => {}
+            Class::Stepped { .. } => return vec![RegClass::Int; 2],
+            Class::Affine { .. } if ty.is_float() => return vec![RegClass::Float],
+            Class::Affine { .. } => return vec![RegClass::Int],
         }
         match ty {
             Ty::Bool => vec![self.mask_class(); self.parts],
@@ -34,8 +36,9 @@ impl<'k> Lower<'k> {
     pub(super) fn in_form(&mut self, v: Value, like: Value) -> Vec<VReg> {
         let ty = self.ty(v);
         match self.class(like) {
-            crate::jit::class::Class::Varying if ty == Ty::Bool => self.masks(v),
-            crate::jit::class::Class::Varying => self.vectors(v),
+            Class::Varying if ty == Ty::Bool => self.masks(v),
+            Class::Varying => self.vectors(v),
+            Class::Stepped { .. } => vec![self.gpr(v), self.gain(v)],
             _ if ty.is_float() => vec![self.splat(v)],
             _ => vec![self.gpr(v)],
         }
@@ -51,8 +54,9 @@ impl<'k> Lower<'k> {
     pub(super) fn form_val(&self, v: Value, r: Vec<VReg>) -> Val {
         let ty = self.ty(v);
         match self.class(v) {
-            crate::jit::class::Class::Varying if ty == Ty::Bool => Val::Masks(r),
-            crate::jit::class::Class::Varying => Val::Parts(r),
+            Class::Varying if ty == Ty::Bool => Val::Masks(r),
+            Class::Varying => Val::Parts(r),
+            Class::Stepped { .. } => Val::Stepped(r[0], r[1]),
             c if !c.is_uniform() => Val::Base(r[0]),
             _ if ty.is_float() => Val::Splat(r[0]),
             _ => Val::Gpr(r[0]),
@@ -376,7 +380,7 @@ impl<'k> Lower<'k> {
     /// simply keeps its value in lanes that left; others are collected in registers of their own.
     fn divergent_loop(&mut self, params: &[&Param], body: &'k Region, again: Value, form: Option<&WhileForm<'k>>) {
         let last = |p: &Param| form.map_or(p.next, |w| w.exiting(p.next));
-        let varying = |l: &Self, p: &Param| l.class(p.dst) == crate::jit::class::Class::Varying;
+        let varying = |l: &Self, p: &Param| l.class(p.dst) == Class::Varying;
         let ends: Vec<End> = params
             .iter()
             .map(|p| match self.uses[p.result.index()] {
@@ -384,18 +388,21 @@ impl<'k> Lower<'k> {
                 _ if self.env[last(p).index()].is_some() => End::Known,
                 _ if form.is_some() && last(p) == p.dst && varying(self, p) => End::Kept,
                 _ if form.is_none() && varying(self, p) => End::Kept,
+                _ if self.counts(p, last(p), form) => End::Counted,
                 _ => End::Collected,
             })
             .collect();
         let mut extra = vec![self.mask_class(); self.parts];
-        let collected: Vec<&&Param> =
-            params.iter().zip(&ends).filter(|(_, e)| **e == End::Collected).map(|(p, _)| p).collect();
-        for p in &collected {
-            extra.extend(self.form(p.result));
-        }
         let mut args = self.mask.clone().unwrap_or_else(|| vec![self.constant_mask(true); self.parts]);
-        let classes: Vec<RegClass> = collected.iter().flat_map(|p| self.form(p.result)).collect();
-        args.extend(classes.into_iter().map(|class| self.undefined(class)));
+        for (p, end) in params.iter().zip(&ends) {
+            let classes = self.form(p.result);
+            match end {
+                End::Collected => args.extend(classes.iter().map(|class| self.undefined(*class))),
+                End::Counted => args.extend(self.count_from(p.init, form.is_some())),
+                _ => continue,
+            }
+            extra.extend(classes);
+        }
         let (head, regs, extra) = self.open_loop(params, &extra, args);
         let (live, sums) = extra.split_at(self.parts);
         let exit = self.later_block();
@@ -415,15 +422,56 @@ impl<'k> Lower<'k> {
         self.define_results(params, results);
     }
 
+    /// Whether the result of a parameter tells how many iterations a lane made: it is uniform and grows by 1.
+    fn counts(&self, p: &Param, last: Value, form: Option<&WhileForm<'k>>) -> bool {
+        let next = form.map_or(p.next, |w| w.continuing(p.next));
+        let one = |v: &Value| self.classes().constant(*v) == Some(1);
+        let grows = match self.def(next) {
+            Some(Op::Binary(BinaryOp::Add, a, b)) => *a == p.dst && one(b) || *b == p.dst && one(a),
+            _ => false,
+        };
+        let is_end = if form.is_some() { last == p.dst } else { last == next };
+        let is_word = matches!(self.ty(p.dst), Ty::U32 | Ty::I32);
+        grows && is_end && is_word && self.class(p.dst).is_uniform() && self.class(p.result) == Class::Varying
+    }
+
+    /// The start of a count: the value, or one less where the first iteration may be none.
+    fn count_from(&mut self, init: Value, less: bool) -> Vec<VReg> {
+        let mut n = self.splat(init);
+        if less {
+            let ones = self.const_src(4, 0xffff_ffff);
+            n = self.v3(VOp::Addd, n, ones);
+        }
+        vec![n; self.parts]
+    }
+
+    /// One more in the lanes of a mask.
+    fn count(&mut self, n: VReg, live: VReg) -> VReg {
+        match self.isa {
+            Isa::Avx2 => self.v3r(VOp::Subd, n, live),
+            Isa::Avx512 => {
+                let one = self.const_src(4, 1);
+                self.add_under(n, one, live)
+            }
+        }
+    }
+
     /// What collected results are after this iteration.
     fn collect(&mut self, f: &Frame<'_>, last: impl Fn(&Param) -> Value) -> Vec<Vec<VReg>> {
         let mut sums = f.sums.iter().copied();
         let mut collected = Vec::new();
         for (p, end) in f.params.iter().zip(f.ends) {
-            if *end == End::Collected {
-                let value = self.in_form(last(p), p.result);
-                let old: Vec<VReg> = sums.by_ref().take(value.len()).collect();
-                collected.push(self.blend(self.ty(p.result), f.live, &value, &old));
+            match end {
+                End::Collected => {
+                    let value = self.in_form(last(p), p.result);
+                    let old: Vec<VReg> = sums.by_ref().take(value.len()).collect();
+                    collected.push(self.blend(self.ty(p.result), f.live, &value, &old));
+                }
+                End::Counted => {
+                    let old: Vec<VReg> = sums.by_ref().take(f.live.len()).collect();
+                    collected.push(old.iter().zip(f.live).map(|(n, live)| self.count(*n, *live)).collect());
+                }
+                _ => {}
             }
         }
         collected
@@ -443,7 +491,7 @@ impl<'k> Lower<'k> {
                 End::Unused => Vec::new(),
                 End::Known => self.in_form(last(p), p.result),
                 End::Kept => kept[i].clone(),
-                End::Collected => collected.next().cloned().unwrap_or_default(),
+                End::Collected | End::Counted => collected.next().cloned().unwrap_or_default(),
             });
         }
         results
@@ -528,7 +576,7 @@ impl<'k> Lower<'k> {
         if let Some(Op::Binary(op, a, b)) = self.def(v)
             && op.is_comparison()
             && self.isa == Isa::Avx512
-            && self.class(v) == crate::jit::class::Class::Varying
+            && self.class(v) == Class::Varying
             && self.ty(*a).bytes() == 4
             && self.ty(*a) != Ty::Bool
             && self.env[a.index()].is_some()
@@ -552,6 +600,8 @@ enum End {
     Kept,
     /// Registers of its own collect it.
     Collected,
+    /// Registers of its own count the iterations.
+    Counted,
 }
 
 /// A divergent loop that is being written.

@@ -10,16 +10,19 @@ use crate::{
     ir::{Base, BinaryOp, Inst, Op, Param, Phi, Region, Ty, Value},
     jit::{
         class::{Class, WhileForm, has_effects},
-        context as cx,
+        context as cx, crossing,
         mir::{Address, From, GSrc, Kind, Src},
         x64::{AluOp, Cond, Size, VOp},
     },
 };
 use naga::Span;
-use regalloc2::VReg;
+use regalloc2::{Block, VReg};
 
 /// Operations up to which a value is made again in another run.
 const REMAKE: usize = 8;
+
+/// Values up to which a kernel gets code for single vectors that are full.
+const NARROW: usize = 120;
 
 /// A piece of the outermost code.
 #[derive(Debug)]
@@ -142,54 +145,33 @@ impl<'k> Lower<'k> {
         known && fixed && classes.is_uniform(dst)
     }
 
-    /// A loop over the blocks of lanes of the batch.
+    /// A loop over the blocks of lanes of the batch: full blocks, then what is left by single vectors, then masked.
+    /// Blocks whose lanes disagree are masked, too.
     fn run_blocks(&mut self, insts: &[&'k Inst], remake: &[Value], load: &[Value], save: &[(Value, Value)]) {
-        let step = (self.shapes[0].parts * self.lane_count()) as i32;
         let lanes = self.known(self.lanes);
-        let (head, masked, done) = (self.f.block(), self.f.block(), self.later_block());
-        let (x, mx, until) = (self.int(), self.int(), self.int());
-        self.f.nodes[head.index()].params = vec![x];
+        let (masked, done) = (self.f.block(), self.later_block());
+        let (mx, until) = (self.int(), self.int());
         self.f.nodes[masked.index()].params = vec![mx, until];
         let zero = self.imm(0);
-        let full = self.wants_full();
-        if full {
-            self.jump(head, vec![zero]);
-        } else {
-            self.jump(masked, vec![zero, lanes]);
-        }
         let work = Work { insts, remake, load, save };
-        if full {
-            self.f.nodes[head.index()].head = true;
-            self.at = head;
-            let (body, tail, left) = (self.f.block(), self.later_block(), self.f.block());
-            let end = self.lea(Size::D, Address::at(From::Reg(x), step));
-            self.branch_to(Cond::A, Size::D, end, GSrc::Reg(lanes), tail, body);
-            self.f.nodes[left.index()].cold = true;
-            self.at = tail;
-            self.jump(masked, vec![x, lanes]);
-            // Where lanes disagree, often only those at an edge do: the next full block starts after the first vector.
-            self.at = left;
-            let one = self.lea(Size::D, Address::at(From::Reg(x), self.lane_count() as i32));
-            self.jump(masked, vec![x, one]);
-            self.at = body;
-            self.bail = Some(left);
-            self.block(Mode::Full, x, None, &work);
-            self.jump(head, vec![end]);
+        let head = self.wants_full().then(|| self.full_blocks(&work, zero, masked));
+        if head.is_none() {
+            self.jump(masked, vec![zero, lanes]);
         }
         self.at = masked;
         let (body, leave) = (self.f.block(), self.later_block());
         self.branch_to(Cond::Ae, Size::D, mx, GSrc::Reg(until), leave, body);
         self.at = leave;
-        if full {
-            let back = self.f.block();
-            self.branch_to(Cond::Ae, Size::D, mx, GSrc::Reg(lanes), done, back);
-            self.at = back;
-            self.jump(head, vec![mx]);
-        } else {
-            self.jump(done, Vec::new());
+        match head {
+            Some(head) => {
+                let back = self.f.block();
+                self.branch_to(Cond::Ae, Size::D, mx, GSrc::Reg(lanes), done, back);
+                self.at = back;
+                self.jump(head, vec![mx]);
+            }
+            None => self.jump(done, Vec::new()),
         }
         self.at = body;
-        self.bail = None;
         let mask = self.tail_mask(lanes, mx);
         self.block(Mode::Masked, mx, Some(vec![mask]), &work);
         let next = self.lea(Size::D, Address::at(From::Reg(mx), self.lane_count() as i32));
@@ -197,6 +179,62 @@ impl<'k> Lower<'k> {
         self.at = done;
         self.mode = Mode::Masked;
         self.parts = 1;
+    }
+
+    /// The loops over full blocks from a lane on; where they start.
+    fn full_blocks(&mut self, work: &Work<'_, 'k>, from: VReg, masked: Block) -> Block {
+        let lanes = self.known(self.lanes);
+        let (head, tail) = (self.f.block(), self.later_block());
+        let rest = self.int();
+        self.f.nodes[tail.index()].params = vec![rest];
+        self.jump(head, vec![from]);
+        self.full_loop(Mode::Full, work, head, tail, masked);
+        self.at = tail;
+        if !self.wants_narrow() {
+            self.jump(masked, vec![rest, lanes]);
+            return head;
+        }
+        let (narrow, tail) = (self.f.block(), self.later_block());
+        let left = self.int();
+        self.f.nodes[tail.index()].params = vec![left];
+        self.jump(narrow, vec![rest]);
+        self.full_loop(Mode::Narrow, work, narrow, tail, masked);
+        self.at = tail;
+        self.jump(masked, vec![left, lanes]);
+        head
+    }
+
+    /// A loop over blocks all of whose lanes exist, as long as there are such.
+    fn full_loop(&mut self, mode: Mode, work: &Work<'_, 'k>, head: Block, tail: Block, masked: Block) {
+        let step = (self.parts_of(mode) * self.lane_count()) as i32;
+        let lanes = self.known(self.lanes);
+        let x = self.int();
+        self.f.nodes[head.index()].params = vec![x];
+        self.f.nodes[head.index()].head = true;
+        self.at = head;
+        let (body, out, left) = (self.f.block(), self.later_block(), self.f.block());
+        let end = self.lea(Size::D, Address::at(From::Reg(x), step));
+        self.branch_to(Cond::A, Size::D, end, GSrc::Reg(lanes), out, body);
+        self.at = out;
+        self.jump(tail, vec![x]);
+        // Where lanes disagree, often only those at an edge do: the next full block starts after the first vector, if it
+        // may start anywhere.
+        self.f.nodes[left.index()].cold = true;
+        self.at = left;
+        let after = if self.shapes[0].is_aligned() { step } else { self.lane_count() as i32 };
+        let one = self.lea(Size::D, Address::at(From::Reg(x), after));
+        self.jump(masked, vec![x, one]);
+        self.at = body;
+        self.bail = Some(left);
+        self.idle = Some((head, end));
+        self.block(mode, x, None, work);
+        self.jump(head, vec![end]);
+    }
+
+    /// Whether what full blocks leave of a row is worth code of its own.
+    fn wants_narrow(&self) -> bool {
+        let shape = &self.shapes[0];
+        shape.batch == BatchShape::Row && shape.parts > 1 && self.uses.len() <= NARROW
     }
 
     /// Whether full blocks get code of their own.
@@ -223,6 +261,9 @@ impl<'k> Lower<'k> {
         self.tested.clear();
         self.reached.clear();
         self.scaled.clear();
+        self.spans.clear();
+        // Those of the limits of bindings are made before all blocks.
+        self.flips.truncate(self.kernel.bindings.len());
         if self.has_loops {
             self.push(Kind::Refuel, Vec::new());
         }
@@ -247,6 +288,7 @@ impl<'k> Lower<'k> {
         self.mask = None;
         self.start = None;
         self.bail = None;
+        self.idle = None;
     }
 
     fn run_insts(&mut self, insts: &[&'k Inst]) {
@@ -289,7 +331,15 @@ impl<'k> Lower<'k> {
                 super::Val::Splat(self.v2(op, Src::Mem(at)))
             } else {
                 let r = self.load(Self::size(ty), at);
-                if self.class(v).is_uniform() { super::Val::Gpr(r) } else { super::Val::Base(r) }
+                match self.class(v) {
+                    Class::Stepped { .. } => {
+                        let row = self.shape().columns() * self.lane_count() * 4;
+                        let next = self.load(Size::D, at.plus(row as i32));
+                        super::Val::Stepped(r, self.alu(AluOp::Sub, Size::D, next, GSrc::Reg(r)))
+                    }
+                    c if c.is_uniform() => super::Val::Gpr(r),
+                    _ => super::Val::Base(r),
+                }
             };
             return self.define(v, val);
         }
@@ -333,6 +383,11 @@ impl<'k> Lower<'k> {
         }
         let mut pieces = self.cut(&self.kernel.body.insts, &mut known);
         let plan = Plan::new(self, &mut pieces, &known);
+        let dependent = crossing::dependent(self.kernel, &self.full);
+        self.crosses = plan.kept.iter().zip(dependent).any(|(kept, dependent)| *kept && dependent);
+        if self.crosses {
+            return self.refuse("a value that depends on a test of a block, over a barrier");
+        }
         if self.private_lanes > 0 {
             self.clear_private();
         }

@@ -9,7 +9,7 @@
 
 use super::{
     Lower, Mode,
-    memory::{Reach, is_private},
+    memory::{Reach, Rows, is_private},
 };
 use crate::{
     ir::{Base, Inst, Len as Count, Op, Place, Ty, Value},
@@ -43,9 +43,10 @@ struct Stores<'k> {
 pub(super) struct Members {
     /// The address that members' offsets count from, for lane 0 of part 0.
     pub(super) at: Address,
-    /// Bytes from lane to lane and from part to part.
+    /// Bytes from lane to lane, from part to part and from row to row.
     pub(super) lane: i32,
     pub(super) part: i32,
+    pub(super) row: i32,
     /// Bytes of each member: 4 or 8.
     pub(super) bytes: i32,
     /// Where the members are, ascending.
@@ -103,7 +104,9 @@ impl<'k> Lower<'k> {
     ) -> Vec<(Value, &'k Place)> {
         let bytes = self.bytes(dst);
         let mut found = vec![(dst, place)];
-        let mut written: Vec<(&Place, u32)> = Vec::new();
+        // Stores that stand before but wait for the last of their group come after these loads.
+        let waiting = self.together.stores.iter().flat_map(|g| &g.members);
+        let mut written: Vec<(&Place, u32)> = waiting.map(|(p, v)| (*p, self.bytes(*v))).collect();
         for inst in after.take(NEAR) {
             match inst {
                 Inst::Op { dst, op: Op::Load(p), .. } => {
@@ -240,8 +243,8 @@ impl<'k> Lower<'k> {
 
     /// Members at ascending offsets of a place's element, if its lanes are a constant distance apart and tested.
     fn members(&mut self, place: &Place, bytes: u32, offsets: &[u32]) -> Option<Members> {
-        let Reach::Strided { lane, part } = self.reach(place) else { return None };
-        if self.mode != Mode::Full || self.bail.is_none() || !self.is_tested(place) || lane <= i64::from(bytes) {
+        let Reach::Strided { lane, part, row: Rows::Apart(row) } = self.reach(place) else { return None };
+        if self.mode == Mode::Masked || self.bail.is_none() || !self.is_tested(place) || lane <= i64::from(bytes) {
             return None;
         }
         let inside = self.inside(place, bytes, offsets);
@@ -250,6 +253,7 @@ impl<'k> Lower<'k> {
             at: at.plus(-(place.offset as i32)),
             lane: lane as i32,
             part: part as i32,
+            row: row as i32,
             bytes: bytes as i32,
             offsets: offsets.iter().map(|o| *o as i32).collect(),
             inside: inside.start as i32..inside.end as i32,
@@ -310,7 +314,8 @@ impl<'k> Lower<'k> {
     pub(super) fn member_address(&self, members: &Members, part: usize, half: usize) -> Address {
         let lanes = self.lane_count() as i32 * 4 / members.bytes;
         debug_assert!(matches!(members.at.base, From::Reg(_)));
-        members.at.plus(part as i32 * members.part + half as i32 * lanes * members.lane)
+        let [r, c] = self.shape().place(part).map(|n| n as i32);
+        members.at.plus(r * members.row + c * members.part + half as i32 * lanes * members.lane)
     }
 }
 

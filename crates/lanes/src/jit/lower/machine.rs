@@ -110,6 +110,14 @@ impl Lower<'_> {
         d
     }
 
+    /// AVX-512: `a + b` in the elements of a mask, `a` in the others.
+    pub(super) fn add_under(&mut self, a: VReg, b: Src, mask: VReg) -> VReg {
+        let d = self.float();
+        let v = self.base_vector(VOp::Addd, Dst::Def(d), b);
+        self.vector(Vector { tied: Some(a), a: Some(a), mask: Some((mask, false)), ..v });
+        d
+    }
+
     /// An AVX-512 comparison into a mask register.
     pub(super) fn compare_k(&mut self, op: VOp, a: VReg, b: Src, imm: Option<u8>) -> VReg {
         let d = self.f.reg(RegClass::Vector);

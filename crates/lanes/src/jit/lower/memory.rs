@@ -38,12 +38,22 @@ pub(super) struct Reached {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Reach {
     Uniform,
-    /// Bytes from lane to lane and from part to part.
+    /// Bytes from lane to lane and from part to part, and how far rows are apart.
     Strided {
         lane: i64,
         part: i64,
+        row: Rows,
     },
     Scattered,
+}
+
+/// How the rows of a block are apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Rows {
+    /// By bytes.
+    Apart(i64),
+    /// By a number of bytes that is known at run time only.
+    Stepped,
 }
 
 /// Byte offsets of lanes from an address, and which are live and in bounds.
@@ -60,22 +70,32 @@ pub(super) fn is_private(place: &Place) -> bool {
 
 impl<'k> Lower<'k> {
     pub(super) fn reach(&self, place: &Place) -> Reach {
-        let (mut lane, mut part) = (0i64, 0i64);
+        let (mut lane, mut part, mut row) = (0i64, 0i64, 0i64);
+        let mut stepped = false;
         for step in &place.steps {
-            match self.class(step.index) {
-                Class::Affine { lane: l, part: p } => {
-                    lane += i64::from(l) * i64::from(step.stride);
-                    part += i64::from(p) * i64::from(step.stride);
+            let stride = i64::from(step.stride);
+            let (l, p) = match self.class(step.index) {
+                Class::Affine { lane: l, part: p, row: r } => {
+                    row += i64::from(r) * stride;
+                    (l, p)
+                }
+                Class::Stepped { lane: l, part: p } => {
+                    stepped = true;
+                    (l, p)
                 }
                 Class::Varying => return Reach::Scattered,
-            }
+            };
+            lane += i64::from(l) * stride;
+            part += i64::from(p) * stride;
         }
         let uniform = place.steps.iter().all(|s| self.class(s.index).is_uniform());
         // The displacement of a part must fit an address.
-        let fits = (part * self.parts as i64).unsigned_abs() < 1 << 28 && lane.unsigned_abs() < 1 << 20;
+        let small = |n: i64| (n * self.parts as i64).unsigned_abs() < 1 << 28;
+        let fits = small(part) && small(row) && lane.unsigned_abs() < 1 << 20;
+        let row = if stepped { Rows::Stepped } else { Rows::Apart(row) };
         match uniform {
             true => Reach::Uniform,
-            false if fits => Reach::Strided { lane, part },
+            false if fits => Reach::Strided { lane, part, row },
             false => Reach::Scattered,
         }
     }
@@ -127,18 +147,7 @@ impl<'k> Lower<'k> {
         if let (None, 1 | 2 | 4 | 8) = (at.index, stride) {
             return Address { index: Some((index, stride as u8, false)), ..at };
         }
-        let bytes = match self.scaled.iter().find(|(known, _)| *known == (index, stride)) {
-            Some((_, bytes)) => *bytes,
-            None => {
-                let bytes = match stride {
-                    1 => index,
-                    s if s.is_power_of_two() => self.shift(ShiftOp::Shl, Size::Q, index, s.trailing_zeros() as u8),
-                    s => self.imul(Size::Q, index, GSrc::Imm(s as i32)),
-                };
-                self.scaled.push(((index, stride), bytes));
-                bytes
-            }
-        };
+        let bytes = self.scaled_by(index, stride);
         match at.index {
             None => Address { index: Some((bytes, 1, false)), ..at },
             Some(_) => {
@@ -146,6 +155,67 @@ impl<'k> Lower<'k> {
                 Address { base: From::Reg(so_far), index: Some((bytes, 1, false)), disp: at.disp }
             }
         }
+    }
+
+    /// `index * stride`, in 64 bits.
+    fn scaled_by(&mut self, index: VReg, stride: u64) -> VReg {
+        if let Some((_, bytes)) = self.scaled.iter().find(|(known, _)| *known == (index, stride)) {
+            return *bytes;
+        }
+        let bytes = match stride {
+            1 => index,
+            s if s.is_power_of_two() => self.shift(ShiftOp::Shl, Size::Q, index, s.trailing_zeros() as u8),
+            s => self.imul(Size::Q, index, GSrc::Imm(s as i32)),
+        };
+        self.scaled.push(((index, stride), bytes));
+        bytes
+    }
+
+    /// The addresses of the parts of a tested place: of lane 0 of each.
+    fn part_addresses(&mut self, place: &Place, part: i64, row: Rows) -> Vec<Address> {
+        let at = self.tested_address(place);
+        if let Rows::Apart(row) = row {
+            return self.apart(at, part, row);
+        }
+        let rows = self.row_addresses(place, at);
+        let shape = self.shape();
+        let place = |p: usize| shape.place(p);
+        (0..self.parts).map(place).map(|[r, c]| rows[r as usize].plus((part * c) as i32)).collect()
+    }
+
+    /// The addresses of parts that are bytes apart.
+    fn apart(&self, at: Address, part: i64, row: i64) -> Vec<Address> {
+        let place = |p: usize| self.shape().place(p);
+        (0..self.parts).map(place).map(|[r, c]| at.plus((row * r + part * c) as i32)).collect()
+    }
+
+    /// The addresses of rows that are apart by what is known at run time only.
+    fn row_addresses(&mut self, place: &Place, first: Address) -> Vec<Address> {
+        let mut apart: Option<VReg> = None;
+        for step in &place.steps {
+            let gain = match self.class(step.index) {
+                Class::Affine { row: 0, .. } => continue,
+                _ => self.gain(step.index),
+            };
+            let bytes = self.scaled_by(gain, step.stride.into());
+            apart = Some(match apart {
+                None => bytes,
+                Some(sum) => self.alu(AluOp::Add, Size::Q, sum, GSrc::Reg(bytes)),
+            });
+        }
+        let Some(apart) = apart else { return vec![first; self.shape().rows()] };
+        // Two rows from one register.
+        let after = |at: VReg, rows: u8| Address { base: From::Reg(at), index: Some((apart, rows, false)), disp: 0 };
+        let mut at = self.lea(Size::Q, first);
+        let rows = self.shape().rows();
+        let mut all = Vec::with_capacity(rows);
+        for row in (0..rows).step_by(2) {
+            if row > 0 {
+                at = self.lea(Size::Q, after(at, 2));
+            }
+            all.extend([Address::at(From::Reg(at), 0), after(at, 1)]);
+        }
+        all
     }
 
     /// The number of elements that an index may reach, to compare a 64-bit index with.
@@ -210,9 +280,15 @@ impl<'k> Lower<'k> {
         if self.is_inside(step) || self.tested.contains(&test) {
             return;
         }
-        let Class::Affine { lane, part } = self.class(step.index) else { return };
-        let (lanes, parts) = (self.lane_count() as i64 - 1, self.parts as i64 - 1);
-        let ends = [i64::from(lane) * lanes, i64::from(part) * parts];
+        let (lane, part, row) = match self.class(step.index) {
+            Class::Affine { lane, part, row } => (lane, part, row),
+            Class::Stepped { lane, part } => (lane, part, 0),
+            Class::Varying => return,
+        };
+        let shape = *self.shape();
+        let most = [shape.lanes, shape.columns(), shape.rows()].map(|n| n as i64 - 1);
+        let gains = [lane, part, row].map(i64::from);
+        let ends: [i64; 3] = std::array::from_fn(|i| gains[i] * most[i]);
         let low: i64 = ends.iter().map(|e| e.min(&0)).sum();
         let high: i64 = ends.iter().map(|e| e.max(&0)).sum();
         let base = self.gpr(step.index);
@@ -220,15 +296,35 @@ impl<'k> Lower<'k> {
             0 => base,
             low => self.lea(Size::D, Address::at(From::Reg(base), low as i32)),
         };
-        let last = match high - low {
+        let mut last = match high - low {
             0 => first,
-            span => self.lea(Size::Q, Address::at(From::Reg(first), span as i32)),
+            span => self.reach_of(first, span as i32),
         };
+        if let Some(gain) = self.row_step(step.index) {
+            // In 64 bits: where the sum of 32 bits wraps, this one is past any limit.
+            let all = self.scaled_by(gain, most[2] as u64);
+            last = self.alu(AluOp::Add, Size::Q, all, GSrc::Reg(last));
+        }
         let limit = self.limit(place, step);
         if let Some(bail) = self.bail {
             self.leave_if(Cond::Ae, Size::Q, last, limit, bail);
         }
         self.tested.push(test);
+    }
+
+    /// `index + span` in 64 bits.
+    pub(super) fn reach_of(&mut self, index: VReg, span: i32) -> VReg {
+        if let Some((_, sum)) = self.spans.iter().find(|(known, _)| *known == (index, span)) {
+            return *sum;
+        }
+        let sum = self.lea(Size::Q, Address::at(From::Reg(index), span));
+        self.spans.push(((index, span), sum));
+        sum
+    }
+
+    /// Notes that all lanes of an index are below the length of a binding's array.
+    pub(super) fn note_tested(&mut self, index: Value, binding: u32) {
+        self.tested.push(Test { index, len: Count::Runtime, base: Base::Binding(binding) });
     }
 
     pub(super) fn is_tested(&self, place: &Place) -> bool {
@@ -238,7 +334,7 @@ impl<'k> Lower<'k> {
 
     /// Whether the place's range may be tested, or was.
     pub(super) fn test_all(&mut self, place: &Place) -> bool {
-        if self.mode != Mode::Full || self.bail.is_none() {
+        if self.mode == Mode::Masked || self.bail.is_none() {
             return false;
         }
         if !self.dirty {
@@ -353,16 +449,18 @@ impl<'k> Lower<'k> {
         }
         let with = self.take_loads(dst);
         let r = match reach {
-            Reach::Strided { lane, part } if self.test_all(place) => {
-                if let (true, Some(memory)) = (self.fold, self.operand(ty, place, lane, part)) {
+            Reach::Strided { lane, part, row } if self.test_all(place) => {
+                if let (true, Some(memory)) = (self.fold, self.operand(ty, place, lane, part, row)) {
                     return self.define(dst, Val::Memory(memory));
                 }
                 if self.load_members(dst, place, &with) {
                     return;
                 }
-                self.load_tested(ty, place, lane, part)
+                self.load_tested(ty, place, lane, part, row)
             }
-            Reach::Strided { lane, part } if lane == i64::from(ty.bytes()) => self.load_masked(ty, place, part as i32),
+            Reach::Strided { lane, part, row: Rows::Apart(row) } if lane == i64::from(ty.bytes()) => {
+                self.load_masked(ty, place, part, row)
+            }
             _ => return self.gather_members(dst, place, &with),
         };
         self.loaded(dst, r);
@@ -417,20 +515,20 @@ impl<'k> Lower<'k> {
     }
 
     /// A tested load as operands of the one instruction that needs it, where that saves a register.
-    fn operand(&mut self, ty: Ty, place: &Place, lane: i64, part: i64) -> Option<Vec<Src>> {
-        if ty == Ty::Bool || (part == 0 && self.parts > 1) {
+    fn operand(&mut self, ty: Ty, place: &Place, lane: i64, part: i64, row: Rows) -> Option<Vec<Src>> {
+        let shape = self.shape();
+        let shared = part == 0 && shape.columns() > 1 || row == Rows::Apart(0) && shape.rows() > 1;
+        if ty == Ty::Bool || shared {
             return None;
         }
         let contiguous = lane == i64::from(ty.bytes());
         if !contiguous && (lane != 0 || self.isa == Isa::Avx2) {
             return None;
         }
-        let at = self.tested_address(place);
         let half_bytes = self.lane_count() * 4;
         let mut operands = Vec::new();
-        for p in 0..self.parts as i64 {
+        for at in self.part_addresses(place, part, row) {
             for half in 0..Self::halves(ty) {
-                let at = at.plus((p * part) as i32);
                 operands.push(match contiguous {
                     true => Src::Mem(at.plus((half * half_bytes) as i32)),
                     false => Src::Splat(at),
@@ -441,19 +539,26 @@ impl<'k> Lower<'k> {
     }
 
     /// A strided load that was tested.
-    fn load_tested(&mut self, ty: Ty, place: &Place, lane: i64, part: i64) -> Vec<VReg> {
-        let at = self.tested_address(place);
+    fn load_tested(&mut self, ty: Ty, place: &Place, lane: i64, part: i64, row: Rows) -> Vec<VReg> {
         let bytes = i64::from(ty.bytes());
+        let shape = *self.shape();
         let half_bytes = self.lane_count() as i64 * 4;
         let mut result: Vec<VReg> = Vec::new();
-        for p in 0..self.parts as i64 {
-            if p > 0 && part == 0 {
-                // All parts read the same.
-                result.extend_from_within(..Self::halves(ty));
+        let halves = Self::halves(ty);
+        for (p, at) in self.part_addresses(place, part, row).into_iter().enumerate() {
+            let [r, c] = shape.place(p);
+            // Parts, or rows, that read the same.
+            let back = match (part, row) {
+                (0, _) if c > 0 => 1,
+                (_, Rows::Apart(0)) if r > 0 => shape.columns(),
+                _ => 0,
+            };
+            if back > 0 {
+                let same = (p - back) * halves;
+                result.extend_from_within(same..same + halves);
                 continue;
             }
-            let at = at.plus((p * part) as i32);
-            for half in 0..Self::halves(ty) as i64 {
+            for half in 0..halves as i64 {
                 result.push(match lane {
                     0 if half == 1 => result[result.len() - 1],
                     0 => {
@@ -477,12 +582,12 @@ impl<'k> Lower<'k> {
     }
 
     /// A contiguous load under masks.
-    fn load_masked(&mut self, ty: Ty, place: &Place, part: i32) -> Vec<VReg> {
+    fn load_masked(&mut self, ty: Ty, place: &Place, part: i64, row: i64) -> Vec<VReg> {
         let masks = self.inside_masks(place);
         let at = self.signed_address(place);
+        let at = self.apart(at, part, row);
         let mut result = Vec::new();
-        for (p, mask) in masks.into_iter().enumerate() {
-            let at = at.plus(p as i32 * part);
+        for (at, mask) in at.into_iter().zip(masks) {
             let wide = ty.bytes() == 8;
             let halves = if wide { self.split_mask(mask).to_vec() } else { vec![mask] };
             for (half, mask) in halves.into_iter().enumerate() {
@@ -615,18 +720,24 @@ impl<'k> Lower<'k> {
             return;
         }
         match self.reach(place) {
-            Reach::Strided { lane, part } if lane == i64::from(ty.bytes()) => {
+            Reach::Strided { lane, part, row } if lane == i64::from(ty.bytes()) => {
                 let tested = self.test_all(place);
                 if !self.dirty {
                     self.test_ahead();
                 }
-                let (at, masks) = if tested {
-                    (self.tested_address(place), self.mask.clone())
-                } else {
-                    let masks = self.inside_masks(place);
-                    (self.signed_address(place), Some(masks))
-                };
-                self.store_parts(ty, at, part as i32, masks.as_deref(), &r);
+                match (tested, row) {
+                    (true, row) => {
+                        let (at, masks) = (self.part_addresses(place, part, row), self.mask.clone());
+                        self.store_parts(ty, &at, masks.as_deref(), &r);
+                    }
+                    (false, Rows::Apart(row)) => {
+                        let masks = self.inside_masks(place);
+                        let at = self.signed_address(place);
+                        let at = self.apart(at, part, row);
+                        self.store_parts(ty, &at, Some(&masks), &r);
+                    }
+                    (false, Rows::Stepped) => self.scatter(ty, place, r),
+                }
             }
             _ => {
                 if !self.dirty {
@@ -639,13 +750,13 @@ impl<'k> Lower<'k> {
     }
 
     /// Contiguous stores.
-    fn store_parts(&mut self, ty: Ty, at: Address, part: i32, masks: Option<&[VReg]>, r: &[VReg]) {
+    fn store_parts(&mut self, ty: Ty, at: &[Address], masks: Option<&[VReg]>, r: &[VReg]) {
         let wide = ty.bytes() == 8;
         let halves = Self::halves(ty);
         for p in 0..self.parts {
             let split = masks.map(|m| if wide { self.split_mask(m[p]).to_vec() } else { vec![m[p]] });
             for half in 0..halves {
-                let at = at.plus(p as i32 * part + (half * self.lane_count() * 4) as i32);
+                let at = at[p].plus((half * self.lane_count() * 4) as i32);
                 let value = r[p * halves + half];
                 match (&split, self.isa) {
                     (None, _) => self.store_vector(VOp::MovupsSt, value, at, None),
@@ -772,8 +883,9 @@ impl<'k> Lower<'k> {
         if self.is_common(place) {
             let at = self.tested_address(place);
             let masks = self.mask.clone();
-            let part = (self.lane_count() * 4 * Self::halves(ty)) as i32;
-            return self.store_parts(ty, at, part, masks.as_deref(), r);
+            let part = self.lane_count() * 4 * Self::halves(ty);
+            let at: Vec<Address> = (0..self.parts).map(|p| at.plus((p * part) as i32)).collect();
+            return self.store_parts(ty, &at, masks.as_deref(), r);
         }
         let o = self.private_offsets(ty, place);
         self.scatter_members(ty.bytes(), &o, &[0], &[r.to_vec()]);

@@ -30,7 +30,10 @@ use super::{
     shape::Shape,
     x64::{Cond, Isa, Len, Size},
 };
-use crate::ir::{Base, Inst, Kernel, Op, Place, Region, Ty, Value};
+use crate::{
+    analysis::uniformity::BatchShape,
+    ir::{Base, BinaryOp, Inst, Kernel, Op, Place, Region, Ty, UnaryOp, Value},
+};
 use naga::Span;
 use regalloc2::{Block, RegClass, VReg};
 
@@ -45,6 +48,8 @@ pub(super) enum Val {
     Splat(VReg),
     /// The value of lane 0 of part 0 of an affine value.
     Base(VReg),
+    /// The same, and what is gained from row to row.
+    Stepped(VReg, VReg),
     /// A vector a part; for 64-bit types two a part, low lanes first.
     Parts(Vec<VReg>),
     /// A mask a part.
@@ -77,6 +82,8 @@ struct Bound {
 pub(super) enum Mode {
     /// All lanes exist. Where a block's lanes disagree on what was taken to be common, it is run again masked.
     Full,
+    /// The same with one part: what is left of a row after the full blocks.
+    Narrow,
     /// Any lanes; one part.
     Masked,
 }
@@ -112,6 +119,7 @@ pub(super) struct Lower<'k> {
     defs: Vec<Option<&'k Op>>,
     uses: Vec<u32>,
     full: Classes,
+    narrow: Classes,
     masked: Classes,
     /// Over a whole batch.
     outer: Classes,
@@ -136,6 +144,10 @@ pub(super) struct Lower<'k> {
     /// Number in the batch of the block's first lane.
     start: Option<VReg>,
     bail: Option<Block>,
+    /// Where a block goes whose lanes have nothing to do, with the number of the next one's first lane.
+    idle: Option<(Block, VReg)>,
+    /// What comparisons say in lanes that have something to do, where nothing else happens in the others.
+    expected: Vec<Option<bool>>,
     /// A side effect happened in this block of lanes.
     dirty: bool,
     /// Bounds of loop counters.
@@ -144,6 +156,10 @@ pub(super) struct Lower<'k> {
     reached: Vec<(memory::Reached, Address)>,
     /// Indices times strides.
     scaled: Vec<((VReg, u64), VReg)>,
+    /// Vectors of words and the same with their highest bits inverted.
+    flips: Vec<(VReg, VReg)>,
+    /// Sums of indices and constants.
+    spans: Vec<((VReg, i32), VReg)>,
     /// Ranges tested in this block of lanes.
     tested: Vec<memory::Test>,
     /// Whether the load at hand may become an operand of its use.
@@ -163,6 +179,8 @@ pub(super) struct Lower<'k> {
     has_loops: bool,
     /// Only masked code is made, as the kernel is large.
     large: bool,
+    /// What follows from a comparison made for a whole block would be kept over a barrier.
+    crosses: bool,
     /// Kept values and their offset in a lane's slots.
     kept: Vec<Option<u32>>,
     slot_bytes: u32,
@@ -186,6 +204,20 @@ impl<'k> Lower<'k> {
     /// # Errors
     /// Why it cannot be compiled.
     pub(super) fn run(kernel: &'k Kernel, isa: Isa, shape: Shape) -> Result<Lowered, Refusal> {
+        let mut crosses = false;
+        let lowered = Self::select(kernel, isa, shape, true, &mut crosses);
+        if crosses { Self::select(kernel, isa, shape, false, &mut crosses) } else { lowered }
+    }
+
+    /// `uniformize`: comparisons may be made for whole blocks. Says in `crosses` where that cannot be, as what follows
+    /// from one is read over a barrier.
+    fn select(
+        kernel: &'k Kernel,
+        isa: Isa,
+        shape: Shape,
+        uniformize: bool,
+        crosses: &mut bool,
+    ) -> Result<Lowered, Refusal> {
         let narrow = shape.with_parts(1);
         let count = kernel.values.len();
         let mut l = Lower {
@@ -197,7 +229,8 @@ impl<'k> Lower<'k> {
             requests: Vec::new(),
             defs: vec![None; count],
             uses: vec![0; count],
-            full: Classes::new(kernel, &shape, true),
+            full: Classes::new(kernel, &shape, uniformize),
+            narrow: Classes::new(kernel, &narrow, uniformize && shape.batch == BatchShape::Row),
             masked: Classes::new(kernel, &narrow, false),
             outer: Classes::new(kernel, &Shape { whole: true, ..narrow }, false),
             shapes: [shape, narrow],
@@ -216,10 +249,14 @@ impl<'k> Lower<'k> {
             lanes: None,
             start: None,
             bail: None,
+            idle: None,
+            expected: vec![None; count],
             dirty: false,
             most: vec![None; count],
             reached: Vec::new(),
             scaled: Vec::new(),
+            flips: Vec::new(),
+            spans: Vec::new(),
             tested: Vec::new(),
             fold: false,
             rare: false,
@@ -230,6 +267,7 @@ impl<'k> Lower<'k> {
             private_sizes: vec![None; kernel.private.len()],
             has_loops: false,
             large: false,
+            crosses: false,
             kept: vec![None; count],
             slot_bytes: 0,
             span: Span::UNDEFINED,
@@ -237,10 +275,12 @@ impl<'k> Lower<'k> {
             refusal: None,
         };
         l.survey(&kernel.body);
+        l.survey_guard(&kernel.body);
         l.large = l.uses.len() > LARGE;
         l.at = l.f.block();
         l.prologue();
         l.body();
+        *crosses = l.crosses;
         if let Some(why) = l.refusal {
             return Err(why);
         }
@@ -282,12 +322,39 @@ impl<'k> Lower<'k> {
         }
     }
 
+    /// Notes what the comparisons say that a kernel's guard is made of: one arm is all that it does.
+    fn survey_guard(&mut self, body: &Region) {
+        let Some((Inst::If { cond, then, other, phis, .. }, before)) = body.insts.split_last() else { return };
+        let alone = phis.is_empty() && before.iter().all(|inst| matches!(inst, Inst::Op { .. }));
+        if alone && self.shapes[0].batch == BatchShape::Row && then.insts.is_empty() != other.insts.is_empty() {
+            self.expect(*cond, other.insts.is_empty());
+        }
+    }
+
+    fn expect(&mut self, v: Value, truth: bool) {
+        match self.def(v) {
+            Some(Op::Unary(UnaryOp::Not, a)) => self.expect(*a, !truth),
+            Some(Op::Binary(op, a, b))
+                if (*op, truth) == (BinaryOp::And, true) || (*op, truth) == (BinaryOp::Or, false) =>
+            {
+                self.expect(*a, truth);
+                self.expect(*b, truth);
+            }
+            Some(Op::Binary(op, ..)) if op.is_comparison() => self.expected[v.index()] = Some(truth),
+            _ => {}
+        }
+    }
+
     fn refuse(&mut self, why: impl Into<String>) {
         self.refusal.get_or_insert_with(|| why.into());
     }
 
     fn classes(&self) -> &Classes {
-        if self.mode == Mode::Full { &self.full } else { &self.masked }
+        match self.mode {
+            Mode::Full => &self.full,
+            Mode::Narrow => &self.narrow,
+            Mode::Masked => &self.masked,
+        }
     }
 
     fn class(&self, v: Value) -> Class {
@@ -295,7 +362,7 @@ impl<'k> Lower<'k> {
     }
 
     fn shape(&self) -> &Shape {
-        &self.shapes[usize::from(self.mode == Mode::Masked)]
+        &self.shapes[usize::from(self.mode != Mode::Full)]
     }
 
     fn ty(&self, v: Value) -> Ty {
@@ -330,6 +397,9 @@ impl<'k> Lower<'k> {
             let ptr = self.load(Size::Q, at(cx::BOUND_PTR));
             let len = self.load(Size::Q, at(cx::BOUND_LEN));
             let limit = self.splat_gpr(Size::D, len);
+            if self.isa == Isa::Avx2 {
+                self.flip(limit);
+            }
             self.bound[i] = Some(Bound { ptr, len, limit });
         }
         for axis in 0..3 {
@@ -401,7 +471,8 @@ impl<'k> Lower<'k> {
     /// Runs `f` and forgets what it defined and made.
     fn scoped<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
         let mark = self.log.len();
-        let (tested, reached, scaled) = (self.tested.len(), self.reached.len(), self.scaled.len());
+        let (tested, reached) = (self.tested.len(), self.reached.len());
+        let (scaled, spans, flips) = (self.scaled.len(), self.spans.len(), self.flips.len());
         let result = f(self);
         while self.log.len() > mark {
             let Some((v, form)) = self.log.pop() else { break };
@@ -416,6 +487,8 @@ impl<'k> Lower<'k> {
         self.tested.truncate(tested);
         self.reached.truncate(reached);
         self.scaled.truncate(scaled);
+        self.spans.truncate(spans);
+        self.flips.truncate(flips);
         result
     }
 

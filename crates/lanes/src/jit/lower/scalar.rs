@@ -48,6 +48,9 @@ impl Lower<'_> {
         if ty.is_float() || class == Class::Varying {
             return false;
         }
+        if let Class::Stepped { .. } = class {
+            return self.stepped(dst, op);
+        }
         let size = Self::size(ty);
         let result = match op {
             Op::Unary(UnaryOp::Neg, a) => {
@@ -61,6 +64,12 @@ impl Lower<'_> {
             Op::Unary(UnaryOp::Not, a) => {
                 let a = self.gpr(*a);
                 self.not(size, a)
+            }
+            Op::Binary(op @ (BinaryOp::And | BinaryOp::Or), a, b)
+                if ty == Ty::Bool && self.decided(*op, *a, *b).is_some() =>
+            {
+                let val = self.decided(*op, *a, *b).unwrap_or(Val::Imm(0));
+                return self.done(dst, val);
             }
             Op::Binary(op, a, b) => match self.scalar_binary(dst, *op, *a, *b) {
                 Some(r) => r,
@@ -83,6 +92,70 @@ impl Lower<'_> {
         };
         let val = if class.is_uniform() { Val::Gpr(result) } else { Val::Base(result) };
         self.done(dst, val)
+    }
+
+    /// A Bool of two of which one is known.
+    fn decided(&self, op: BinaryOp, a: Value, b: Value) -> Option<Val> {
+        let (known, other) = match (self.constant(a), self.constant(b)) {
+            (Some(k), _) => (k != 0, b),
+            (_, Some(k)) => (k != 0, a),
+            _ => return None,
+        };
+        let decides = known == (op == BinaryOp::Or);
+        Some(if decides { Val::Imm(known.into()) } else { self.val(other) })
+    }
+
+    /// Defines a value whose gain from row to row is known at run time only: by one operation on the base and one on
+    /// the gain.
+    fn stepped(&mut self, dst: Value, op: &Op) -> bool {
+        let (base, step) = match op {
+            Op::Bitcast(a) => return self.done(dst, self.val(*a)),
+            Op::Unary(UnaryOp::Neg, a) => {
+                let (base, step) = (self.gpr(*a), self.gain(*a));
+                (self.neg(Size::D, base), self.neg(Size::D, step))
+            }
+            Op::Binary(BinaryOp::Mul, a, b) => {
+                let (a, b) = if self.class(*a).is_uniform() { (*b, *a) } else { (*a, *b) };
+                let (base, by) = (self.gpr(a), self.general_source(b));
+                let step = match self.class(a) {
+                    Class::Affine { row: 1, .. } => self.gpr(b),
+                    _ => {
+                        let step = self.gain(a);
+                        self.imul(Size::D, step, by)
+                    }
+                };
+                (self.imul(Size::D, base, by), step)
+            }
+            Op::Binary(BinaryOp::Shl, a, b) => {
+                let by = self.constant(*b).unwrap_or(0) as u8 & 31;
+                let (base, step) = (self.gpr(*a), self.gain(*a));
+                (self.shift(ShiftOp::Shl, Size::D, base, by), self.shift(ShiftOp::Shl, Size::D, step, by))
+            }
+            Op::Binary(op @ (BinaryOp::Add | BinaryOp::Sub), a, b) => {
+                let alu = if *op == BinaryOp::Add { AluOp::Add } else { AluOp::Sub };
+                let (base, other) = (self.gpr(*a), self.general_source(*b));
+                let base = self.alu(alu, Size::D, base, other);
+                let step = match self.class(*b) {
+                    Class::Affine { row: 0, .. } => self.gain(*a),
+                    _ => {
+                        let (step, other) = (self.gain(*a), self.gain(*b));
+                        self.alu(alu, Size::D, step, GSrc::Reg(other))
+                    }
+                };
+                (base, step)
+            }
+            _ => return false,
+        };
+        self.done(dst, Val::Stepped(base, step))
+    }
+
+    /// What a value that is not varying gains from row to row.
+    pub(super) fn gain(&mut self, v: Value) -> VReg {
+        match (self.row_step(v), self.class(v)) {
+            (Some(step), _) => step,
+            (None, Class::Affine { row, .. }) => self.imm(row.cast_unsigned().into()),
+            (None, _) => self.imm(0),
+        }
     }
 
     fn done(&mut self, dst: Value, val: Val) -> bool {

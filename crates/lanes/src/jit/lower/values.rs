@@ -5,8 +5,8 @@ use crate::{
     ir::{Op, Ty, UnaryOp, Value},
     jit::{
         class::Class,
-        mir::{Address, From, Kind, Src},
-        x64::{Isa, Size, VOp},
+        mir::{Address, From, GSrc, Kind, Src},
+        x64::{AluOp, Isa, Size, VOp},
     },
 };
 use regalloc2::VReg;
@@ -53,7 +53,7 @@ impl<'k> Lower<'k> {
     /// A uniform value (or the base of an affine one) in a general register; floats as their bits.
     pub(super) fn gpr(&mut self, v: Value) -> VReg {
         match self.val(v) {
-            Val::Gpr(r) | Val::Base(r) => r,
+            Val::Gpr(r) | Val::Base(r) | Val::Stepped(r, _) => r,
             Val::Imm(bits) => self.imm(bits),
             Val::Splat(r) => self.general_of(Self::size(self.ty(v)), r),
             Val::Parts(_) | Val::Masks(_) | Val::Memory(_) => {
@@ -128,7 +128,7 @@ impl<'k> Lower<'k> {
                 self.splat_gpr(Size::D, m)
             }
             Val::Gpr(r) | Val::Base(r) => self.splat_gpr(Self::size(ty), r),
-            Val::Parts(_) | Val::Masks(_) | Val::Memory(_) => {
+            Val::Stepped(..) | Val::Parts(_) | Val::Masks(_) | Val::Memory(_) => {
                 self.refuse(format!("value {} is not uniform", v.0));
                 return self.float();
             }
@@ -149,12 +149,11 @@ impl<'k> Lower<'k> {
             Val::Imm(_) | Val::Gpr(_) | Val::Splat(_) => vec![self.splat(v); count],
             Val::Masks(r) => r,
             Val::Memory(operands) => operands.into_iter().map(|src| self.loaded_operand(self.ty(v), src)).collect(),
-            Val::Base(base) => {
+            Val::Base(_) | Val::Stepped(..) => {
                 if let Some(parts) = entry.parts {
                     return parts;
                 }
-                let Class::Affine { lane, part } = self.class(v) else { return vec![base; count] };
-                let parts = self.spread(base, lane, part);
+                let parts = self.spread(v);
                 if let Some(entry) = &mut self.env[v.index()] {
                     entry.parts = Some(parts.clone());
                     self.log.push((v, Form::Parts));
@@ -165,19 +164,41 @@ impl<'k> Lower<'k> {
     }
 
     /// The vectors of an affine value.
-    fn spread(&mut self, base: VReg, lane: i32, part: i32) -> Vec<VReg> {
-        let base = self.splat_gpr(Size::D, base);
-        let lanes = self.lane_count() as i32;
-        (0..self.parts as i32)
-            .map(|p| {
-                if lane == 0 && part.wrapping_mul(p) == 0 {
-                    return base;
-                }
-                let at = |l: i32| part.wrapping_mul(p).wrapping_add(lane.wrapping_mul(l)).cast_unsigned();
+    fn spread(&mut self, v: Value) -> Vec<VReg> {
+        let (lane, part, row) = match self.class(v) {
+            Class::Affine { lane, part, row } => (lane, part, row),
+            Class::Stepped { lane, part } => (lane, part, 0),
+            Class::Varying => (0, 0, 0),
+        };
+        let step = self.row_step(v);
+        let mut base = self.gpr(v);
+        let mut all = self.splat_gpr(Size::D, base);
+        let (lanes, shape) = (self.lane_count() as i32, *self.shape());
+        let mut parts = Vec::with_capacity(self.parts);
+        for p in 0..self.parts {
+            let [r, c] = shape.place(p).map(|n| n as i32);
+            if let (Some(step), true, 0) = (step, r > 0, c) {
+                base = self.alu(AluOp::Add, Size::D, base, GSrc::Reg(step));
+                all = self.splat_gpr(Size::D, base);
+            }
+            let first = part.wrapping_mul(c).wrapping_add(row.wrapping_mul(r));
+            parts.push(if lane == 0 && first == 0 {
+                all
+            } else {
+                let at = |l: i32| first.wrapping_add(lane.wrapping_mul(l)).cast_unsigned();
                 let offsets = self.pooled((0..lanes).map(at));
-                self.v3(VOp::Addd, base, Src::Mem(offsets))
-            })
-            .collect()
+                self.v3(VOp::Addd, all, Src::Mem(offsets))
+            });
+        }
+        parts
+    }
+
+    /// What a value gains from row to row, where that is known at run time only.
+    pub(super) fn row_step(&self, v: Value) -> Option<VReg> {
+        match self.env[v.index()] {
+            Some(Entry { val: Val::Stepped(_, step), .. }) => Some(step),
+            _ => None,
+        }
     }
 
     /// A value's vectors as last sources: constants from memory.
@@ -261,7 +282,7 @@ impl<'k> Lower<'k> {
             return self.define(v, Val::Masks(r));
         }
         let bits = self.mask_bits(r[0]);
-        let bit = self.alu(crate::jit::x64::AluOp::And, Size::D, bits, crate::jit::mir::GSrc::Imm(1));
+        let bit = self.alu(AluOp::And, Size::D, bits, GSrc::Imm(1));
         self.define(v, Val::Gpr(bit));
     }
 
@@ -289,6 +310,6 @@ impl<'k> Lower<'k> {
 
     /// Parts of a block in a mode.
     pub(super) fn parts_of(&self, mode: Mode) -> usize {
-        self.shapes[usize::from(mode == Mode::Masked)].parts
+        self.shapes[usize::from(mode != Mode::Full)].parts
     }
 }

@@ -1,0 +1,132 @@
+//! A call run many times, with two arrays that change places after each step.
+
+use super::{Call, Ready, args::Name};
+use crate::{
+    backend::{Backend, Repeat},
+    error::{Error, ErrorKind, Result},
+    report::Report,
+    schedule::{
+        coexec::{self, Job, Outcome},
+        movement,
+        plan::{Assignment, Candidate, Plan},
+    },
+};
+use std::time::Instant;
+
+/// Predicted time of one submission: far under the time after which drivers take a device for hung.
+const SUBMISSION_NS: f64 = 250e6;
+/// Steps of one submission at most. Even, so that only a last one leaves the arrays changed over.
+const SUBMISSION_STEPS: u32 = 4096;
+
+impl<'a> Call<'a> {
+    /// Runs the call `steps` times; after each step the two named arguments change places, so that each step reads what the
+    /// last wrote. Both are whole arrays of one length, given as `&mut`. At the end the handles have changed places so that
+    /// the first named holds the result of the last step, just as after
+    ///
+    /// ```text
+    /// for _ in 0..steps { kernel.call().arg("src", &u).arg("dst", &mut v)..run()?; std::mem::swap(&mut u, &mut v); }
+    /// ```
+    ///
+    /// On one device with its own memory the steps are recorded into few submissions, with nothing between them. Where the
+    /// placement is automatic, one device runs all steps; [`Placement::Split`](crate::Placement::Split) splits every step.
+    ///
+    /// ```
+    /// # use evener::prelude::*;
+    /// # fn main() -> evener::Result<()> {
+    /// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
+    /// let shift = rt.kernel(
+    ///     "@group(0) @binding(0) var<storage, read> src: array<u32>;
+    ///      @group(0) @binding(1) var<storage, read_write> dst: array<u32>;
+    ///      @compute @workgroup_size(64) fn shift(@builtin(global_invocation_id) id: vec3u) {
+    ///          dst[id.x] = src[(id.x + 1u) % arrayLength(&src)];
+    ///      }",
+    /// )?;
+    /// let (mut u, mut v) = (rt.array(&[0u32, 1, 2, 3])?, rt.zeros::<u32>(4)?);
+    /// shift.call().arg("src", &mut u).arg("dst", &mut v).items(4).iterate(3, ("src", "dst"))?;
+    /// assert_eq!(u.to_vec()?, [3, 0, 1, 2]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Call::run`]. `ArgumentType`: what is swapped are not two whole arrays of one type and length, given as `&mut`;
+    /// `ItemCount`: no steps. After a failure at run time the arrays hold the results of some step.
+    pub fn iterate<'n>(mut self, steps: u32, swap: (impl Into<Name<'n>>, impl Into<Name<'n>>)) -> Result<Report> {
+        let start = Instant::now();
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        if steps == 0 {
+            return Err(Error::new(ErrorKind::ItemCount, "zero steps: iterate runs at least one"));
+        }
+        let swap = self.arguments.check_swap(swap.0.into(), swap.1.into())?;
+        let mut ready = self.prepare()?;
+        let calibration = self.measure(&ready);
+        let start = start + calibration;
+        let candidates: Vec<Candidate> =
+            self.candidates(&ready).into_iter().map(|c| Candidate { steps: f64::from(steps), ..c }).collect();
+        let decided = self.decide(&ready, &candidates, true)?;
+        let decide_ns = start.elapsed().as_nanos() as f64;
+        let outcome = self.steps(&mut ready, &decided, &candidates, Repeat { steps, swap });
+        // Also after an error: what was computed last is under the first name.
+        let (outcome, done) = outcome;
+        drop(ready);
+        if done % 2 == 1 {
+            self.arguments.swap_handles(swap);
+        }
+        let mut report = self.report(&decided, &candidates, outcome?, calibration, decide_ns);
+        report.steps = steps;
+        report.actual_ns = start.elapsed().as_nanos() as f64;
+        Ok(report)
+    }
+
+    /// Runs all steps and says how many were done.
+    fn steps(
+        &self,
+        ready: &mut Ready,
+        decided: &Plan,
+        candidates: &[Candidate],
+        repeat: Repeat,
+    ) -> (Result<Outcome>, u32) {
+        let footprints = self.footprints(ready, &decided.assignments);
+        let devices: Vec<&dyn Backend> = self.runtime.slots().iter().map(|s| &*s.backend).collect();
+        let mut total = Outcome::default();
+        let mut done = 0;
+        while done < repeat.steps {
+            let mut job = Job {
+                kernel: self.kernel,
+                grid: ready.grid,
+                arguments: &ready.arguments,
+                arrays: &ready.arrays,
+                devices: &devices,
+                places: self.runtime.places(),
+                footprints: &footprints,
+                known: &ready.known,
+                repeat: None,
+                strict: self.strict,
+            };
+            let steps = (repeat.steps - done).min(in_one_go(&job, &decided.assignments, candidates));
+            job.repeat = (steps > 1).then_some(Repeat { steps, ..repeat });
+            match coexec::execute(&job, &decided.assignments) {
+                Ok(outcome) => total.add(outcome),
+                Err(error) => return (Err(error), done),
+            }
+            done += steps;
+            if steps % 2 == 1 {
+                ready.swap(repeat.swap);
+            }
+        }
+        (Ok(total), done)
+    }
+}
+
+/// Steps of one submission: several where one device with its own memory runs all and holds all arrays.
+fn in_one_go(job: &Job<'_>, assignments: &[Assignment], candidates: &[Candidate]) -> u32 {
+    let [one] = assignments else { return 1 };
+    if one.device == 0 || !movement::all_resident(job, assignments) {
+        return 1;
+    }
+    let step = &candidates[one.device];
+    let step_ns = Candidate { steps: 1.0, ..step.clone() }.predict(1.0).run.ns().max(1.0);
+    let fit = (SUBMISSION_NS / step_ns).clamp(1.0, f64::from(SUBMISSION_STEPS)) as u32;
+    if fit > 1 { fit / 2 * 2 } else { 1 }
+}

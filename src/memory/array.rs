@@ -1,0 +1,333 @@
+//! The memory of one array: host bytes, memory on devices, what is valid where, and the copies between them.
+//!
+//! # Who may touch what
+//! - The host bytes are read and written through the pointer. The borrow checker orders the host's own accesses: a shared
+//!   borrow of the array reads, an exclusive one writes, for as long as a guard or a call has it.
+//! - A *transfer* (under `state`) writes only host bytes that are not valid there, so none that a guard or a call's CPU
+//!   part may look at, and reads only valid ones.
+//! - A *call* pins the array first. A pinned array is not evicted, so what the call brought to its devices stays there.
+//!
+//! # Memory ordering
+//! `pins` is raised before the call takes `state`, and an eviction looks at it under `state`: either it sees the pin, or the
+//! call sees what the eviction did.
+
+use super::{
+    places::{Moved, Places},
+    residency::{HOST, Residency},
+    staging::ALIGN,
+};
+use crate::{
+    backend::{Argument, ArrayRef},
+    error::{Error, ErrorKind, Result},
+    schedule::plan::Assignment,
+};
+use evener_lanes::Grid;
+use std::{
+    alloc::{Layout, alloc_zeroed, dealloc},
+    fmt,
+    ops::Range,
+    ptr::NonNull,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+/// Alignment of host bytes: a cache line, and the widest vector of a CPU.
+const HOST_ALIGN: usize = 64;
+
+/// An array's memory on all places of a runtime.
+pub(crate) struct ArrayMemory {
+    id: u64,
+    host: NonNull<u8>,
+    bytes: u64,
+    /// How the host bytes were allocated; `None` where there are none.
+    layout: Option<Layout>,
+    places: Arc<Places>,
+    pins: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    residency: Residency,
+    /// Per place: the device's generation that the residency is of.
+    generations: Vec<u64>,
+    /// Who wrote it last, for messages: "`v` of `step`".
+    writer: String,
+    /// The parts of the last call that it was split over.
+    owners: Option<Owners>,
+}
+
+/// A call's parts: where a call of the same grid finds its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owners {
+    pub(crate) grid: Grid,
+    pub(crate) parts: Vec<Assignment>,
+}
+
+// SAFETY: the pointer is to memory that the value owns; who may access it when is said at the top of the module.
+unsafe impl Send for ArrayMemory {}
+// SAFETY: as above.
+unsafe impl Sync for ArrayMemory {}
+
+impl ArrayMemory {
+    /// Zeros, all valid on the host. Large zeroed memory is not backed by pages until it is touched, so an array that
+    /// lives on a device takes none of the host's.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(crate) fn zeroed(places: &Arc<Places>, bytes: u64) -> Result<Arc<Self>> {
+        let none =
+            || Error::new(ErrorKind::OutOfMemory, format!("the host has no memory for an array of {bytes} bytes"));
+        let size = usize::try_from(bytes).map_err(|_| none())?;
+        let layout = Layout::from_size_align(size, HOST_ALIGN).map_err(|_| none())?;
+        if size == 0 {
+            return Ok(Self::over(places, NonNull::dangling(), 0, None));
+        }
+        // SAFETY: the layout has a size.
+        let host = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(none)?;
+        Ok(Self::over(places, host, bytes, Some(layout)))
+    }
+
+    /// Takes a vector's memory.
+    pub(crate) fn of_vec<T: Copy>(places: &Arc<Places>, vec: Vec<T>) -> Arc<Self> {
+        let mut vec = std::mem::ManuallyDrop::new(vec);
+        let layout = Layout::array::<T>(vec.capacity()).ok().filter(|l| l.size() > 0);
+        let host = NonNull::new(vec.as_mut_ptr().cast()).unwrap_or(NonNull::dangling());
+        Self::over(places, host, std::mem::size_of_val(vec.as_slice()) as u64, layout)
+    }
+
+    /// `host` was allocated by `layout` with the global allocator and is this value's from now on.
+    fn over(places: &Arc<Places>, host: NonNull<u8>, bytes: u64, layout: Option<Layout>) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let state = State {
+            residency: Residency::on_host(bytes, places.count()),
+            generations: (0..places.count()).map(|p| places.device(p).generation()).collect(),
+            writer: String::new(),
+            owners: None,
+        };
+        Arc::new(ArrayMemory {
+            id: NEXT.fetch_add(1, Ordering::Relaxed), // a number, ordering nothing
+            host,
+            bytes,
+            layout,
+            places: places.clone(),
+            pins: AtomicUsize::new(0),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Its number in this process.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// First host byte.
+    pub(crate) fn host(&self) -> *mut u8 {
+        self.host.as_ptr()
+    }
+
+    /// Whether it belongs to the runtime of these places.
+    pub(crate) fn is_of(&self, places: &Arc<Places>) -> bool {
+        Arc::ptr_eq(&self.places, places)
+    }
+
+    /// The part `range` of the array as a call's argument.
+    pub(crate) fn argument(&self, range: &Range<u64>, writable: bool) -> Argument {
+        let array = Some(ArrayRef { id: self.id, offset: range.start, bytes: self.bytes });
+        let ptr = self.host.as_ptr().wrapping_add(range.start as usize);
+        Argument { ptr, len: range.end - range.start, writable, array }
+    }
+
+    fn whole(&self) -> Argument {
+        self.argument(&(0..self.bytes), true)
+    }
+
+    /// Keeps it where it is until [`ArrayMemory::unpin`].
+    pub(crate) fn pin(&self) {
+        self.pins.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn unpin(&self) {
+        self.pins.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Makes runs valid at a place: copies what is missing there, through the host.
+    ///
+    /// # Errors
+    /// Bytes that only a lost device had (the message names the array); a lost device, memory.
+    pub(crate) fn acquire(self: &Arc<Self>, place: usize, runs: &[Range<u64>], moved: &mut Vec<Moved>) -> Result<()> {
+        if place == HOST {
+            return self.fetch(&mut self.state(), runs, moved);
+        }
+        self.places.admit(place, self, moved)?;
+        let mut state = self.state();
+        let missing = self.missing_words(&state.residency, place, runs);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.fetch(&mut state, &missing, moved)?;
+        self.places.device(place).array_write(&self.whole(), &missing)?;
+        state.residency.copied(place, &missing);
+        moved.push(Moved { device: place, up: super::intervals::bytes(&missing), down: 0, evicted: false });
+        Ok(())
+    }
+
+    /// What is missing at a place, in whole words: a word that is valid in part goes whole.
+    fn missing_words(&self, residency: &Residency, place: usize, runs: &[Range<u64>]) -> Vec<Range<u64>> {
+        let missing = residency.missing(place, runs);
+        let word = |r: Range<u64>| r.start / ALIGN * ALIGN..r.end.next_multiple_of(ALIGN).min(self.bytes);
+        let words: super::intervals::Intervals = missing.into_iter().map(word).collect();
+        words.runs().to_vec()
+    }
+
+    /// Bytes that [`ArrayMemory::acquire`] would move to a place, and which devices they would come from.
+    pub(crate) fn missing(&self, place: usize, runs: &[Range<u64>]) -> (u64, Vec<(usize, u64)>) {
+        let state = self.state();
+        let missing = match place {
+            HOST => state.residency.missing(HOST, runs),
+            _ => self.missing_words(&state.residency, place, runs),
+        };
+        let sources = state.residency.sources(&missing).unwrap_or_default();
+        let by_device = sources.iter().map(|(d, runs)| (*d, super::intervals::bytes(runs))).collect();
+        (super::intervals::bytes(&missing), by_device)
+    }
+
+    /// Copies what the host lacks of `runs` from the devices that have it.
+    fn fetch(&self, state: &mut State, runs: &[Range<u64>], moved: &mut Vec<Moved>) -> Result<()> {
+        let sources = state.residency.sources(runs).map_err(|lost| self.lost(state, &lost))?;
+        for (place, runs) in sources {
+            let device = self.places.device(place);
+            if let Err(error) = device.array_read(&self.whole(), &runs) {
+                if error.kind() == ErrorKind::DeviceLost {
+                    state.residency.clear(place);
+                    return Err(self.lost(state, &runs[0]).with_source(error));
+                }
+                return Err(error);
+            }
+            state.residency.copied(HOST, &runs);
+            moved.push(Moved { device: place, up: 0, down: super::intervals::bytes(&runs), evicted: false });
+        }
+        Ok(())
+    }
+
+    fn lost(&self, state: &State, run: &Range<u64>) -> Error {
+        let writer =
+            if state.writer.is_empty() { String::new() } else { format!(", last written as {},", state.writer) };
+        let why = format!(
+            "an array of {} bytes{writer} lost bytes {}..{}: only a device that was lost had them; write the array again",
+            self.bytes, run.start, run.end
+        );
+        Error::new(ErrorKind::DeviceLost, why)
+    }
+
+    /// A kernel's writes at a place: valid there alone. `writer` is the argument and the kernel.
+    pub(crate) fn written(&self, place: usize, runs: impl Iterator<Item = Range<u64>>, writer: (&str, &str)) {
+        let mut state = self.state();
+        for run in runs.filter(|r| !r.is_empty()) {
+            state.residency.written(place, run);
+        }
+        let (argument, kernel) = writer;
+        state.writer.clear();
+        state.writer.extend(["`", argument, "` of `", kernel, "`"]);
+    }
+
+    /// Notes how a call that used it was split.
+    pub(crate) fn set_owners(&self, owners: &Owners) {
+        let mut state = self.state();
+        if state.owners.as_ref() != Some(owners) {
+            state.owners = Some(owners.clone());
+        }
+    }
+
+    /// How the last call of this grid that used it was split, while devices have any of it.
+    pub(crate) fn owners(&self, grid: Grid) -> Option<Vec<Assignment>> {
+        let state = self.state();
+        let owners = state.owners.as_ref().filter(|o| o.grid == grid && state.residency.is_on_devices());
+        owners.map(|o| o.parts.clone())
+    }
+
+    /// A kernel failed at a place: what it may have written there is not known.
+    pub(crate) fn forget(&self, place: usize, runs: impl Iterator<Item = Range<u64>>) {
+        let mut state = self.state();
+        runs.for_each(|run| state.residency.forget(place, run));
+    }
+
+    /// The host writes a run: valid there alone.
+    pub(crate) fn overwritten(&self, run: Range<u64>) {
+        self.state().residency.written(HOST, run);
+    }
+
+    /// Whether the host has all and no device has anything: then a call on the CPU changes nothing of the residency.
+    pub(crate) fn is_on_host_alone(&self) -> bool {
+        let state = self.state();
+        !state.residency.is_on_devices() && state.residency.valid(HOST).contains(&(0..self.bytes))
+    }
+
+    /// Gives its memory on a device back, unless it is in use, or dirty and `dirty` ones stay. Whether it did.
+    ///
+    /// # Errors
+    /// What only the device has could not be copied to the host.
+    pub(crate) fn evict(&self, place: usize, dirty: bool, moved: &mut Vec<Moved>) -> Result<bool> {
+        // One that somebody moves just now is in use; waiting for it could be waiting in a circle.
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(e)) => e.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+        };
+        self.refresh(&mut state);
+        let only_there = state.residency.dirty(place);
+        if self.pins.load(Ordering::SeqCst) > 0 || (!dirty && !only_there.is_empty()) {
+            return Ok(false);
+        }
+        let mut copied = Vec::new();
+        let result = self.fetch(&mut state, &only_there, &mut copied);
+        moved.extend(copied.into_iter().map(|m| Moved { evicted: true, ..m }));
+        result?;
+        state.residency.clear(place);
+        self.places.release(place, self.id);
+        Ok(true)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refresh(&mut state);
+        state
+    }
+
+    /// Notes which devices lost what they held.
+    fn refresh(&self, state: &mut State) {
+        for place in HOST + 1..self.places.count() {
+            let device = self.places.device(place);
+            let generation = device.generation();
+            if generation != state.generations[place] || device.is_lost() {
+                state.generations[place] = generation;
+                state.residency.clear(place);
+            }
+        }
+    }
+}
+
+impl Drop for ArrayMemory {
+    fn drop(&mut self) {
+        for place in HOST + 1..self.places.count() {
+            self.places.release(place, self.id);
+        }
+        if let Some(layout) = self.layout {
+            // SAFETY: allocated by this layout, and nobody else has it: guards, views and calls hold the value.
+            unsafe { dealloc(self.host.as_ptr(), layout) };
+        }
+    }
+}
+
+impl fmt::Debug for ArrayMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ArrayMemory({} bytes)", self.bytes)
+    }
+}

@@ -1,0 +1,142 @@
+//! The devices of a runtime as places for arrays, and room on them.
+
+use super::{
+    array::ArrayMemory,
+    budget::{self, Ledger},
+    residency::HOST,
+};
+use crate::{
+    backend::Backend,
+    error::{Error, ErrorKind, Result},
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+/// Bytes that moved between the host and a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// The device.
+    pub(crate) device: usize,
+    /// Host to device.
+    pub(crate) up: u64,
+    /// Device to host.
+    pub(crate) down: u64,
+    /// Whether it is of an array that the call does not use and that made room.
+    pub(crate) evicted: bool,
+}
+
+/// The devices of a runtime. The first is the CPU: the host's memory.
+pub(crate) struct Places {
+    devices: Vec<Arc<dyn Backend>>,
+    rooms: Vec<Mutex<Room>>,
+}
+
+/// Arrays on one device.
+struct Room {
+    ledger: Ledger<Weak<ArrayMemory>>,
+    /// The device that the ledger is of: one built again after a loss has nothing.
+    generation: u64,
+}
+
+impl Places {
+    /// `bytes` is the budget on every device, if the user gave one.
+    pub(crate) fn new(devices: Vec<Arc<dyn Backend>>, bytes: Option<u64>) -> Arc<Self> {
+        let room = |device: &Arc<dyn Backend>| {
+            let limit = bytes.unwrap_or_else(|| budget::default_bytes(device.info().kind));
+            Mutex::new(Room { ledger: Ledger::new(limit), generation: device.generation() })
+        };
+        Arc::new(Places { rooms: devices.iter().map(room).collect(), devices })
+    }
+
+    /// The CPU and the devices.
+    pub(crate) fn count(&self) -> usize {
+        self.devices.len()
+    }
+
+    pub(crate) fn device(&self, place: usize) -> &dyn Backend {
+        &*self.devices[place]
+    }
+
+    /// Bytes of arrays that a device may hold.
+    pub(crate) fn limit(&self, place: usize) -> u64 {
+        if place == HOST { u64::MAX } else { self.room(place).ledger.limit() }
+    }
+
+    /// Memory for an array on a device, and the array as the last used there. Others are evicted for it.
+    ///
+    /// # Errors
+    /// `OutOfMemory`: the budget or the device has no room; a lost device.
+    pub(crate) fn admit(&self, place: usize, array: &Arc<ArrayMemory>, moved: &mut Vec<Moved>) -> Result<()> {
+        if self.room(place).ledger.touch(array.id()) {
+            return Ok(());
+        }
+        self.make_room(place, array.bytes(), moved)?;
+        let device = self.device(place);
+        if let Err(error) = device.array_reserve(array.id(), array.bytes()) {
+            if error.kind() != ErrorKind::OutOfMemory || !self.evict(place, u64::MAX, moved)? {
+                return Err(error);
+            }
+            device.array_reserve(array.id(), array.bytes())?;
+        }
+        self.room(place).ledger.enter(array.id(), array.bytes(), Arc::downgrade(array));
+        Ok(())
+    }
+
+    /// Evicts arrays until `bytes` more fit into a device's budget.
+    ///
+    /// # Errors
+    /// `OutOfMemory`: not even then; a lost device.
+    pub(crate) fn make_room(&self, place: usize, bytes: u64, moved: &mut Vec<Moved>) -> Result<()> {
+        let excess = self.room(place).ledger.excess(bytes);
+        if excess > 0 {
+            self.evict(place, excess, moved)?;
+        }
+        let room = self.room(place);
+        match room.ledger.excess(bytes) {
+            0 => Ok(()),
+            _ => {
+                let (id, limit) = (&self.device(place).info().id, room.ledger.limit());
+                let why = format!("{bytes} bytes do not fit beside what is in use into the {limit} bytes of {id}");
+                Err(Error::new(ErrorKind::OutOfMemory, why))
+            }
+        }
+    }
+
+    /// Evicts at least `bytes` bytes of arrays if there are so many not in use: the least recently used first, those that
+    /// must be copied to the host last. Whether any was.
+    pub(crate) fn evict(&self, place: usize, bytes: u64, moved: &mut Vec<Moved>) -> Result<bool> {
+        let oldest = self.room(place).ledger.oldest_first();
+        let mut freed = 0;
+        for dirty in [false, true] {
+            for array in oldest.iter().filter_map(Weak::upgrade) {
+                if freed < bytes && array.evict(place, dirty, moved)? {
+                    freed += array.bytes();
+                }
+            }
+        }
+        Ok(freed > 0)
+    }
+
+    /// Gives an array's memory on a device back.
+    pub(crate) fn release(&self, place: usize, array: u64) {
+        self.device(place).array_release(array);
+        self.room(place).ledger.remove(array);
+    }
+
+    fn room(&self, place: usize) -> MutexGuard<'_, Room> {
+        let mut room = self.rooms[place].lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.device(place).generation();
+        if room.generation != generation {
+            *room = Room { ledger: Ledger::new(room.ledger.limit()), generation };
+        }
+        room
+    }
+}
+
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Places({})", self.count())
+    }
+}

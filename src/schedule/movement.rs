@@ -1,0 +1,297 @@
+//! What the arrays of a call need where its chunks run: brought there before, recorded after.
+//!
+//! A chunk *uses* an array at a place: on its device, or on the host. There it needs what it may read or may leave
+//! unwritten, and what it wrote is valid there alone afterwards. An array is used on the host by the CPU, and by a device
+//! that cannot hold it or whose part of it cannot be told apart: that device gets it as a host slice.
+
+use super::{coexec::Job, plan::Assignment, transfers, windows};
+use crate::{
+    backend::{Argument, Transfer},
+    call::args::Pinned,
+    error::Result,
+    memory::{
+        intervals::{self, Intervals},
+        places::{Moved, Places},
+        residency::HOST,
+        staging::ALIGN,
+    },
+};
+use evener_lanes::{
+    GroupRange,
+    analysis::{Footprint, Strided},
+    ir::{Binding, Space},
+};
+use std::{collections::HashMap, ops::Range};
+
+/// Runs of a written set that are kept apart. Beyond them the call's writes are one run, on the host or on the only device.
+const MAX_RUNS: u64 = 4096;
+
+/// Bytes of one argument that moved between the host and a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ArgumentMoved {
+    /// Index of the argument; of an array that made room, none.
+    pub(crate) binding: Option<usize>,
+    /// Whether it is an array, whose bytes move only where they are missing.
+    pub(crate) array: bool,
+    /// What moved.
+    pub(crate) moved: Moved,
+}
+
+impl ArgumentMoved {
+    /// What an array moved, for an argument or to make room for it.
+    pub(super) fn of_array(binding: Option<usize>, moved: Moved) -> Self {
+        ArgumentMoved { binding: binding.filter(|_| !moved.evicted), array: true, moved }
+    }
+}
+
+/// A chunk with its arguments as its device gets them.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Its place among the plan's assignments.
+    pub(super) number: usize,
+    /// What runs where.
+    pub(super) assignment: Assignment,
+    /// One per binding; those whose array is set are in the device's memory.
+    pub(super) arguments: Vec<Argument>,
+    /// One per binding: what moves for host slices.
+    pub(super) transfers: Vec<Transfer>,
+    /// Arrays.
+    uses: Vec<Use>,
+}
+
+/// An argument's array used by a chunk. Runs are bytes of the array.
+#[derive(Clone, Debug)]
+struct Use {
+    binding: usize,
+    place: usize,
+    needs: Vec<Range<u64>>,
+    writes: Vec<Range<u64>>,
+}
+
+/// The parts of a plan, in the order of its assignments.
+pub(super) fn parts(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
+    let sizes: Vec<u64> = job.arguments.iter().map(|a| a.len).collect();
+    let moved: Vec<Vec<Transfer>> =
+        job.footprints.iter().map(|f| transfers::of_footprint(f, job.kernel.bindings(), &sizes)).collect();
+    let fine: Vec<bool> = (0..job.arguments.len())
+        .map(|b| moved.iter().filter_map(|t| t.get(b)).flat_map(|t| &t.download).any(|set| set.count() > MAX_RUNS))
+        .collect();
+    // What merges is combined on the host.
+    let merges = |b: usize| job.footprints.iter().filter_map(|f| f.bindings.get(b)).any(|f| !f.merges.is_empty());
+    let at_home = |b: usize, place: usize| place == HOST || (assignments.len() > 1 && (fine[b] || merges(b)));
+    (assignments.iter().zip(moved).enumerate())
+        .map(|(number, (assignment, transfers))| {
+            // What goes through a device in windows is at home on the host.
+            let holds =
+                holds(job.places, assignment.device, job.arguments) && job.windowed(assignment.device).is_none();
+            let place_of = |b, place| if holds && !at_home(b, place) { place } else { HOST };
+            let mut part = part(job, (number, *assignment), transfers, &fine, place_of);
+            if let Some(repeat) = job.repeat.filter(|r| r.steps > 1) {
+                part.alternate(repeat.swap);
+            }
+            part
+        })
+        .collect()
+}
+
+/// Whether the arguments are arrays in the memory of their part's own device, all of them.
+pub(crate) fn all_resident(job: &Job<'_>, assignments: &[Assignment]) -> bool {
+    let storage = job.kernel.bindings().iter().zip(job.arguments).filter(|(b, _)| b.space == Space::Storage);
+    storage.map(|(_, argument)| argument).all(|a| a.array.is_some())
+        && parts(job, assignments).iter().all(|part| part.uses.iter().all(|u| u.place != HOST))
+}
+
+/// A chunk that runs on the CPU after a device failed.
+pub(super) fn recovery(job: &Job<'_>, failed: &Part) -> Part {
+    let assignment = Assignment { device: HOST, range: failed.assignment.range };
+    let uses = failed.uses.iter().map(|u| Use {
+        binding: u.binding,
+        place: HOST,
+        needs: u.needs.clone(),
+        writes: u.writes.clone(),
+    });
+    let arguments = job.arguments.to_vec();
+    Part { number: failed.number, assignment, arguments, transfers: Vec::new(), uses: uses.collect() }
+}
+
+/// Whether a device holds all the arrays among these arguments at once.
+fn holds(places: &Places, place: usize, arguments: &[Argument]) -> bool {
+    let arrays: HashMap<u64, u64> = arguments.iter().filter_map(|a| a.array).map(|a| (a.id, a.bytes)).collect();
+    if arrays.is_empty() || place == HOST {
+        return place == HOST;
+    }
+    let largest = arrays.values().copied().max().unwrap_or(0);
+    largest <= places.device(place).info().limits.buffer_bytes && arrays.values().sum::<u64>() <= places.limit(place)
+}
+
+fn part(
+    job: &Job<'_>,
+    (number, assignment): (usize, Assignment),
+    mut transfers: Vec<Transfer>,
+    fine: &[bool],
+    place_of: impl Fn(usize, usize) -> usize,
+) -> Part {
+    let mut arguments = job.arguments.to_vec();
+    let mut uses = Vec::new();
+    for (binding, argument) in arguments.iter_mut().enumerate() {
+        let Some(array) = argument.array else { continue };
+        // A word that is only in part the argument's could not be moved without its neighbours.
+        let end = array.offset + argument.len;
+        let whole_words = array.offset.is_multiple_of(ALIGN) && (end.is_multiple_of(ALIGN) || end == array.bytes);
+        let place = if whole_words { place_of(binding, assignment.device) } else { HOST };
+        if let Some(transfer) = transfers.get_mut(binding) {
+            uses.push(Use::new(binding, place, transfer, array.offset, fine[binding]));
+            if place != HOST {
+                *transfer = Transfer::default();
+            }
+        }
+        if place == HOST {
+            argument.array = None;
+        }
+    }
+    Part { number, assignment, arguments, transfers, uses }
+}
+
+impl Use {
+    fn new(binding: usize, place: usize, transfer: &Transfer, offset: u64, fine: bool) -> Self {
+        let shift = |r: Range<u64>| r.start + offset..r.end + offset;
+        let mut needs: Intervals = transfer.upload.iter().cloned().map(shift).collect();
+        let mut writes = Intervals::default();
+        for set in &transfer.download {
+            if fine {
+                let hull = shift(set.start..set.end());
+                needs.insert(hull.clone());
+                writes.insert(hull);
+            } else {
+                set.for_each_run(|run| writes.insert(shift(run)));
+            }
+        }
+        Use { binding, place, needs: needs.runs().to_vec(), writes: writes.runs().to_vec() }
+    }
+}
+
+impl Part {
+    /// Both arrays of a swap are used in both roles, the second first as it is.
+    fn alternate(&mut self, (a, b): (usize, usize)) {
+        let of = |k: usize| self.uses.iter().position(|u| u.binding == k);
+        let (Some(a), Some(b)) = (of(a), of(b)) else { return };
+        let all = |runs: &[&Vec<Range<u64>>]| runs.iter().copied().flatten().cloned().collect::<Intervals>();
+        let (needs_a, needs_b) = (&self.uses[a].needs, &self.uses[b].needs);
+        // What the first step certainly writes, the second does not need from before.
+        let mut later = all(&[needs_a]);
+        let mut certain = all(&[&self.uses[b].writes]);
+        needs_b.iter().for_each(|run| certain.remove(run.clone()));
+        certain.runs().iter().for_each(|run| later.remove(run.clone()));
+        let later = later.runs().to_vec();
+        let (of_a, of_b) = (all(&[needs_a, needs_b]), all(&[&later, needs_b]));
+        let writes = all(&[&self.uses[a].writes, &self.uses[b].writes]);
+        for (k, needs) in [(a, of_a), (b, of_b)] {
+            self.uses[k].needs = needs.runs().to_vec();
+            self.uses[k].writes = writes.runs().to_vec();
+        }
+    }
+
+    /// Brings what the chunk needs of arrays to where it runs.
+    ///
+    /// # Errors
+    /// Bytes that only a lost device had; memory; a lost device.
+    pub(super) fn bring(&self, job: &Job<'_>, moved: &mut Vec<ArgumentMoved>) -> Result<()> {
+        for u in &self.uses {
+            let Some(array) = &job.arrays[u.binding] else { continue };
+            let mut moves = Vec::new();
+            let result = array.acquire(u.place, &u.needs, &mut moves);
+            moved.extend(moves.into_iter().map(|moved| ArgumentMoved::of_array(Some(u.binding), moved)));
+            result?;
+        }
+        Ok(())
+    }
+
+    /// What is left of a part after a stream of it failed.
+    pub(super) fn rest(&self, range: GroupRange) -> Part {
+        let assignment = Assignment { range, ..self.assignment };
+        let (arguments, uses) = (self.arguments.clone(), self.uses.clone());
+        Part { number: self.number, assignment, arguments, transfers: Vec::new(), uses }
+    }
+
+    /// Records what the chunk wrote.
+    pub(super) fn wrote(&self, job: &Job<'_>) {
+        let bindings = job.kernel.bindings();
+        for u in self.uses.iter().filter(|u| !u.writes.is_empty()) {
+            if let Some(array) = &job.arrays[u.binding] {
+                let writer = (bindings[u.binding].name.as_str(), job.kernel.reflection.entry.as_str());
+                array.written(u.place, u.writes.iter().cloned(), writer);
+            }
+        }
+    }
+
+    /// Records that the chunk failed on its device: what it may have written there is unknown.
+    pub(super) fn failed(&self, job: &Job<'_>) {
+        for u in self.uses.iter().filter(|u| u.place != HOST) {
+            if let Some(array) = &job.arrays[u.binding] {
+                array.forget(u.place, u.writes.iter().cloned());
+            }
+        }
+    }
+
+    /// Bytes of host slices that move for the chunk.
+    pub(super) fn slices_moved(&self, job: &Job<'_>) -> impl Iterator<Item = ArgumentMoved> {
+        let bindings = job.kernel.bindings().iter().enumerate().zip(&self.transfers);
+        bindings.filter(|((_, b), _)| b.space == Space::Storage).map(|((binding, _), transfer)| {
+            let down = transfer.download.iter().map(Strided::bytes).sum();
+            let moved =
+                Moved { device: self.assignment.device, up: intervals::bytes(&transfer.upload), down, evicted: false };
+            ArgumentMoved { binding: Some(binding), array: false, moved }
+        })
+    }
+
+    /// Bytes of device memory that the chunk takes beside arrays.
+    pub(super) fn slice_bytes(&self, job: &Job<'_>) -> u64 {
+        let storage = job.kernel.bindings().iter().zip(&self.arguments).filter(|(b, _)| b.space == Space::Storage);
+        storage.map(|(_, a)| a).filter(|a| a.array.is_none()).map(|a| a.len).sum()
+    }
+}
+
+/// What a whole call would move if it ran on one device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WouldMove {
+    /// Host to the device.
+    pub(crate) up: u64,
+    /// The device's results to the host.
+    pub(crate) down: u64,
+    /// From other devices to the host, before: (device, bytes).
+    pub(crate) fetched: Vec<(usize, u64)>,
+}
+
+/// What a call with this footprint would move if it ran at `place`.
+pub(crate) fn would_move(
+    places: &Places,
+    place: usize,
+    footprint: &Footprint,
+    bindings: &[Binding],
+    arguments: &[Argument],
+    arrays: &[Option<Pinned>],
+) -> WouldMove {
+    let sizes: Vec<u64> = arguments.iter().map(|a| a.len).collect();
+    let mut total = WouldMove::default();
+    let room = places.device(place).room();
+    let windows = room.is_some_and(|room| windows::whole_misfit(bindings, &sizes, &room).is_some());
+    let holds = holds(places, place, arguments) && !windows;
+    for (b, transfer) in transfers::of_footprint(footprint, bindings, &sizes).iter().enumerate() {
+        let (up, down) =
+            (intervals::bytes(&transfer.upload), transfer.download.iter().map(Strided::bytes).sum::<u64>());
+        let resident = arguments[b].array.zip(arrays[b].as_ref());
+        let at = if holds { place } else { HOST };
+        if let Some((part, array)) = resident {
+            let needs: Vec<Range<u64>> =
+                transfer.upload.iter().map(|r| r.start + part.offset..r.end + part.offset).collect();
+            let (missing, fetched) = array.missing(at, &needs);
+            total.up += if at == HOST { 0 } else { missing };
+            total.fetched.extend(fetched);
+        }
+        if place != HOST && (resident.is_none() || !holds) {
+            total.up += up;
+            total.down += down;
+        }
+    }
+    total
+}

@@ -1,0 +1,74 @@
+//! Runtimes of the array tests: the CPU with scripted devices, and with the software GPU.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use evener::{
+    backend::{Backend, fake::FakeGpu},
+    cost::{profile::device_key, roofline::Rates},
+    prelude::*,
+    runtime::Builder,
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+fn with(builder: Builder, devices: &[Arc<dyn Backend>]) -> Runtime {
+    // One profile for all test processes of a build, so that the machine is measured once.
+    with_profile(builder, devices, &temporary("profile.json"))
+}
+
+fn with_profile(builder: Builder, devices: &[Arc<dyn Backend>], profile: &Path) -> Runtime {
+    let builder = builder.gpu(false).profile(Some(profile.to_owned())).threads(2);
+    devices.iter().fold(builder, |b, device| b.backend(device.clone())).build().unwrap()
+}
+
+fn temporary(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// The CPU and one scripted device, with rates as `set` makes them of measured ones: which device is first.
+pub fn rated(name: &str, set: impl Fn(usize, &mut Rates)) -> Runtime {
+    let (measured, _) = runtime(1);
+    let mut profile = measured.profile();
+    if profile.devices.len() < 2 {
+        profile = measured.calibrate(true, &mut |_, _| {}).unwrap();
+    }
+    for (k, info) in measured.devices().iter().enumerate() {
+        profile.devices.get_mut(&device_key(info)).into_iter().for_each(|rates| set(k, rates));
+    }
+    let path = temporary(name);
+    profile.save(&path).unwrap();
+    with_profile(Runtime::builder(), &[Arc::new(FakeGpu::new(0, []))], &path)
+}
+
+/// The CPU and scripted devices.
+pub fn runtime(devices: usize) -> (Runtime, Vec<Arc<FakeGpu>>) {
+    scripted(Runtime::builder(), (0..devices).map(|k| FakeGpu::new(k, [])))
+}
+
+/// The same with devices and a builder of the test's own.
+pub fn scripted(builder: Builder, devices: impl IntoIterator<Item = FakeGpu>) -> (Runtime, Vec<Arc<FakeGpu>>) {
+    let gpus: Vec<Arc<FakeGpu>> = devices.into_iter().map(Arc::new).collect();
+    let devices: Vec<Arc<dyn Backend>> = gpus.iter().map(|g| g.clone() as _).collect();
+    (with(builder, &devices), gpus)
+}
+
+/// The CPU with so many devices, once scripted and once of the software GPU where it is there.
+pub fn runtimes(devices: usize) -> Vec<Runtime> {
+    [Some(runtime(devices).0), software(devices)].into_iter().flatten().collect()
+}
+
+/// The CPU with so many devices on the software GPU.
+#[cfg(feature = "gpu")]
+pub fn software(devices: usize) -> Option<Runtime> {
+    let first = crate::support::software_gpu()?;
+    let others = (1..devices).map(|k| first.sibling(&format!("gpu:{k}")).unwrap());
+    let gpus: Vec<Arc<dyn Backend>> = std::iter::once(first.clone()).chain(others).map(|g| g as _).collect();
+    Some(with(Runtime::builder(), &gpus))
+}
+
+/// Without the feature there is none.
+#[cfg(not(feature = "gpu"))]
+pub fn software(_: usize) -> Option<Runtime> {
+    None
+}
