@@ -47,6 +47,12 @@ pub struct Report {
     pub moves: Vec<Move>,
     /// Failures that were mended, and how.
     pub recoveries: Vec<String>,
+    /// Devices that could not hold the arrays whole: how they ran their part in windows, and why.
+    #[serde(default)]
+    pub windows: Vec<String>,
+    /// Devices that cannot run the call, each with the reason.
+    #[serde(default)]
+    pub refused: Vec<String>,
     /// Every placement considered, best first. Those that are impossible are left out.
     pub candidates: Vec<Considered>,
     /// What ran where.
@@ -178,6 +184,8 @@ impl Report {
             bytes: Bytes::default(),
             moves: moves(&outcome.moved, compiled, &id),
             recoveries: outcome.recoveries,
+            windows: outcome.windows,
+            refused: candidates.iter().filter_map(|c| Some(format!("{}: {}", c.id, c.refusal.as_ref()?))).collect(),
             candidates: considered,
             chunks: Vec::new(),
             interpreted: None,
@@ -252,6 +260,12 @@ impl Report {
                 human_bytes(c.up_bytes),
                 human_bytes(c.down_bytes)
             );
+        }
+        for line in &self.windows {
+            let _ = writeln!(out, "  {line}");
+        }
+        for line in &self.refused {
+            let _ = writeln!(out, "  not on {line}");
         }
         for m in &self.moves {
             let why = match (m.array, m.up > 0, m.down > 0) {

@@ -253,6 +253,7 @@ pub struct Builder {
     software_gpu: bool,
     #[cfg(feature = "gpu")]
     spirv: Option<crate::backend::gpu::SpirvWriter>,
+    binding_bytes: Option<u64>,
     placement: Placement,
     strict: bool,
     profile: Option<Option<PathBuf>>,
@@ -271,6 +272,7 @@ impl Default for Builder {
             software_gpu: std::env::var_os("EVENER_SOFTWARE_GPU").is_some_and(|v| v == "1"),
             #[cfg(feature = "gpu")]
             spirv: None,
+            binding_bytes: None,
             placement: Placement::Auto,
             strict: false,
             profile: None,
@@ -316,6 +318,13 @@ impl Builder {
         self
     }
 
+    /// For tests: bytes of one storage binding, if fewer than the devices take.
+    #[doc(hidden)]
+    pub fn binding_limit(mut self, bytes: u64) -> Self {
+        self.binding_bytes = Some(bytes);
+        self
+    }
+
     /// Adds a wgpu device of the program's own, numbered after the GPUs found; with `gpu(false)` it is `gpu:0`. evener
     /// replaces its uncaptured-error handler and its lost callback. After a loss only the program can create it again.
     #[cfg(feature = "interop-wgpu")]
@@ -349,9 +358,11 @@ impl Builder {
         self
     }
 
-    /// Bytes of arrays that may be on each device (default: 4 GiB on a card with its own memory, else 2 GiB; drivers do not
-    /// tell how much there is). Beyond it the arrays unused for longest leave the device, those that need no copy to the host
-    /// first; they come back at their next use. A call whose arrays do not fit together gets them as host slices.
+    /// Bytes of each GPU's memory: of arrays that may be there (default: 4 GiB on a card with its own memory, else 2 GiB;
+    /// drivers do not tell how much there is), and of what one call may take, copies on their way included (default: as
+    /// much as the driver gives). Beyond it the arrays unused for longest leave the device, those that need no copy to the
+    /// host first; they come back at their next use. A call whose arrays do not fit together gets them as host slices, and
+    /// goes through the device in windows, part by part.
     pub fn device_memory(mut self, bytes: u64) -> Self {
         self.device_memory = Some(bytes);
         self
@@ -389,7 +400,12 @@ impl Builder {
 #[cfg(feature = "gpu")]
 fn find_gpus(builder: &Builder, slots: &mut Vec<Slot>, left_out: &mut Vec<String>) {
     use crate::backend::gpu;
-    let found = gpu::devices(gpu::Options { software: builder.software_gpu, spirv: builder.spirv });
+    let found = gpu::devices(gpu::Options {
+        software: builder.software_gpu,
+        spirv: builder.spirv,
+        memory: builder.device_memory,
+        binding_bytes: builder.binding_bytes,
+    });
     slots.extend(found.devices.into_iter().map(|d| Slot::new(d)));
     left_out.extend(found.left_out.iter().map(ToString::to_string));
     left_out.extend(found.reason.filter(|_| slots.len() == 1 && left_out.is_empty()));

@@ -161,6 +161,7 @@ fn dispatch(
         dispatch: params,
         arguments,
         transfers: &transfers,
+        carry: None,
         repeat: None,
         alone: false,
     };

@@ -1,5 +1,5 @@
 //! Random integer programs on the software device, rewritten, against the CPU interpreter: whole grids with the
-//! driver's bounds, halves with naga's clamping ones.
+//! driver's bounds, halves with naga's clamping ones, quarters in windows of what each touches.
 #![cfg(feature = "gpu")]
 
 #[path = "../crates/lanes/tests/differential/ast.rs"]
@@ -15,12 +15,17 @@ mod support;
 
 use evener::{
     backend::{
-        Argument, Backend,
+        Argument, Backend, MAX_PIECES, Transfer, Window,
         gpu::{GpuDevice, Job},
     },
-    kernel::rewrite::{GpuModule, rewrite_module},
+    kernel::rewrite::{GpuModule, rewrite_for_windows},
+    schedule::transfers::{needed, of_footprint},
 };
-use evener_lanes::{Buffer, Engine, Grid, GroupRange, Level, Module, Settings, ir::Kernel};
+use evener_lanes::{
+    Buffer, Engine, Grid, GroupRange, Level, Module, Settings,
+    analysis::{Analysis, CallShape},
+    ir::{Binding, Kernel, Space},
+};
 use generate::{Options, generate};
 use std::collections::BTreeMap;
 
@@ -31,6 +36,8 @@ const PROGRAMS: u64 = 40;
 struct Prepared {
     kernel: Kernel,
     gpu: GpuModule,
+    windowed: GpuModule,
+    analysis: Analysis,
     grid: Grid,
     contents: Vec<Vec<u8>>,
 }
@@ -42,14 +49,17 @@ fn prepare(program: &ast::Program) -> Prepared {
     let module =
         Module::parse(&source).and_then(|m| m.specialize(&overrides)).unwrap_or_else(|e| panic!("{e}\n{source}"));
     let kernel = module.lower("main").unwrap_or_else(|e| panic!("{e}\n{source}"));
-    let gpu = rewrite_module(module.naga(), module.info(), "main", &kernel.bindings)
-        .unwrap_or_else(|e| panic!("{e}\n{source}"));
+    let rewritten = |pieces| {
+        rewrite_for_windows(module.naga(), module.info(), "main", &kernel.bindings, pieces)
+            .unwrap_or_else(|e| panic!("{e}\n{source}"))
+    };
+    let (gpu, windowed, analysis) = (rewritten(0), rewritten(MAX_PIECES), Analysis::new(&kernel));
     let contents = |binding: u32| {
         let buffer = program.buffers.iter().find(|b| b.binding == binding).expect("a declared buffer");
         layout::contents(buffer)
     };
     let contents = kernel.bindings.iter().map(|b| contents(b.binding)).collect();
-    Prepared { kernel, gpu, grid: Grid { groups: program.groups }, contents }
+    Prepared { kernel, gpu, windowed, analysis, grid: Grid { groups: program.groups }, contents }
 }
 
 impl Prepared {
@@ -62,7 +72,37 @@ impl Prepared {
         results
     }
 
-    fn on_gpu(&self, device: &GpuDevice, id: u64, ranges: &[GroupRange]) -> Result<Vec<Vec<u8>>, String> {
+    /// What a range moves, in windows of its footprint.
+    fn in_windows(&self, lengths: &[u64], results: &[Argument], range: &GroupRange) -> Vec<Transfer> {
+        let bytes = |a: &Argument| {
+            // SAFETY: the buffers outlive the call, and nothing runs.
+            unsafe { std::slice::from_raw_parts(a.as_ptr(), a.byte_len() as usize) }
+        };
+        let is_uniform = |b: &Binding| b.space == Space::Uniform;
+        let uniforms: Vec<&[u8]> = (self.kernel.bindings.iter().zip(results))
+            .map(|(b, a)| if is_uniform(b) { bytes(a) } else { &[] })
+            .collect();
+        let shape = CallShape { grid: self.grid, sizes: lengths, uniforms: &uniforms };
+        let footprint = self.analysis.footprint(&shape, range);
+        let mut moved = of_footprint(&footprint, &self.kernel.bindings, lengths);
+        for (k, (transfer, touched)) in moved.iter_mut().zip(&footprint.bindings).enumerate() {
+            let binding = &self.kernel.bindings[k];
+            if !is_uniform(binding) {
+                let hulls = touched.reads.iter().chain(&touched.writes).map(|s| s.start..s.end());
+                transfer.window = Window::new(binding, lengths[k], hulls);
+                transfer.exact = Some(needed(touched).cloned().collect());
+            }
+        }
+        moved
+    }
+
+    fn on_gpu(
+        &self,
+        device: &GpuDevice,
+        id: u64,
+        ranges: &[GroupRange],
+        windows: bool,
+    ) -> Result<Vec<Vec<u8>>, String> {
         let mut results = self.contents.clone();
         let arguments: Vec<Argument> = results.iter_mut().map(|b| support::argument(b)).collect();
         let lengths: Vec<u64> = arguments.iter().map(|a| a.byte_len()).collect();
@@ -72,14 +112,18 @@ impl Prepared {
             written.zip(&lengths).map(|(written, &n)| support::whole(n as usize, written)).collect();
         for range in ranges.iter().filter(|r| !r.is_empty()) {
             let limit = device.info().limits.groups_per_axis;
-            let dispatch = self.gpu.dispatch(self.grid, range, &lengths, limit).map_err(|e| e.to_string())?;
+            let moved = if windows { self.in_windows(&lengths, &arguments, range) } else { transfers.clone() };
+            let bound: Vec<Option<&Window>> = moved.iter().map(|t| t.window.as_ref()).collect();
+            let module = if windows { &self.windowed } else { &self.gpu };
+            let dispatch = module.dispatch_in(self.grid, range, &lengths, &bound, limit).map_err(|e| e.to_string())?;
             let job = Job {
                 kernel: id,
-                shader: (&self.gpu).into(),
+                shader: module.into(),
                 bindings,
                 dispatch,
                 arguments: &arguments,
-                transfers: &transfers,
+                transfers: &moved,
+                carry: None,
                 repeat: None,
                 alone: true,
             };
@@ -102,14 +146,26 @@ fn random_integer_programs_are_the_same_on_the_software_device() {
         let all = GroupRange::all(prepared.grid);
         let axis = (0..3).max_by_key(|a| prepared.grid.groups[*a]).unwrap_or(0);
         let (front, back) = all.split_at(axis, prepared.grid.groups[axis].div_ceil(2));
-        let runs = [(&plain, vec![all], "whole"), (&clamping, vec![front, back], "in halves, clamping")];
-        for (i, (device, ranges, how)) in runs.into_iter().enumerate() {
-            match prepared.on_gpu(device, 2 * seed + i as u64, &ranges) {
+        let quarters: Vec<GroupRange> = [front, back]
+            .iter()
+            .flat_map(|r| {
+                let (a, b) = r.split_at(axis, r.start[axis].midpoint(r.end[axis]));
+                [a, b]
+            })
+            .collect();
+        let runs = [
+            (&plain, vec![all], false, "whole"),
+            (&clamping, vec![front, back], false, "in halves, clamping"),
+            (&plain, quarters.clone(), true, "in windows"),
+            (&clamping, quarters, true, "in windows, clamping"),
+        ];
+        for (i, (device, ranges, windows, how)) in runs.into_iter().enumerate() {
+            match prepared.on_gpu(device, 4 * seed + i as u64, &ranges, windows) {
                 Ok(results) if results == expected => {}
                 Ok(_) => wrong.push(format!("seed {seed} differs, {how}:\n{}", program.source())),
                 Err(why) => wrong.push(format!("seed {seed} fails, {how}: {why}\n{}", program.source())),
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {} runs: {}", wrong.len(), 2 * PROGRAMS, wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} of {} runs: {}", wrong.len(), 4 * PROGRAMS, wrong.join("\n"));
 }

@@ -46,6 +46,7 @@ fn run(
         dispatch,
         arguments: &arguments,
         transfers,
+        carry: None,
         repeat: None,
         alone: false,
     };

@@ -2,8 +2,9 @@
 
 mod rewrite_support;
 
+use evener::backend::{MAX_PIECES, Window};
 use evener_lanes::{Grid, GroupRange};
-use rewrite_support::{parse, rewrite_all, write_everywhere};
+use rewrite_support::{parse, rewrite_all, rewrite_all_for, write_everywhere};
 
 /// One source for each thing that the rewrite must take.
 const SOURCES: &[(&str, &str)] = &[
@@ -34,15 +35,33 @@ const MICRO: &[(&str, &str)] = &[
 fn each_source_is_rewritten_and_written_by_every_back_end() {
     assert!(evener_shaders::ALL.len() >= 6, "the library's kernels are there");
     for (name, source) in SOURCES.iter().chain(evener_shaders::ALL).chain(MICRO) {
-        let modules = rewrite_all(source).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert!(!modules.is_empty(), "{name} has no entry point");
-        for gpu in &modules {
-            let mut failures = write_everywhere(gpu);
-            // Metal has no f64.
-            failures.retain(|f| *name != "wide" || !f.starts_with("msl"));
-            assert!(failures.is_empty(), "{name}, {}: {failures:#?}", gpu.entry);
+        for pieces in [0, 1, 2, MAX_PIECES] {
+            let modules = rewrite_all_for(source, pieces).unwrap_or_else(|e| panic!("{name}, {pieces} pieces: {e}"));
+            assert!(!modules.is_empty(), "{name} has no entry point");
+            for gpu in &modules {
+                let mut failures = write_everywhere(gpu);
+                // Metal has no f64.
+                failures.retain(|f| *name != "wide" || !f.starts_with("msl"));
+                assert!(failures.is_empty(), "{name}, {}, {pieces} pieces: {failures:#?}", gpu.entry);
+            }
         }
     }
+}
+
+#[test]
+fn the_pieces_of_each_array_follow_the_lengths() {
+    let gpu = rewrite_all_for(include_str!("rewrite_support/saxpy.wgsl"), 2).unwrap().remove(0);
+    let (module, info) = parse(include_str!("rewrite_support/saxpy.wgsl")).unwrap();
+    let y = &rewrite_support::bindings(&module, &info, "main")[2];
+    let window = Window::new(y, 4004, [400..800, 3200..3600]).unwrap();
+    let range = GroupRange { start: [5, 0, 0], end: [9, 1, 1] };
+    let windows = [None, None, Some(&window)];
+    let dispatch = gpu.dispatch_in(Grid { groups: [40, 1, 1] }, &range, &[16, 4000, 4004], &windows, 65_535).unwrap();
+    let words: Vec<u32> = dispatch.params.chunks(4).map(|w| u32::from_le_bytes(w.try_into().unwrap())).collect();
+    let x = [0, 1000, 0, 0, 0, 0, 0, 0];
+    let y = [100, 100, 0, 0, 800, 100, 100, 0];
+    assert_eq!(words[16..], [&[1000, 1001, 0, 0], &x[..], &y[..]].concat());
+    assert_eq!(gpu.params_bytes(), 144);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The host's cores: lane programs on a rayon pool, in place on the host slices.
 
-use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Started, Warmth};
+use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Room, Started, Warmth};
 use crate::{
     error::{Error, Result},
     kernel::Compiled,
@@ -84,6 +84,10 @@ impl fmt::Debug for CpuBackend {
 impl Backend for CpuBackend {
     fn info(&self) -> &DeviceInfo {
         &self.info
+    }
+
+    fn room(&self) -> Option<Room> {
+        None
     }
 
     fn accepts(&self, _kernel: &Compiled, _sizes: &[u64]) -> Result<(), String> {

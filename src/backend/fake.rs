@@ -3,7 +3,9 @@
 //! It has what a GPU has and the CPU lacks: only uploaded bytes arrive (the rest is poison), only downloaded
 //! bytes come back, and it can be lost at any point. So splits, footprints and recovery are tested without a driver.
 
-use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Started, Warmth};
+use super::{
+    Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Room, Started, Transfer, Warmth,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
@@ -34,6 +36,7 @@ pub enum Script {
 #[derive(Debug)]
 pub struct FakeGpu {
     info: DeviceInfo,
+    room: Room,
     state: Mutex<State>,
 }
 
@@ -47,6 +50,8 @@ struct State {
     arrays: HashMap<u64, Arc<Words>>,
     /// Bytes of arrays that fit; an allocation beyond them fails.
     array_bytes: u64,
+    /// Chunks started.
+    chunks: usize,
 }
 
 /// Memory of an array on the device, shared by the runs that use it.
@@ -100,7 +105,41 @@ impl FakeGpu {
             limits,
         };
         let script = script.into_iter().collect();
-        FakeGpu { info, state: Mutex::new(State { script, array_bytes: u64::MAX, ..State::default() }) }
+        let room = Room { binding_bytes: info.limits.storage_binding_bytes, memory_bytes: u64::MAX };
+        FakeGpu { info, room, state: Mutex::new(State { script, array_bytes: u64::MAX, ..State::default() }) }
+    }
+
+    /// The same device with little storage.
+    pub fn with_room(self, room: Room) -> Self {
+        FakeGpu { room, ..self }
+    }
+
+    /// Chunks started so far.
+    pub fn chunks(&self) -> usize {
+        self.state().chunks
+    }
+
+    /// What of a chunk does not fit or does not keep its own contract.
+    fn complaint(&self, chunk: &Chunk<'_>) -> Option<String> {
+        let sizes = chunk.arguments.iter().zip(chunk.transfers);
+        let bound = |(a, t): (&Argument, &Transfer)| t.window.as_ref().map_or(a.len, |w| w.device_bytes());
+        let (most, all) = sizes.map(bound).fold((0, 0u64), |(most, sum), n| (n.max(most), sum + n));
+        let windowed = chunk.transfers.iter().any(|t| t.window.is_some());
+        if windowed && (most > self.room.binding_bytes || all > self.room.memory_bytes) {
+            return Some(format!("bindings of {most} bytes, {all} in all: {:?}", self.room));
+        }
+        let outside = |t: &&Transfer| {
+            let Some(window) = &t.window else { return false };
+            let mut missing = false;
+            for set in t.exact.iter().flatten().chain(&t.download) {
+                set.for_each_run(|run| {
+                    let there: u64 = window.map(run.clone()).map(|(part, _)| part.end - part.start).sum();
+                    missing |= there < run.end - run.start;
+                });
+            }
+            missing
+        };
+        chunk.transfers.iter().find(outside).map(|t| format!("bytes outside the window: {t:?}"))
     }
 
     /// The same device with memory for so many bytes of arrays.
@@ -142,6 +181,10 @@ impl Backend for FakeGpu {
         &self.info
     }
 
+    fn room(&self) -> Option<Room> {
+        Some(self.room)
+    }
+
     fn accepts(&self, _kernel: &Compiled, _sizes: &[u64]) -> Result<(), String> {
         Ok(())
     }
@@ -149,8 +192,12 @@ impl Backend for FakeGpu {
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
         let step = {
             let mut state = self.live()?;
+            state.chunks += 1;
             state.script.pop_front().unwrap_or(Script::Run)
         };
+        if let Some(complaint) = self.complaint(chunk) {
+            return Err(Error::new(ErrorKind::Unsupported, complaint));
+        }
         match step {
             Script::LostAtStart => return Err(self.lose()),
             Script::OutOfMemory => {
@@ -160,18 +207,26 @@ impl Backend for FakeGpu {
         }
         let start = Instant::now();
         let memory = (chunk.arguments.iter().zip(chunk.transfers))
-            .map(|(argument, transfer)| {
+            .enumerate()
+            .map(|(binding, (argument, transfer))| {
+                let carry = chunk.carry.filter(|_| transfer.carried);
+                if let Some(kept) = carry.and_then(|c| c.get::<Words>(binding)) {
+                    return Ok(Place::Own(kept));
+                }
                 let place = match argument.array {
                     Some(part) => Place::Array(self.live()?.memory(argument)?, part.offset),
                     None => Place::Own(Words::poisoned(argument.len)),
                 };
-                transfer.upload.iter().for_each(|range| copy(argument.ptr, place.first(), range));
+                upload(argument, transfer, &place);
+                if let (Some(carry), Place::Own(words)) = (carry, &place) {
+                    carry.keep(binding, words.clone());
+                }
                 Ok(place)
             })
             .collect::<Result<_>>()?;
         // Uniforms travel with the launch and are not counted.
         let storage = chunk.kernel.bindings().iter().zip(chunk.transfers).filter(|(b, _)| b.space == Space::Storage);
-        let up_bytes = storage.flat_map(|(_, t)| &t.upload).map(|r| r.end - r.start).sum();
+        let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
         let upload_ns = start.elapsed().as_nanos() as f64;
         Ok(Box::new(FakeRun {
             device: self,
@@ -246,6 +301,16 @@ fn copy(from: *const u8, to: *mut u8, range: &Range<u64>) {
     let (at, len) = (range.start as usize, (range.end - range.start) as usize);
     // SAFETY: the range lies inside the argument, as long as both memories, and is nobody else's to write meanwhile.
     unsafe { std::ptr::copy_nonoverlapping(from.add(at), to.add(at), len) };
+}
+
+/// Copies what may be read of a transfer's upload.
+fn upload(argument: &Argument, transfer: &Transfer, place: &Place) {
+    let mut up = |range: Range<u64>| copy(argument.ptr, place.first(), &range);
+    match &transfer.exact {
+        Some(sets) if !transfer.upload.is_empty() => sets.iter().for_each(|s| s.for_each_run(&mut up)),
+        Some(_) => {}
+        None => transfer.upload.iter().cloned().for_each(up),
+    }
 }
 
 /// Where an argument is on the device.

@@ -3,13 +3,21 @@
 //! A [`Backend`] is told everything it needs in a [`Chunk`] and returns what it measured. It knows
 //! nothing of plans, policies or other devices.
 
+pub use crate::memory::window::{MAX_PIECES, Piece, Window};
+
 use crate::{
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
 };
 use evener_lanes::{Grid, GroupRange, analysis::Strided};
 use serde::{Deserialize, Serialize};
-use std::{fmt, ops::Range};
+use std::{
+    any::Any,
+    collections::HashMap,
+    fmt,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 pub mod cpu;
 #[doc(hidden)]
@@ -195,6 +203,15 @@ impl fmt::Debug for Argument {
     }
 }
 
+/// What storage a device has for the chunks of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes of one binding.
+    pub binding_bytes: u64,
+    /// Bytes of all buffers that one call may have at once, staging included.
+    pub memory_bytes: u64,
+}
+
 /// What a device with its own memory moves for one binding of a chunk, in bytes of the binding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transfer {
@@ -202,6 +219,44 @@ pub struct Transfer {
     pub upload: Vec<Range<u64>>,
     /// Device to host after it: exactly these bytes are written to the host.
     pub download: Vec<Strided>,
+    /// Where another device runs already: of the upload, only these bytes may be read. The others, which may be that
+    /// device's to write, arrive as zeros. `None`: all may be read.
+    pub exact: Option<Vec<Strided>>,
+    /// What of the binding is on the device; `None`: all of it.
+    pub window: Option<Window>,
+    /// The device's buffer is that of the chunk before in [`Chunk::carry`], and is kept for the next.
+    pub carried: bool,
+}
+
+impl Transfer {
+    /// Bytes up and down, as the device copies them.
+    pub fn bytes(&self) -> (u64, u64) {
+        let within = |r: &Range<u64>| match &self.window {
+            None => r.end - r.start,
+            Some(window) => window.map(r.clone()).map(|(part, _)| part.end - part.start).sum(),
+        };
+        (self.upload.iter().map(within).sum(), self.download.iter().map(Strided::bytes).sum())
+    }
+}
+
+/// A device's buffers that stay from chunk to chunk of one call.
+#[derive(Debug, Default)]
+pub struct Carry {
+    /// By binding.
+    kept: Mutex<HashMap<usize, Arc<dyn Any + Send + Sync>>>,
+}
+
+impl Carry {
+    /// What an earlier chunk kept for a binding.
+    pub(crate) fn get<T: Any + Send + Sync>(&self, binding: usize) -> Option<Arc<T>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&binding).cloned();
+        kept.and_then(|any| any.downcast().ok())
+    }
+
+    /// Keeps a binding's buffer for the chunks to come.
+    pub(crate) fn keep<T: Any + Send + Sync>(&self, binding: usize, buffer: Arc<T>) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(binding, buffer);
+    }
 }
 
 /// A box of work-groups of one call, for one device.
@@ -217,6 +272,8 @@ pub struct Chunk<'a> {
     pub arguments: &'a [Argument],
     /// One per binding; the CPU ignores it.
     pub transfers: &'a [Transfer],
+    /// The buffers of bindings that stay on the device for the next chunk of the call.
+    pub carry: Option<&'a Carry>,
     /// Several runs of it, one after the other, on a device with its own memory; one where it is `None`.
     pub repeat: Option<Repeat>,
     /// Whether nothing else runs meanwhile: the caller finishes it at once.
@@ -283,8 +340,12 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// What it is.
     fn info(&self) -> &DeviceInfo;
 
-    /// Why the device cannot run this kernel on arguments of these sizes (in bytes, one per binding), for the user; `Ok` if it can.
+    /// Why the device cannot run this kernel on arguments of these sizes (in bytes, one per binding), for the user; `Ok` if
+    /// it can, as far as its [`Backend::room`] allows.
     fn accepts(&self, kernel: &Compiled, sizes: &[u64]) -> Result<(), String>;
+
+    /// What storage it has; `None` if it works in place.
+    fn room(&self) -> Option<Room>;
 
     /// Copies what the chunk needs to the device and returns a started run. Blocks only for the copies: when it
     /// returns, the host bytes in `upload` are no longer read, so another device may start to write its own part.

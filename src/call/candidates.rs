@@ -14,6 +14,7 @@ use crate::{
         movement::{self, WouldMove},
         placement::Placement,
         plan::{Assignment, Candidate, Moves, Plan},
+        windows::{self, Cutter},
     },
 };
 use evener_lanes::GroupRange;
@@ -70,7 +71,7 @@ impl Call<'_> {
         for (number, slot) in self.runtime.slots().iter().enumerate() {
             if self.in_question(number)
                 && self.runtime.known_rates(slot).is_none()
-                && slot.revive().and_then(|()| slot.backend.accepts(self.kernel, &ready.sizes)).is_ok()
+                && self.refusal(slot, ready).is_none()
             {
                 measured = true;
                 // A failure is met again, and reported, when the candidate is looked at.
@@ -80,10 +81,23 @@ impl Call<'_> {
         if measured { start.elapsed() } else { Duration::ZERO }
     }
 
+    /// Why a device cannot run the call, whole or in windows.
+    fn refusal(&self, slot: &Slot, ready: &Ready) -> Option<String> {
+        if let Err(why) = slot.revive().and_then(|()| slot.backend.accepts(self.kernel, &ready.sizes)) {
+            return Some(why);
+        }
+        let room = slot.backend.room()?;
+        let whole = windows::whole_misfit(self.kernel.bindings(), &ready.sizes, &room)?;
+        let uniforms = ready.uniform_slices();
+        let (shape, all) = (ready.shape(&uniforms), GroupRange::all(ready.grid));
+        let cutter = Cutter::new(self.kernel, shape, ready.split(self.kernel), room, all);
+        cutter.misfit().map(|in_windows| format!("{whole}; in windows: {in_windows}"))
+    }
+
     /// A device as the plan sees it.
     fn candidate(&self, number: usize, slot: &Slot, ready: &Ready, moved: &WouldMove) -> Candidate {
         let info = slot.backend.info();
-        let mut refusal = slot.revive().and_then(|()| slot.backend.accepts(self.kernel, &ready.sizes)).err();
+        let mut refusal = self.refusal(slot, ready);
         let rates = match self.runtime.known_rates(slot) {
             Some(rates) => Ok((rates, true)),
             None if self.in_question(number) && refusal.is_none() => self.runtime.rates(slot).map(|r| (r, true)),

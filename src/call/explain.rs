@@ -3,9 +3,13 @@
 use super::{Call, Ready, size::Size};
 use crate::{
     cost::{Cost, learn::Ran},
+    device::Slot,
     error::Result,
     report::human_bytes,
-    schedule::plan::{Question, plan},
+    schedule::{
+        plan::{Candidate, Question, plan},
+        windows,
+    },
 };
 use evener_lanes::{
     GroupRange,
@@ -79,6 +83,8 @@ pub struct SizeExplanation {
     pub predicted: Vec<(String, f64)>,
     /// Devices that cannot run it, and why.
     pub refused: Vec<(String, String)>,
+    /// Devices that cannot hold the arrays whole and would run it in windows, and why.
+    pub windows: Vec<(String, String)>,
     /// What would be chosen.
     pub chose: String,
     /// Why.
@@ -197,10 +203,22 @@ impl Call<'_> {
                 .filter(|(_, c)| c.is_finite())
                 .map(|(id, c)| (id.clone(), c.ns()))
                 .collect(),
+            windows: self.windowed(ready, &candidates),
             refused: candidates.iter().filter_map(|c| Some((c.id.clone(), c.refusal.clone()?))).collect(),
             chose,
             reason: decided.reason,
         })
+    }
+}
+
+impl Call<'_> {
+    fn windowed(&self, ready: &Ready, candidates: &[Candidate]) -> Vec<(String, String)> {
+        let usable = self.runtime.slots().iter().zip(candidates).filter(|(_, c)| c.refusal.is_none());
+        let why = |(slot, c): (&Slot, &Candidate)| {
+            let room = slot.backend.room()?;
+            Some((c.id.clone(), windows::whole_misfit(self.kernel.bindings(), &ready.sizes, &room)?))
+        };
+        usable.filter_map(why).collect()
     }
 }
 
@@ -245,6 +263,9 @@ impl fmt::Display for Explanation {
             writeln!(f, "{}; chooses {}: {}", times.collect::<Vec<_>>().join(", "), size.chose, size.reason)?;
             for (id, why) in &size.refused {
                 writeln!(f, "  {id} cannot: {why}")?;
+            }
+            for (id, why) in &size.windows {
+                writeln!(f, "  {id} runs it in windows: {why}")?;
             }
         }
         for assumption in &self.assumptions {

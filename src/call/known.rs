@@ -72,6 +72,11 @@ impl Known {
         self.features
     }
 
+    /// What the analysis is evaluated for.
+    pub(crate) fn with_shape<T>(&self, f: impl FnOnce(&CallShape<'_>) -> T) -> T {
+        self.shape.with(f)
+    }
+
     /// Whether and where the call may be cut.
     pub(crate) fn split(&self, kernel: &Compiled) -> &Split {
         self.split.get_or_init(|| self.shape.with(|shape| kernel.analysis.split(shape)))

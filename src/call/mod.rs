@@ -193,6 +193,7 @@ impl<'a> Call<'a> {
             devices: &devices,
             places: self.runtime.places(),
             footprints: &footprints,
+            known: &ready.known,
             repeat: None,
             strict: self.strict,
         };

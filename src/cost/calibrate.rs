@@ -267,7 +267,16 @@ impl Bench<'_> {
             kernel.bindings().iter().map(|b| if b.binding == 0 { &rounds_bytes[..] } else { &[] }).collect();
         let footprint = kernel.analysis.footprint(&CallShape { grid, sizes: &sizes, uniforms: &uniforms }, &range);
         let moved = transfers::of_footprint(&footprint, kernel.bindings(), &sizes);
-        let chunk = Chunk { kernel, grid, range, arguments: &arguments, transfers: &moved, repeat: None, alone: true };
+        let chunk = Chunk {
+            kernel,
+            grid,
+            range,
+            arguments: &arguments,
+            transfers: &moved,
+            carry: None,
+            repeat: None,
+            alone: true,
+        };
         let start = Instant::now();
         let run = self.device.start(&chunk)?.finish()?;
         Ok(Timed { wall_ns: start.elapsed().as_nanos() as f64, run })

@@ -43,7 +43,8 @@ pub struct Compiled {
     pub analysis: Analysis,
     /// Where each of several sources starts in the joined text.
     starts: Vec<usize>,
-    gpu: OnceLock<Result<GpuModule, String>>,
+    /// By [`Compiled::variant`].
+    gpu: [OnceLock<Result<GpuModule, String>>; 4],
     /// What the analysis said of the last calls.
     pub(crate) shapes: Shapes,
 }
@@ -73,16 +74,8 @@ impl Compiled {
         let program = Program::new(lane)?;
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let starts = sources.into_starts();
-        Ok(Compiled {
-            id,
-            module,
-            reflection,
-            program,
-            analysis,
-            starts,
-            gpu: OnceLock::new(),
-            shapes: Shapes::default(),
-        })
+        let (gpu, shapes) = Default::default();
+        Ok(Compiled { id, module, reflection, program, analysis, starts, gpu, shapes })
     }
 
     /// A failure of the CPU program, told in terms of the source it is in.
@@ -92,10 +85,22 @@ impl Compiled {
 
     /// The module that GPUs run, rewritten and validated at first use. The error is a reason for the user.
     pub fn gpu(&self) -> Result<&GpuModule, &str> {
-        self.gpu
-            .get_or_init(|| on_deep_stack(|| rewrite::rewrite(self)).and_then(|r| r))
+        self.gpu_for(0)
+    }
+
+    /// The same for bindings in windows of up to so many pieces (at most [`MAX_PIECES`](crate::backend::MAX_PIECES));
+    /// 0: bound whole. The fewest pieces that do give the fastest module.
+    pub fn gpu_for(&self, pieces: usize) -> Result<&GpuModule, &str> {
+        let variant = Self::variant(pieces);
+        self.gpu[variant]
+            .get_or_init(|| on_deep_stack(|| rewrite::rewrite(self, [0, 1, 2, 4][variant])).and_then(|r| r))
             .as_ref()
             .map_err(String::as_str)
+    }
+
+    /// Which of the modules takes windows of so many pieces: an index below 4.
+    pub(crate) fn variant(pieces: usize) -> usize {
+        [0, 1, 2].into_iter().find(|&p| pieces <= p).unwrap_or(3)
     }
 
     /// The lane kernel's bindings: the order of arguments.

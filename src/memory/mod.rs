@@ -1,7 +1,8 @@
 //! Memory of arrays and of devices: what is valid where, what moves, buffers kept for reuse.
 //!
 //! Bookkeeping: [`intervals`] (sets of bytes), [`residency`] (valid bytes by place), [`budget`] (what is on a device),
-//! [`pool`] (buffers for reuse), [`staging`] (ranges and copies of host bytes). Those touch no device. [`places`] and
+//! [`pool`] (buffers for reuse), [`staging`] (ranges and copies of host bytes), [`window`] (where a part of a binding
+//! lies in a buffer of its own). Those touch no device. [`places`] and
 //! [`array`] act on them through [`Backend`](crate::backend::Backend).
 
 pub(crate) mod array;
@@ -13,3 +14,4 @@ pub(crate) mod pool;
 pub(crate) mod residency;
 #[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "a device with its own memory uses it"))]
 pub(crate) mod staging;
+pub mod window;

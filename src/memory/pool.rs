@@ -66,6 +66,11 @@ impl<B> Pool<B> {
         evicted
     }
 
+    /// The longest unused buffer, to be dropped.
+    pub(crate) fn evict(&mut self) -> Option<B> {
+        self.evict_oldest()
+    }
+
     /// Everything kept, to be dropped when the device runs short of memory.
     pub(crate) fn drain(&mut self) -> Vec<B> {
         self.kept_bytes = 0;

@@ -52,6 +52,26 @@ pub(crate) fn check_download(sets: &[Strided], len: u64) -> Result<()> {
     Ok(())
 }
 
+/// The parts of a range that may be read, and whether that is all of it. They may overlap.
+pub(crate) fn readable(exact: Option<&[Strided]>, range: &Range<u64>) -> (bool, Vec<Range<u64>>) {
+    let whole = || (true, std::iter::once(range.clone()).collect());
+    let Some(sets) = exact else { return whole() };
+    let covers = |s: &Strided| s.levels.is_empty() && s.start <= range.start && range.end <= s.start + s.run;
+    if sets.iter().any(covers) {
+        return whole();
+    }
+    let mut parts = Vec::new();
+    for set in sets.iter().filter(|s| !is_empty(s) && s.start < range.end) {
+        set.for_each_run(|run| {
+            let part = run.start.max(range.start)..run.end.min(range.end);
+            if part.start < part.end {
+                parts.push(part);
+            }
+        });
+    }
+    (false, parts)
+}
+
 fn plan_error(what: String) -> Error {
     Error::new(ErrorKind::Device, format!("the transfer plan is inconsistent: {what}"))
 }

@@ -6,16 +6,24 @@ use super::{
     merge::Private,
     movement::{self, ArgumentMoved, Part},
     plan::Assignment,
+    stream::{self, Stream, Streamed},
+    windows::{self, Cutter},
 };
 use crate::{
     backend::{Argument, Backend, Chunk, ChunkRun, Repeat, Started},
-    call::args::Pinned,
+    call::{args::Pinned, known::Known},
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
     memory::places::Places,
 };
 use evener_lanes::{Grid, analysis::Footprint};
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 /// A call ready to run.
 #[derive(Debug)]
@@ -34,6 +42,8 @@ pub(crate) struct Job<'a> {
     pub(crate) places: &'a Places,
     /// Footprint of each assignment, in their order; an empty one where nothing moves and nothing is recorded.
     pub(crate) footprints: &'a [Arc<Footprint>],
+    /// What the analysis says of the call.
+    pub(crate) known: &'a Known,
     /// Several steps in one go; the only assignment is the whole grid on a device that holds the arrays.
     pub(crate) repeat: Option<Repeat>,
     /// No recovery on another device.
@@ -58,6 +68,29 @@ pub(crate) struct Outcome {
     pub(crate) moved: Vec<ArgumentMoved>,
     /// What went wrong and how it was mended, for the report.
     pub(crate) recoveries: Vec<String>,
+    /// What ran in windows and why, for the report.
+    pub(crate) windows: Vec<String>,
+}
+
+impl Job<'_> {
+    /// Why a device cannot hold the arguments whole; `None` where it can, or works in place.
+    pub(super) fn windowed(&self, device: usize) -> Option<String> {
+        let room = self.devices[device].room()?;
+        let sizes: Vec<u64> = self.arguments.iter().map(|a| a.len).collect();
+        windows::whole_misfit(self.kernel.bindings(), &sizes, &room)
+    }
+
+    /// Runs a part in windows.
+    fn stream(&self, part: &Part, arguments: &[Argument], stop: &AtomicBool) -> Streamed {
+        let Assignment { device, range } = part.assignment;
+        let device = self.devices[device];
+        let Some(room) = device.room() else { return Streamed::default() };
+        self.known.with_shape(|shape| {
+            let cutter = Cutter::new(self.kernel, *shape, self.known.split(self.kernel), room, range);
+            let (kernel, grid) = (self.kernel, self.grid);
+            Stream { kernel, grid, arguments, device, part: range, stop }.run(cutter)
+        })
+    }
 }
 
 /// Runs all assignments of a plan and returns when no device can touch the arguments any more.
@@ -81,53 +114,123 @@ pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outco
     let at_once = assignments.len() > 1;
     let privates: Vec<Option<Private<'_>>> =
         ready.iter().map(|b| if at_once { private(job, &b.part) } else { None }).collect();
-    // All uploads happen here: afterwards the CPU may write its part of the same slices.
-    let (cpu, gpu): (Vec<_>, Vec<_>) = ready.iter().zip(&privates).partition(|(b, _)| b.part.assignment.device == 0);
-    let mut started: Vec<(&Brought, Result<Box<dyn Started + '_>>)> = Vec::new();
-    for (brought, private) in gpu {
-        let arguments = private.as_ref().map_or(&*brought.part.arguments, Private::arguments);
-        started.push((brought, start(job, &brought.part, arguments, !at_once, &mut outcome)));
-    }
-    let mut fault = None;
-    for (brought, _) in cpu {
-        match start(job, &brought.part, &brought.part.arguments, false, &mut outcome).and_then(|s| s.finish()) {
-            Ok(run) => outcome.ran.push(brought.ran(run)),
-            Err(e) => fault = Some(e),
+    let fault = run_parts(job, &ready, &privates, at_once, &mut outcome, &mut failed);
+    match fault {
+        Some(e) => Err(e),
+        None => {
+            for (brought, private) in ready.iter().zip(privates) {
+                let well = outcome.ran.iter().any(|ran| is_in(&ran.assignment, &brought.part.assignment));
+                if let Some(private) = private.filter(|_| well) {
+                    // SAFETY: every part has ended; a device only ran if what it downloads is writable.
+                    unsafe { private.merge(job.arguments) };
+                }
+            }
+            recover(job, failed, outcome)
         }
-        // After a fault too: the host has whatever was written.
-        brought.part.wrote(job);
     }
-    let mut broken = Vec::new();
-    for (k, (brought, started)) in started.into_iter().enumerate() {
+}
+
+/// Whether what ran is of a part.
+fn is_in(ran: &Assignment, part: &Assignment) -> bool {
+    let inside = |a: usize| part.range.start[a] <= ran.range.start[a] && ran.range.end[a] <= part.range.end[a];
+    ran.device == part.device && (0..3).all(inside)
+}
+
+/// Runs the parts at once and waits for all. A fault of the kernel is returned, what failed otherwise goes to `failed`.
+fn run_parts(
+    job: &Job<'_>,
+    ready: &[Brought],
+    privates: &[Option<Private<'_>>],
+    at_once: bool,
+    outcome: &mut Outcome,
+    failed: &mut Vec<(Part, Error)>,
+) -> Option<Error> {
+    let device = |k: usize| ready[k].part.assignment.device;
+    let arguments = |k: usize| privates[k].as_ref().map_or(&*ready[k].part.arguments, Private::arguments);
+    let (cpu, gpu): (Vec<usize>, Vec<usize>) = (0..ready.len()).partition(|&k| device(k) == 0);
+    let (streams, gpu): (Vec<usize>, Vec<usize>) = gpu.into_iter().partition(|&k| job.windowed(device(k)).is_some());
+    // All other uploads happen here: afterwards the CPU, and streams, may write their parts of the same slices.
+    let mut started: Vec<(usize, Result<Box<dyn Started + '_>>)> = Vec::new();
+    for k in gpu {
+        started.push((k, start(job, &ready[k].part, arguments(k), !at_once, outcome)));
+    }
+    streams.iter().for_each(|&k| make_room(job, device(k), outcome));
+    let mut fault = None;
+    let stop = AtomicBool::new(false);
+    // Streams upload beside the CPU: they read only bytes that are no other part's to write.
+    let streamed: Vec<Streamed> = std::thread::scope(|scope| {
+        let (stop, arguments) = (&stop, &arguments);
+        let run = |k: usize| scope.spawn(move || job.stream(&ready[k].part, arguments(k), stop));
+        let threads: Vec<_> = streams.iter().map(|&k| run(k)).collect();
+        for k in cpu {
+            let part = &ready[k].part;
+            match start(job, part, &part.arguments, false, outcome).and_then(|s| s.finish()) {
+                Ok(run) => outcome.ran.push(ready[k].ran(run)),
+                Err(e) => {
+                    // It orders nothing: a stream that sees it late runs a chunk more.
+                    stop.store(true, Ordering::Relaxed);
+                    fault = Some(e);
+                }
+            }
+            // After a fault too: the host has whatever was written.
+            part.wrote(job);
+        }
+        threads.into_iter().map(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    for (k, started) in started {
         let was_started = started.is_ok();
+        let part = &ready[k].part;
         match started.and_then(|s| s.finish()) {
             Ok(run) => {
-                outcome.ran.push(brought.ran(run));
-                outcome.moved.extend(brought.part.slices_moved(job));
-                brought.part.wrote(job);
+                outcome.ran.push(ready[k].ran(run));
+                outcome.moved.extend(part.slices_moved(job));
+                part.wrote(job);
             }
             Err(e) => {
                 if was_started {
-                    brought.part.failed(job);
+                    part.failed(job);
                 }
-                broken.push((k, e));
+                failed.push((part.rest(part.assignment.range), e));
             }
         }
     }
-    let devices = (ready.iter().zip(privates)).filter(|(b, _)| b.part.assignment.device != 0);
-    for (k, (_, private)) in devices.enumerate() {
-        if let Some(private) = private.filter(|_| broken.iter().all(|(b, _)| *b != k)) {
-            // SAFETY: every part has ended; a device only ran if what it downloads is writable.
-            unsafe { private.merge(job.arguments) };
-        }
+    for (k, streamed) in streams.into_iter().zip(streamed) {
+        gather(job, &ready[k], streamed, outcome, failed);
     }
-    let mut gpu: Vec<Option<Part>> =
-        ready.into_iter().filter(|b| b.part.assignment.device != 0).map(|b| Some(b.part)).collect();
-    failed.extend(broken.into_iter().filter_map(|(k, e)| Some((gpu[k].take()?, e))));
-    match fault {
-        Some(e) => Err(e),
-        None => recover(job, failed, outcome),
+    fault
+}
+
+/// What a stream did and left undone.
+fn gather(
+    job: &Job<'_>,
+    brought: &Brought,
+    streamed: Streamed,
+    outcome: &mut Outcome,
+    failed: &mut Vec<(Part, Error)>,
+) {
+    let part = &brought.part;
+    if streamed.chunks > 0 {
+        let id = &job.devices[part.assignment.device].info().id;
+        let why = job.windowed(part.assignment.device).unwrap_or_default();
+        outcome.windows.push(stream::describe(id, &why, &streamed));
+        outcome.moved.extend(part.slices_moved(job));
     }
+    // Also after a failure: what came back is on the host.
+    part.wrote(job);
+    for (n, (range, run)) in streamed.done.into_iter().enumerate() {
+        let ran = if n == 0 { brought.ran(run) } else { Ran { assignment: part.assignment, run } };
+        outcome.ran.push(Ran { assignment: Assignment { range, ..part.assignment }, ..ran });
+    }
+    failed.extend(streamed.failed.into_iter().map(|(range, error)| (part.rest(range), error)));
+}
+
+/// Arrays that are not in use leave what a stream will take.
+fn make_room(job: &Job<'_>, device: usize, outcome: &mut Outcome) {
+    let room = job.devices[device].room().map_or(0, |room| room.memory_bytes.min(windows::STREAM_BYTES));
+    let mut evicted = Vec::new();
+    // What cannot leave is in use: then chunks are halved until they fit.
+    let _ = job.places.make_room(device, room, &mut evicted);
+    outcome.moved.extend(evicted.into_iter().map(|m| ArgumentMoved::of_array(None, m)));
 }
 
 /// A part with its arrays where it runs.
@@ -150,6 +253,11 @@ impl Outcome {
         }
         self.moved.extend(step.moved);
         self.recoveries.extend(step.recoveries);
+        for line in step.windows {
+            if !self.windows.contains(&line) {
+                self.windows.push(line);
+            }
+        }
     }
 }
 
@@ -203,6 +311,7 @@ fn start<'a>(
         range: part.assignment.range,
         arguments,
         transfers: &part.transfers,
+        carry: None,
         repeat: job.repeat,
         alone,
     };
@@ -237,6 +346,7 @@ fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
             range,
             arguments: &arguments,
             transfers: &part.transfers,
+            carry: None,
             repeat: None,
             alone: true,
         };

@@ -162,7 +162,8 @@ mod tests {
         let part = |k: u64| {
             let value = Strided::range(8 * k + 4, 8 * k + 8);
             let writes = vec![Strided { start: 0, run: 4, levels: vec![(8, 3)] }, value];
-            let transfer = Transfer { upload: std::iter::once(0..24).collect(), download: writes.clone() };
+            let transfer =
+                Transfer { upload: std::iter::once(0..24).collect(), download: writes.clone(), ..Transfer::default() };
             let touched = BindingFootprint { writes, merges: merges.clone(), ..BindingFootprint::default() };
             (Footprint { bindings: vec![touched] }, vec![transfer])
         };

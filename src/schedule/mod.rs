@@ -5,4 +5,6 @@ pub(crate) mod merge;
 pub(crate) mod movement;
 pub mod placement;
 pub mod plan;
+pub mod stream;
 pub mod transfers;
+pub mod windows;

@@ -4,7 +4,7 @@
 //! unwritten, and what it wrote is valid there alone afterwards. An array is used on the host by the CPU, and by a device
 //! that cannot hold it or whose part of it cannot be told apart: that device gets it as a host slice.
 
-use super::{coexec::Job, plan::Assignment, transfers};
+use super::{coexec::Job, plan::Assignment, transfers, windows};
 use crate::{
     backend::{Argument, Transfer},
     call::args::Pinned,
@@ -17,6 +17,7 @@ use crate::{
     },
 };
 use evener_lanes::{
+    GroupRange,
     analysis::{Footprint, Strided},
     ir::{Binding, Space},
 };
@@ -59,7 +60,7 @@ pub(super) struct Part {
 }
 
 /// An argument's array used by a chunk. Runs are bytes of the array.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Use {
     binding: usize,
     place: usize,
@@ -80,7 +81,9 @@ pub(super) fn parts(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
     let at_home = |b: usize, place: usize| place == HOST || (assignments.len() > 1 && (fine[b] || merges(b)));
     (assignments.iter().zip(moved).enumerate())
         .map(|(number, (assignment, transfers))| {
-            let holds = holds(job.places, assignment.device, job.arguments);
+            // What goes through a device in windows is at home on the host.
+            let holds =
+                holds(job.places, assignment.device, job.arguments) && job.windowed(assignment.device).is_none();
             let place_of = |b, place| if holds && !at_home(b, place) { place } else { HOST };
             let mut part = part(job, (number, *assignment), transfers, &fine, place_of);
             if let Some(repeat) = job.repeat.filter(|r| r.steps > 1) {
@@ -203,6 +206,13 @@ impl Part {
         Ok(())
     }
 
+    /// What is left of a part after a stream of it failed.
+    pub(super) fn rest(&self, range: GroupRange) -> Part {
+        let assignment = Assignment { range, ..self.assignment };
+        let (arguments, uses) = (self.arguments.clone(), self.uses.clone());
+        Part { number: self.number, assignment, arguments, transfers: Vec::new(), uses }
+    }
+
     /// Records what the chunk wrote.
     pub(super) fn wrote(&self, job: &Job<'_>) {
         let bindings = job.kernel.bindings();
@@ -263,7 +273,9 @@ pub(crate) fn would_move(
 ) -> WouldMove {
     let sizes: Vec<u64> = arguments.iter().map(|a| a.len).collect();
     let mut total = WouldMove::default();
-    let holds = holds(places, place, arguments);
+    let room = places.device(place).room();
+    let windows = room.is_some_and(|room| windows::whole_misfit(bindings, &sizes, &room).is_some());
+    let holds = holds(places, place, arguments) && !windows;
     for (b, transfer) in transfers::of_footprint(footprint, bindings, &sizes).iter().enumerate() {
         let (up, down) =
             (intervals::bytes(&transfer.upload), transfer.download.iter().map(Strided::bytes).sum::<u64>());

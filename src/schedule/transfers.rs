@@ -17,17 +17,24 @@ pub fn of_footprint(footprint: &Footprint, bindings: &[Binding], sizes: &[u64]) 
         .zip(&footprint.bindings)
         .zip(sizes)
         .map(|((binding, touched), &size)| match binding.space {
-            Space::Uniform => Transfer { upload: std::iter::once(0..size).collect(), download: Vec::new() },
-            Space::Storage => Transfer { upload: upload(touched, size), download: touched.writes.clone() },
+            Space::Uniform => Transfer { upload: std::iter::once(0..size).collect(), ..Transfer::default() },
+            Space::Storage => {
+                Transfer { upload: upload(touched, size), download: touched.writes.clone(), ..Transfer::default() }
+            }
         })
         .collect()
 }
 
+/// The sets of which something is needed: all that are not certainly overwritten as a whole.
+pub fn needed(touched: &BindingFootprint) -> impl Iterator<Item = &Strided> {
+    let all = touched.reads.iter().chain(&touched.writes);
+    all.filter(|s| !touched.certain.iter().any(|c| covers(c, s)))
+}
+
 /// `(reads ∪ writes) − certain`: what may be written but need not be comes back with what was there before.
 fn upload(touched: &BindingFootprint, size: u64) -> Vec<Range<u64>> {
-    let all = touched.reads.iter().chain(&touched.writes);
-    let uncertain = all.filter(|s| !touched.certain.iter().any(|c| covers(c, s)));
-    let mut ranges: Vec<Range<u64>> = uncertain.flat_map(|s| runs(s, GAP_BYTES)).map(|r| align(r, size)).collect();
+    let mut ranges: Vec<Range<u64>> =
+        needed(touched).flat_map(|s| runs(s, GAP_BYTES)).map(|r| align(r, size)).collect();
     ranges.sort_by_key(|r| r.start);
     let plain = touched.certain.iter().filter(|c| c.levels.is_empty());
     merge(plain.fold(ranges, |ranges, c| without(ranges, c)), GAP_BYTES)

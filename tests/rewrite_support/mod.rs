@@ -3,7 +3,7 @@
 
 pub mod data;
 
-use evener::kernel::rewrite::{GpuModule, rewrite_module};
+use evener::kernel::rewrite::{GpuModule, rewrite_for_windows};
 use evener_lanes::ir::{Access, Binding, Space};
 use naga::{
     AddressSpace, ShaderStage, StorageAccess, TypeInner,
@@ -72,22 +72,27 @@ pub fn bindings(module: &naga::Module, info: &ModuleInfo, entry: &str) -> Vec<Bi
 
 /// Rewrites every compute entry point of a source.
 pub fn rewrite_all(source: &str) -> Result<Vec<GpuModule>, String> {
-    let (module, info) = parse(source)?;
-    let entries = module.entry_points.iter().filter(|e| e.stage == ShaderStage::Compute);
-    entries.map(|e| rewrite_module(&module, &info, &e.name, &bindings(&module, &info, &e.name))).collect()
+    rewrite_all_for(source, 0)
 }
 
-/// The same with the bindings that the lane compiler finds in use, where it takes the entry point.
-pub fn rewrite_as_lowered(source: &str) -> Result<Vec<GpuModule>, String> {
+/// The same for windows of so many pieces.
+pub fn rewrite_all_for(source: &str, pieces: usize) -> Result<Vec<GpuModule>, String> {
+    let (module, info) = parse(source)?;
+    let entries = module.entry_points.iter().filter(|e| e.stage == ShaderStage::Compute);
+    entries.map(|e| rewrite_for_windows(&module, &info, &e.name, &bindings(&module, &info, &e.name), pieces)).collect()
+}
+
+/// Rewrites with the bindings that the lane compiler finds in use, where it takes the entry point.
+pub fn rewrite_as_lowered(source: &str, pieces: usize) -> Result<Vec<GpuModule>, String> {
     let Ok(lanes) = evener_lanes::Module::parse(source).and_then(|m| m.specialize(&Default::default())) else {
-        return rewrite_all(source);
+        return rewrite_all_for(source, pieces);
     };
     let one = |entry: &str| {
         let used = match lanes.lower(entry) {
             Ok(kernel) => kernel.bindings,
             Err(_) => bindings(lanes.naga(), lanes.info(), entry),
         };
-        rewrite_module(lanes.naga(), lanes.info(), entry, &used)
+        rewrite_for_windows(lanes.naga(), lanes.info(), entry, &used, pieces)
     };
     lanes.entries().map(one).collect()
 }

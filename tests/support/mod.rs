@@ -27,7 +27,7 @@ pub fn software_gpu() -> Option<Arc<GpuDevice>> {
 
 /// The same with naga's clamping bounds policy, as on devices whose drivers drop nothing.
 pub fn clamping_gpu() -> Option<Arc<GpuDevice>> {
-    software_gpu_with(Options { software: true, spirv: Some(clamped as SpirvWriter) })
+    software_gpu_with(Options { software: true, spirv: Some(clamped as SpirvWriter), ..Options::default() })
 }
 
 fn software_gpu_with(options: Options) -> Option<Arc<GpuDevice>> {
@@ -117,12 +117,12 @@ pub fn argument(bytes: &mut [u8]) -> Argument {
 /// Upload of everything, and download of everything if `down`.
 pub fn whole(len: usize, down: bool) -> Transfer {
     let all = Strided { start: 0, run: len as u64, levels: Vec::new() };
-    Transfer { upload: std::iter::once(0..len as u64).collect(), download: if down { vec![all] } else { Vec::new() } }
+    transfer(std::slice::from_ref(&(0..len as u64)), if down { std::slice::from_ref(&all) } else { &[] })
 }
 
 /// A transfer of given ranges.
 pub fn transfer(upload: &[Range<u64>], download: &[Strided]) -> Transfer {
-    Transfer { upload: upload.to_vec(), download: download.to_vec() }
+    Transfer { upload: upload.to_vec(), download: download.to_vec(), ..Transfer::default() }
 }
 
 /// A kernel over byte vectors.
@@ -175,7 +175,7 @@ impl Case {
     ) -> Job<'a> {
         let dispatch = Dispatch { groups, params: bytes(params) };
         let (kernel, shader, bindings) = (self.kernel, self.module.shader(), self.bindings.as_slice());
-        Job { kernel, shader, bindings, dispatch, arguments, transfers, repeat: None, alone: false }
+        Job { kernel, shader, bindings, dispatch, arguments, transfers, carry: None, repeat: None, alone: false }
     }
 }
 

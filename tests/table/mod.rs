@@ -8,6 +8,7 @@ use evener::{
     Report,
     call::{Call, args::HostArg},
     prelude::*,
+    runtime::Builder,
 };
 
 #[cfg(feature = "gpu")]
@@ -25,6 +26,11 @@ pub fn software_runtime(writer: Option<SpirvWriter>) -> Option<Runtime> {
     let builder = builder.spirv_writer(writer);
     #[cfg(not(feature = "gpu"))]
     let _ = writer;
+    with_software_gpu(builder)
+}
+
+/// Builds a runtime that has a software GPU, under the same terms.
+pub fn with_software_gpu(builder: Builder) -> Option<Runtime> {
     let rt = builder.build().unwrap();
     if rt.devices().len() > 1 {
         return Some(rt);

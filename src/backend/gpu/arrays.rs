@@ -77,8 +77,10 @@ fn number(host: &Argument) -> u64 {
 /// Memory, a lost device.
 pub(super) fn write(live: &Live, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
     let buffer = live.arrays.buffer(number(host))?;
-    let parts: Vec<Part<'_>> =
-        ranges.iter().map(|range| Part { argument: host, buffer: &buffer, range: range.clone() }).collect();
+    let parts: Vec<Part<'_>> = ranges
+        .iter()
+        .map(|r| Part { argument: host, buffer: &buffer, range: r.clone(), to: r.start, exact: None })
+        .collect();
     let (_, staged) = live.faults.scoped(&live.device, "uploading an array", || upload_parts(live, &parts))?;
     for (lease, ticket) in staged {
         ticket.wait(&live.faults)?;
@@ -97,7 +99,7 @@ pub(super) fn read(live: &Live, host: &Argument, ranges: &[Range<u64>]) -> Resul
     }
     let buffer = live.arrays.buffer(number(host))?;
     let run = |r: &Range<u64>| Strided { start: r.start, run: r.end - r.start, levels: Vec::new() };
-    let transfers = [Transfer { upload: Vec::new(), download: ranges.iter().map(run).collect() }];
+    let transfers = [Transfer { download: ranges.iter().map(run).collect(), ..Transfer::default() }];
     let ticket = Arc::new(Ticket::default());
     let (readback, index) = live.faults.scoped(&live.device, "reading an array back", || {
         let readback = Readback::new(live, &transfers, &[padded(host.len)], 0);

@@ -8,7 +8,7 @@ use super::{
     run::{self, GpuRun, Job},
 };
 use crate::{
-    backend::{Argument, Backend, Chunk, DeviceInfo, Started, Warmth},
+    backend::{Argument, Backend, Chunk, DeviceInfo, Room, Started, Warmth, Window},
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
 };
@@ -39,7 +39,9 @@ impl GpuDevice {
     /// A device of the adapter, not created yet.
     pub(super) fn listed(adapter: wgpu::Adapter, id: String, merged: Vec<String>, options: Options) -> Self {
         let limits = adapter.limits();
-        let info = limits::describe(&adapter.get_info(), adapter.features(), &limits, id, merged);
+        let mut info = limits::describe(&adapter.get_info(), adapter.features(), &limits, id, merged);
+        let most = &mut info.limits.storage_binding_bytes;
+        *most = options.binding_bytes.map_or(*most, |bytes| bytes.min(*most));
         GpuDevice {
             info,
             limits,
@@ -106,6 +108,12 @@ impl GpuDevice {
         }
     }
 
+    /// The most bytes that its buffers had at once.
+    #[doc(hidden)]
+    pub fn peak_bytes(&self) -> u64 {
+        self.lock().as_ref().map_or(0, |live| live.pools.peak())
+    }
+
     /// Starts a chunk of a kernel given as a module for GPUs.
     ///
     /// # Errors
@@ -158,6 +166,12 @@ impl Backend for GpuDevice {
         &self.info
     }
 
+    fn room(&self) -> Option<Room> {
+        let limits = &self.info.limits;
+        let binding_bytes = limits.storage_binding_bytes.min(limits.buffer_bytes);
+        Some(Room { binding_bytes, memory_bytes: self.options.memory.unwrap_or(u64::MAX) })
+    }
+
     fn accepts(&self, kernel: &Compiled, sizes: &[u64]) -> Result<(), String> {
         if let Some(reason) = self.lost() {
             return Err(format!("the device was lost: {reason}"));
@@ -168,16 +182,22 @@ impl Backend for GpuDevice {
     }
 
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
-        let module = chunk.kernel.gpu().map_err(|reason| Error::new(ErrorKind::Unsupported, reason))?;
+        let windows: Vec<Option<&Window>> = chunk.transfers.iter().map(|t| t.window.as_ref()).collect();
+        let pieces = windows.iter().flatten().map(|w| w.pieces().len().max(1)).max().unwrap_or(0);
+        let module = chunk.kernel.gpu_for(pieces).map_err(|reason| Error::new(ErrorKind::Unsupported, reason))?;
         let lengths: Vec<u64> = chunk.arguments.iter().map(|a| a.len).collect();
-        let dispatch = module.dispatch(chunk.grid, &chunk.range, &lengths, self.info.limits.groups_per_axis)?;
+        let limit = self.info.limits.groups_per_axis;
+        let dispatch = module.dispatch_in(chunk.grid, &chunk.range, &lengths, &windows, limit)?;
+        // Each of a kernel's modules is a pipeline of its own.
+        let variant = Compiled::variant(pieces) as u64;
         self.start_job(&Job {
-            kernel: chunk.kernel.id,
+            kernel: chunk.kernel.id | variant << 56,
             shader: module.into(),
             bindings: chunk.kernel.bindings(),
             dispatch,
             arguments: chunk.arguments,
             transfers: chunk.transfers,
+            carry: chunk.carry,
             repeat: chunk.repeat,
             alone: chunk.alone,
         })

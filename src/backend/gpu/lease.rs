@@ -2,7 +2,10 @@
 //! Dropped without it, as after a failure, its buffer is dropped too: its state is unknown.
 
 use crate::memory::pool::{Pool, size_class};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// What a buffer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +53,20 @@ impl Purpose {
 pub(super) struct Pools {
     device: wgpu::Device,
     max_bytes: u64,
+    /// What all buffers, used and kept, should not exceed.
+    budget: u64,
+    /// What they have, and the most they had. Counters that order nothing.
+    held: AtomicU64,
+    peak: AtomicU64,
     free: [Mutex<Pool<wgpu::Buffer>>; 5],
 }
 
 impl Pools {
-    pub(super) fn new(device: &wgpu::Device) -> Arc<Self> {
+    pub(super) fn new(device: &wgpu::Device, budget: Option<u64>) -> Arc<Self> {
         let free = Purpose::ALL.map(|p| Mutex::new(Pool::new(p.capacity())));
-        Arc::new(Pools { device: device.clone(), max_bytes: device.limits().max_buffer_size, free })
+        let (max_bytes, budget) = (device.limits().max_buffer_size, budget.unwrap_or(u64::MAX));
+        let (held, peak) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Pools { device: device.clone(), max_bytes, budget, held, peak, free })
     }
 
     /// A buffer of at least `bytes`. Within error scopes: a failure of wgpu shows there.
@@ -68,6 +78,7 @@ impl Pools {
         let kept = self.pool(purpose).take(class);
         let fresh = kept.is_none();
         let buffer = kept.unwrap_or_else(|| {
+            self.make_room(class);
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: None,
                 size: class,
@@ -82,7 +93,33 @@ impl Pools {
     pub(super) fn drain(&self) {
         for purpose in Purpose::ALL {
             let dropped = self.pool(purpose).drain();
-            drop(dropped);
+            self.forget(dropped);
+        }
+    }
+
+    /// The most bytes that the buffers had at once.
+    pub(super) fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    /// Counts a new buffer, and drops kept ones while all together exceed the budget.
+    fn make_room(&self, bytes: u64) {
+        for purpose in Purpose::ALL {
+            while self.held.load(Ordering::Relaxed).saturating_add(bytes) > self.budget {
+                let evicted = self.pool(purpose).evict();
+                if evicted.is_none() {
+                    break;
+                }
+                self.forget(evicted);
+            }
+        }
+        let held = self.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.peak.fetch_max(held, Ordering::Relaxed);
+    }
+
+    fn forget(&self, buffers: impl IntoIterator<Item = wgpu::Buffer>) {
+        for buffer in buffers {
+            self.held.fetch_sub(buffer.size(), Ordering::Relaxed);
         }
     }
 
@@ -115,7 +152,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if self.keep {
             let evicted = self.pools.pool(self.purpose).give(self.class, self.buffer.clone());
-            drop(evicted);
+            self.pools.forget(evicted);
+        } else {
+            self.pools.held.fetch_sub(self.class, Ordering::Relaxed);
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     backend::{Capabilities, DeviceInfo, DeviceKind, Limits},
     kernel::Compiled,
-    memory::staging::padded,
+    memory::{staging::padded, window::least_bytes},
 };
 use evener_lanes::ir::{Binding, Space};
 
@@ -108,8 +108,7 @@ pub(super) fn describe(
 /// Bytes to bind for a storage argument of `len` logical bytes: padded, and never less than the type's fixed
 /// part with one element, which wgpu requires. What is past the logical length is zero and never accessed.
 pub(super) fn storage_bytes(binding: &Binding, len: u64) -> u64 {
-    let least = u64::from(binding.fixed_bytes) + u64::from(binding.runtime_stride.unwrap_or(0));
-    padded(len.max(least).max(4))
+    padded(len.max(least_bytes(binding)).max(4))
 }
 
 /// Bytes to bind for a uniform argument.
@@ -165,11 +164,9 @@ fn bindings_fit(limits: &wgpu::Limits, bindings: &[Binding], params: (u32, u32))
 }
 
 fn size_fits(limits: &Limits, binding: &Binding, len: u64) -> Result<(), String> {
-    let (bytes, most) = match binding.space {
-        Space::Storage => (storage_bytes(binding, len), limits.storage_binding_bytes.min(limits.buffer_bytes)),
-        Space::Uniform => (uniform_bytes(binding, len), limits.uniform_binding_bytes),
-    };
-    if bytes <= most {
+    // Storage of any size may fit in windows.
+    let most = limits.uniform_binding_bytes;
+    if binding.space == Space::Storage || uniform_bytes(binding, len) <= most {
         return Ok(());
     }
     Err(format!("`{}` has {len} bytes, the device binds at most {most}", binding.name))

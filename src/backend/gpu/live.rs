@@ -70,7 +70,7 @@ impl Live {
         let faults = Faults::install(&device);
         let waiter = Waiter::start(device.clone(), faults.clone(), name)?;
         Ok(Arc::new(Live {
-            pools: Pools::new(&device),
+            pools: Pools::new(&device, options.memory),
             uniform_align: device.limits().min_uniform_buffer_offset_alignment.into(),
             storage_align: device.limits().min_storage_buffer_offset_alignment.into(),
             arrays: Arrays::default(),

@@ -48,6 +48,11 @@ pub type SpirvWriter = fn(&naga::Module, &naga::valid::ModuleInfo, &str) -> Resu
 pub struct Options {
     /// Whether software rasterisers (lavapipe, WARP) are listed too.
     pub software: bool,
+    /// Bytes of device memory that buffers may take; `None`: as many as the driver gives.
+    pub memory: Option<u64>,
+    /// For tests: bytes of one storage binding, if fewer than the device takes.
+    #[doc(hidden)]
+    pub binding_bytes: Option<u64>,
     /// For tests: load this writer's SPIR-V instead of what wgpu would make of the module. With a writer
     /// that clamps indices, a driver that drops accesses out of bounds shows what one that does not would do.
     #[doc(hidden)]

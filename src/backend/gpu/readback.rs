@@ -20,7 +20,10 @@ const PIECE_BYTES: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 struct Copy {
     binding: usize,
-    from: Range<u64>,
+    /// Bytes of the binding.
+    range: Range<u64>,
+    /// Where the first one is on the device.
+    from: u64,
     piece: usize,
     at: u64,
 }
@@ -34,21 +37,29 @@ pub(super) struct Readback {
     header: u64,
 }
 
+/// The parts of a range of a binding that are on the device, with their places there.
+fn placed(transfer: &Transfer, range: Range<u64>) -> Vec<(Range<u64>, u64)> {
+    match &transfer.window {
+        None => vec![(range.clone(), range.start)],
+        Some(window) => window.map(range).collect(),
+    }
+}
+
 impl Readback {
-    /// Plans the copies; `bound` are the bytes bound per binding. `header` bytes are left free at the front. There
+    /// Plans the copies; `whole` are the padded bytes of each binding. `header` bytes are left free at the front. There
     /// is always something to map, because only a map that succeeded shows that the work was done.
-    pub(super) fn new(live: &Live, transfers: &[Transfer], bound: &[u64], header: u64) -> Self {
+    pub(super) fn new(live: &Live, transfers: &[Transfer], whole: &[u64], header: u64) -> Self {
         let mut copies = Vec::new();
         let mut used = vec![header];
-        for (binding, (transfer, &bound)) in transfers.iter().zip(bound).enumerate() {
-            for span in spans(&transfer.download, bound) {
-                for from in pieces(span, PIECE_BYTES - header) {
-                    let size = from.end - from.start;
+        for (binding, (transfer, &whole)) in transfers.iter().zip(whole).enumerate() {
+            for (span, place) in spans(&transfer.download, whole).into_iter().flat_map(|s| placed(transfer, s)) {
+                for range in pieces(span.clone(), PIECE_BYTES - header) {
+                    let size = range.end - range.start;
                     if used.last().is_none_or(|&u| u + size > PIECE_BYTES) {
                         used.push(0);
                     }
-                    let piece = used.len() - 1;
-                    copies.push(Copy { binding, from, piece, at: used[piece] });
+                    let (piece, from) = (used.len() - 1, place + (range.start - span.start));
+                    copies.push(Copy { binding, range, from, piece, at: used[piece] });
                     used[piece] += size;
                 }
             }
@@ -66,8 +77,8 @@ impl Readback {
     pub(super) fn encode(&self, encoder: &mut wgpu::CommandEncoder, sources: &[Option<&wgpu::Buffer>]) {
         for copy in &self.copies {
             if let Some(source) = sources[copy.binding] {
-                let (target, size) = (&self.buffers[copy.piece].0.buffer, copy.from.end - copy.from.start);
-                encoder.copy_buffer_to_buffer(source, copy.from.start, target, copy.at, size);
+                let (target, size) = (&self.buffers[copy.piece].0.buffer, copy.range.end - copy.range.start);
+                encoder.copy_buffer_to_buffer(source, copy.from, target, copy.at, size);
             }
         }
     }
@@ -96,8 +107,8 @@ impl Readback {
             let landed: Vec<Landed<'_>> = (self.copies.iter().filter(|c| c.binding == binding))
                 .map(|c| {
                     let at = c.at as usize;
-                    let bytes = &views[c.piece][at..at + (c.from.end - c.from.start) as usize];
-                    Landed { range: c.from.clone(), bytes }
+                    let bytes = &views[c.piece][at..at + (c.range.end - c.range.start) as usize];
+                    Landed { range: c.range.clone(), bytes }
                 })
                 .collect();
             if !landed.is_empty() {

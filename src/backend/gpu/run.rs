@@ -8,11 +8,11 @@ use super::{
     readback::Readback,
     storage::Storage,
     timing::{MARK_BYTES, Marks, Phases},
-    upload::{Staged, upload},
+    upload::{Staged, placed, upload},
     waiter::Ticket,
 };
 use crate::{
-    backend::{Argument, ChunkRun, Repeat, Started, Transfer},
+    backend::{Argument, Carry, ChunkRun, Repeat, Started, Transfer},
     error::{Error, ErrorKind, Result},
     kernel::rewrite::{Dispatch, GpuModule},
     memory::staging,
@@ -41,6 +41,8 @@ pub struct Job<'a> {
     pub arguments: &'a [Argument],
     /// One per binding.
     pub transfers: &'a [Transfer],
+    /// The buffers of bindings that stay on the device for the next job.
+    pub carry: Option<&'a Carry>,
     /// Several dispatches of it in one pass.
     pub repeat: Option<Repeat>,
     /// Whether it is finished at once, by the thread that starts it.
@@ -88,7 +90,9 @@ impl Job<'_> {
 /// The device buffers of a chunk.
 struct Bound {
     /// Per binding; `None` for uniforms.
-    storage: Vec<Option<Storage>>,
+    storage: Vec<Option<Arc<Storage>>>,
+    /// Per binding, whether the buffer comes from the chunk before, contents and all.
+    carried: Vec<bool>,
     /// Bytes bound per binding.
     bytes: Vec<u64>,
     uniforms: Uniforms,
@@ -144,13 +148,16 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
         let down_bytes = download_bytes(job.transfers);
         let marks = Marks::new(&live.device, &live.queue, &live.pools, up_bytes + down_bytes);
         let header = if marks.is_some() { MARK_BYTES } else { PROOF_BYTES };
-        let readback = Readback::new(live, job.transfers, &bound.bytes, header);
+        let whole: Vec<u64> =
+            job.bindings.iter().zip(job.arguments).map(|(b, a)| limits::storage_bytes(b, a.len)).collect();
+        let readback = Readback::new(live, job.transfers, &whole, header);
         let commands = encode(live, job, &pipeline, &bound, &readback, marks.as_ref());
 
         let submitted = Instant::now();
         let index = live.queue.submit([commands]);
         let ticket = Arc::new(Ticket::default());
         readback.map(&ticket);
+        hand_on(job, &bound);
         let parts = Some(Parts { bound, staged, readback, marks });
         let (arguments, transfers, live) = (job.arguments, job.transfers, live.clone());
         Ok((GpuRun { live, arguments, transfers, parts, ticket, own: None, submitted, up_bytes, upload_ns }, index))
@@ -172,20 +179,39 @@ fn nanos(since: Instant) -> f64 {
     since.elapsed().as_nanos() as f64
 }
 
-/// Takes the buffers of a chunk from the pools.
+/// Keeps the buffers of carried bindings for the next chunk, now that this one was submitted.
+fn hand_on(job: &Job<'_>, bound: &Bound) {
+    let Some(carry) = job.carry else { return };
+    for (k, transfer) in job.transfers.iter().enumerate() {
+        if let (true, Some(storage)) = (transfer.carried, &bound.storage[k]) {
+            carry.keep(k, storage.clone());
+        }
+    }
+}
+
+/// Takes the buffers of a chunk from the chunk before or from the pools.
 ///
 /// # Errors
 /// An array that has no memory here.
 fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Bound> {
-    let bound = |(binding, argument): (&Binding, &Argument)| match binding.space {
-        Space::Storage => limits::storage_bytes(binding, argument.len),
+    let bound = |((binding, argument), transfer): ((&Binding, &Argument), &Transfer)| match binding.space {
+        Space::Storage => match &transfer.window {
+            Some(window) => window.device_bytes(),
+            None => limits::storage_bytes(binding, argument.len),
+        },
         Space::Uniform => limits::uniform_bytes(binding, argument.len),
     };
-    let bytes: Vec<u64> = job.bindings.iter().zip(job.arguments).map(bound).collect();
-    let storage = (job.bindings.iter().zip(&bytes).enumerate())
-        .map(|(k, (binding, &bytes))| match binding.space {
-            Space::Storage => Storage::of_argument(live, job, pipeline, k, bytes).map(Some),
-            Space::Uniform => Ok(None),
+    let bytes: Vec<u64> = job.bindings.iter().zip(job.arguments).zip(job.transfers).map(bound).collect();
+    let before = |k: usize| job.carry.filter(|_| job.transfers[k].carried)?.get::<Storage>(k);
+    let kept: Vec<Option<Arc<Storage>>> = (0..bytes.len()).map(before).collect();
+    let carried = kept.iter().map(Option::is_some).collect();
+    let storage = (job.bindings.iter().zip(&bytes).zip(kept).enumerate())
+        .map(|(k, ((binding, &bytes), kept))| match (binding.space, kept) {
+            (Space::Uniform, _) => Ok(None),
+            (Space::Storage, Some(kept)) => Ok(Some(kept)),
+            (Space::Storage, None) => {
+                Storage::of_argument(live, job, pipeline, k, bytes).map(|storage| Some(Arc::new(storage)))
+            }
         })
         .collect::<Result<_>>()?;
     let unused = pipeline.slots.iter().filter_map(|slot| match slot.source {
@@ -196,7 +222,7 @@ fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Bound> {
         _ => None,
     });
     let unused = unused.collect();
-    Ok(Bound { storage, uniforms: uniforms(live, job, &bytes), bytes, unused })
+    Ok(Bound { storage, carried, uniforms: uniforms(live, job, &bytes), bytes, unused })
 }
 
 fn uniforms(live: &Live, job: &Job<'_>, bytes: &[u64]) -> Uniforms {
@@ -270,12 +296,13 @@ fn encode(
 
 /// Zeroes what a kept buffer holds of its last user and is not uploaded over. wgpu does so for a fresh one.
 fn clear(encoder: &mut wgpu::CommandEncoder, job: &Job<'_>, bound: &Bound) {
-    for ((storage, transfer), &bytes) in bound.storage.iter().zip(job.transfers).zip(&bound.bytes) {
-        let Some(storage) = storage else { continue };
+    for (k, (storage, transfer)) in bound.storage.iter().zip(job.transfers).enumerate() {
+        let Some(storage) = storage.as_ref().filter(|_| !bound.carried[k]) else { continue };
         let Some(lease) = storage.lease.as_ref().filter(|l| !l.fresh) else { continue };
         let copied = std::iter::once(0..storage.filled()).filter(|r| !r.is_empty());
-        let filled: Vec<_> = copied.chain(transfer.upload.iter().cloned()).collect();
-        for gap in staging::complement(&filled, bytes) {
+        let uploaded = placed(transfer).into_iter().map(|(r, at)| at..at + (r.end - r.start));
+        let filled: Vec<_> = copied.chain(uploaded).collect();
+        for gap in staging::complement(&filled, bound.bytes[k]) {
             encoder.clear_buffer(&lease.buffer, gap.start, Some(gap.end - gap.start));
         }
     }
@@ -368,7 +395,8 @@ fn measured(
 
 /// Gives the buffers of a chunk that ended well back to the pools.
 fn keep(live: &Live, bound: Bound, staged: Staged, marks: Option<Marks>) {
-    let storage = bound.storage.into_iter().flatten().filter_map(|s| s.lease);
+    // Those that later chunks have too are not kept yet.
+    let storage = bound.storage.into_iter().flatten().filter_map(Arc::into_inner).filter_map(|s| s.lease);
     let unused = bound.unused.into_iter().map(|(_, lease)| lease);
     let resolved = marks.into_iter().map(|m| m.resolved);
     storage.chain(unused).chain(resolved).chain([bound.uniforms.lease]).for_each(Lease::keep);

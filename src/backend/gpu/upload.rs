@@ -13,8 +13,12 @@ use super::{
 use crate::{
     backend::{Argument, Transfer},
     error::{Error, ErrorKind, Result},
-    memory::staging::{padded, pieces},
+    memory::{
+        pool::size_class,
+        staging::{padded, pieces, readable},
+    },
 };
+use evener_lanes::analysis::Strided;
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 /// Above this many bytes in one chunk mapped staging is used.
@@ -23,7 +27,7 @@ const DIRECT_BYTES: u64 = 64 << 20;
 /// Above this many ranges too: each `write_buffer` allocates.
 const DIRECT_RANGES: usize = 16;
 
-/// Size of one staging buffer.
+/// Size of one staging buffer; smaller where there is less to upload.
 const PIECE_BYTES: u64 = 32 << 20;
 
 /// Staging buffers under way at once: one is filled while two are copied.
@@ -32,11 +36,14 @@ const IN_FLIGHT: usize = 3;
 /// Staging buffers to be mapped again before they are kept.
 pub(super) type Staged = VecDeque<(Lease, Arc<Ticket>)>;
 
-/// One range of an argument and the buffer it goes to.
+/// One range of an argument and the place in a buffer that it goes to.
 pub(super) struct Part<'a> {
     pub(super) argument: &'a Argument,
     pub(super) buffer: &'a wgpu::Buffer,
     pub(super) range: Range<u64>,
+    pub(super) to: u64,
+    /// All that may be read; `None`: the whole range.
+    pub(super) exact: Option<&'a [Strided]>,
 }
 
 /// Copies the upload ranges of all bindings. When it returns, the host bytes are no longer read.
@@ -49,13 +56,13 @@ pub(super) fn upload(
     live: &Live,
     arguments: &[Argument],
     transfers: &[Transfer],
-    buffers: &[Option<Storage>],
+    buffers: &[Option<Arc<Storage>>],
 ) -> Result<(u64, Staged)> {
     let parts: Vec<Part<'_>> = (arguments.iter().zip(transfers).zip(buffers))
-        .filter_map(|((argument, transfer), storage)| Some((argument, transfer, storage.as_ref()?)))
+        .filter_map(|((argument, transfer), storage)| Some((argument, transfer, storage.as_deref()?)))
         .flat_map(|(argument, transfer, storage)| {
-            let ranges = transfer.upload.iter().filter(|r| !r.is_empty()).cloned();
-            ranges.map(move |range| Part { argument, buffer: &storage.buffer, range })
+            let (buffer, exact) = (&storage.buffer, transfer.exact.as_deref());
+            placed(transfer).into_iter().map(move |(range, to)| Part { argument, buffer, range, to, exact })
         })
         .collect();
     upload_parts(live, &parts)
@@ -74,6 +81,15 @@ pub(super) fn upload_parts(live: &Live, parts: &[Part<'_>]) -> Result<(u64, Stag
     Ok((total, staged(live, parts, total)?))
 }
 
+/// The upload ranges of a transfer with their places on the device, ascending in both.
+pub(super) fn placed(transfer: &Transfer) -> Vec<(Range<u64>, u64)> {
+    let ranges = transfer.upload.iter().filter(|r| !r.is_empty()).cloned();
+    match &transfer.window {
+        None => ranges.map(|r| (r.clone(), r.start)).collect(),
+        Some(window) => ranges.flat_map(|r| window.map(r)).collect(),
+    }
+}
+
 /// The host bytes of a range of an argument.
 fn host(argument: &Argument, range: Range<u64>) -> &[u8] {
     debug_assert!(range.start <= range.end && range.end <= argument.len);
@@ -86,13 +102,22 @@ fn direct(live: &Live, part: &Part<'_>) {
     let Range { start, end } = part.range;
     // Only the end of the argument can be odd; its last word is padded with zeros.
     let body = start + (end - start) / 4 * 4;
+    let (whole, parts) = readable(part.exact, &part.range);
+    if !whole {
+        let mut bytes = vec![0u8; padded(end - start) as usize];
+        for r in parts {
+            let at = (r.start - start) as usize;
+            bytes[at..at + (r.end - r.start) as usize].copy_from_slice(host(part.argument, r));
+        }
+        return live.queue.write_buffer(part.buffer, part.to, &bytes);
+    }
     if start < body {
-        live.queue.write_buffer(part.buffer, start, host(part.argument, start..body));
+        live.queue.write_buffer(part.buffer, part.to, host(part.argument, start..body));
     }
     if body < end {
         let mut word = [0u8; 4];
         word[..(end - body) as usize].copy_from_slice(host(part.argument, body..end));
-        live.queue.write_buffer(part.buffer, body, &word);
+        live.queue.write_buffer(part.buffer, part.to + (body - start), &word);
     }
 }
 
@@ -100,29 +125,35 @@ fn direct(live: &Live, part: &Part<'_>) {
 struct Filling<'a> {
     lease: Lease,
     view: Option<wgpu::BufferViewMut>,
+    /// Its bytes.
+    size: u64,
     used: u64,
-    copies: Vec<(u64, &'a wgpu::Buffer, Range<u64>)>,
+    /// From, to where, and how many bytes.
+    copies: Vec<(u64, &'a wgpu::Buffer, u64, u64)>,
 }
 
 impl<'a> Filling<'a> {
     /// `lease` is mapped.
-    fn new(lease: Lease) -> Result<Self> {
-        let view = lease.buffer.get_mapped_range_mut(0..PIECE_BYTES);
+    fn new(lease: Lease, size: u64) -> Result<Self> {
+        let view = lease.buffer.get_mapped_range_mut(0..size);
         let view = view.map_err(|e| Error::new(ErrorKind::Device, "a staging buffer is not mapped").with_source(e))?;
-        Ok(Filling { lease, view: Some(view), used: 0, copies: Vec::new() })
+        Ok(Filling { lease, view: Some(view), size, used: 0, copies: Vec::new() })
     }
 
     /// Adds as much of the range as fits and returns the rest.
     fn add(&mut self, part: &Part<'a>, range: Range<u64>) -> Range<u64> {
-        let end = range.end.min(range.start + (PIECE_BYTES - self.used));
-        let bytes = host(part.argument, range.start..end);
-        let size = padded(bytes.len() as u64);
+        let end = range.end.min(range.start + (self.size - self.used));
+        let size = padded(end - range.start);
         if let Some(view) = &mut self.view {
-            let at = self.used as usize;
-            view.slice(at..at + bytes.len()).copy_from_slice(bytes);
-            view.slice(at + bytes.len()..at + size as usize).fill(0);
+            let (whole, parts) = readable(part.exact, &(range.start..end));
+            let at = |byte: u64| (self.used + byte - range.start) as usize;
+            let blank = if whole { end } else { range.start };
+            view.slice(at(blank)..at(range.start + size)).fill(0);
+            for r in parts {
+                view.slice(at(r.start)..at(r.end)).copy_from_slice(host(part.argument, r));
+            }
         }
-        self.copies.push((self.used, part.buffer, range.start..range.start + size));
+        self.copies.push((self.used, part.buffer, part.to + (range.start - part.range.start), size));
         self.used += size;
         end..range.end
     }
@@ -134,11 +165,11 @@ impl<'a> Filling<'a> {
         let index = live.faults.scoped(&live.device, "uploading", || {
             self.lease.buffer.unmap();
             let mut encoder = live.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            for (at, buffer, to) in &self.copies {
-                encoder.copy_buffer_to_buffer(&self.lease.buffer, *at, buffer, to.start, to.end - to.start);
+            for (at, buffer, to, size) in &self.copies {
+                encoder.copy_buffer_to_buffer(&self.lease.buffer, *at, buffer, *to, *size);
             }
             let index = live.queue.submit([encoder.finish()]);
-            ticket.map(&self.lease.buffer, wgpu::MapMode::Write, PIECE_BYTES);
+            ticket.map(&self.lease.buffer, wgpu::MapMode::Write, self.size);
             Ok(index)
         })?;
         live.waiter.watch(index, ticket.clone());
@@ -148,17 +179,18 @@ impl<'a> Filling<'a> {
 
 fn staged(live: &Live, parts: &[Part<'_>], total: u64) -> Result<Staged> {
     let mut under_way = Staged::new();
-    let mut filling = Filling::new(live.pools.lease(Purpose::Upload, PIECE_BYTES))?;
+    let size = size_class(padded(total)).min(PIECE_BYTES);
+    let mut filling = Filling::new(live.pools.lease(Purpose::Upload, size), size)?;
     let mut left = total;
     for part in parts {
-        for piece in pieces(part.range.clone(), PIECE_BYTES) {
+        for piece in pieces(part.range.clone(), size) {
             let mut rest = piece;
             while !rest.is_empty() {
                 let before = rest.end - rest.start;
                 rest = filling.add(part, rest);
                 left -= before - (rest.end - rest.start);
-                if filling.used == PIECE_BYTES && left > 0 {
-                    let next = next_buffer(live, &mut under_way)?;
+                if filling.used == size && left > 0 {
+                    let next = next_buffer(live, &mut under_way, size)?;
                     under_way.push_back(std::mem::replace(&mut filling, next).submit(live)?);
                 }
             }
@@ -169,12 +201,12 @@ fn staged(live: &Live, parts: &[Part<'_>], total: u64) -> Result<Staged> {
 }
 
 /// A mapped staging buffer: the oldest under way once there are enough, else one of the pool.
-fn next_buffer<'a>(live: &Live, under_way: &mut Staged) -> Result<Filling<'a>> {
+fn next_buffer<'a>(live: &Live, under_way: &mut Staged, size: u64) -> Result<Filling<'a>> {
     if under_way.len() + 1 >= IN_FLIGHT
         && let Some((lease, ticket)) = under_way.pop_front()
     {
         ticket.wait(&live.faults)?;
-        return Filling::new(lease);
+        return Filling::new(lease, size);
     }
-    Filling::new(live.pools.lease(Purpose::Upload, PIECE_BYTES))
+    Filling::new(live.pools.lease(Purpose::Upload, size), size)
 }

@@ -4,6 +4,9 @@
 //! A safe index is the index itself, or 0 where it is out of bounds: element 0 is there in every array (bindings
 //! hold at least one element). So a scalar or vector is loaded always and the guard selects it or zero; what
 //! cannot be selected is loaded inside an `if`.
+//!
+//! In a module for windows an index into a runtime-sized array is tested against the pieces of the array's window and
+//! becomes its place there.
 
 use super::{Storage, emit::Emit, function::Rebuild};
 use naga::{
@@ -92,6 +95,46 @@ impl Rebuild<'_, '_> {
         out.load(length)
     }
 
+    /// A word of a piece of the window in a slot of the uniform.
+    fn piece_word(&mut self, slot: usize, piece: usize, word: u32) -> Handle<Expression> {
+        let vector = (slot * self.shared.pieces + piece) as u32;
+        let out = &mut self.out;
+        let params = out.expression(Expression::GlobalVariable(self.shared.params));
+        let windows = out.at(params, super::params::member::WINDOWS);
+        let piece = out.at(windows, vector);
+        let word = out.at(piece, word);
+        out.load(word)
+    }
+
+    /// The place in its window of a 32-bit index into the array of a slot, where the module is for windows: an index
+    /// below a piece wraps to more than the piece has elements.
+    fn place(&mut self, index: Handle<Expression>, slot: usize) -> Tested {
+        let mut found: Option<(Handle<Expression>, Handle<Expression>)> = None;
+        for piece in 0..self.shared.pieces {
+            let [base, count] = [0, 1].map(|word| self.piece_word(slot, piece, word));
+            let local = self.out.binary(BinaryOperator::Subtract, index, base);
+            let here = self.out.binary(BinaryOperator::Less, local, count);
+            found = Some(match found {
+                // The first piece is at the front of the device's array.
+                None => (local, here),
+                Some((place, before)) => {
+                    let offset = self.piece_word(slot, piece, 2);
+                    let local = self.out.binary(BinaryOperator::Add, local, offset);
+                    let place = self.out.select(here, local, place);
+                    (place, self.out.binary(BinaryOperator::LogicalOr, before, here))
+                }
+            });
+        }
+        match found {
+            Some((place, ok)) => self.tested(place, ok),
+            None => {
+                let length = self.length(slot);
+                let ok = self.out.binary(BinaryOperator::Less, index, length);
+                self.tested(index, ok)
+            }
+        }
+    }
+
     /// Tests a dynamic index.
     pub fn test(&mut self, old_index: Handle<Expression>, elements: Elements) -> Result<Tested, String> {
         let index = self.get(old_index)?;
@@ -108,26 +151,48 @@ impl Rebuild<'_, '_> {
             ScalarKind::Uint => index,
             _ => self.out.unsigned(index, None),
         };
+        if scalar.width != 8 {
+            return Ok(self.test_bits(bits, elements));
+        }
         let length = match elements {
             Elements::Const(n) => self.out.u32(n),
             Elements::Runtime(slot) => self.length(slot),
         };
-        if scalar.width == 8 {
-            let length = self.out.unsigned(length, Some(8));
-            let ok = self.out.binary(BinaryOperator::Less, bits, length);
-            let narrow = self.out.unsigned(bits, Some(4));
-            return Ok(self.tested(narrow, ok));
+        let length = self.out.unsigned(length, Some(8));
+        let small = self.out.binary(BinaryOperator::Less, bits, length);
+        let narrow = self.out.unsigned(bits, Some(4));
+        match elements {
+            Elements::Runtime(_) if self.shared.pieces > 0 => {
+                let Tested { index, ok } = self.test_bits(narrow, elements);
+                let Some(ok) = self.both(Some(small), ok) else { return Err("a test without an outcome".into()) };
+                Ok(self.tested(index, ok))
+            }
+            _ => Ok(self.tested(narrow, small)),
         }
-        let ok = self.out.binary(BinaryOperator::Less, bits, length);
-        Ok(self.tested(bits, ok))
+    }
+
+    /// Tests 32 bits.
+    fn test_bits(&mut self, bits: Handle<Expression>, elements: Elements) -> Tested {
+        match elements {
+            Elements::Runtime(slot) => self.place(bits, slot),
+            Elements::Const(n) => {
+                let length = self.out.u32(n);
+                let ok = self.out.binary(BinaryOperator::Less, bits, length);
+                self.tested(bits, ok)
+            }
+        }
     }
 
     /// Tests a constant index into a runtime-sized array.
     pub fn test_constant(&mut self, index: u32, slot: usize) -> Tested {
         let index = self.out.u32(index);
-        let length = self.length(slot);
-        let ok = self.out.binary(BinaryOperator::Less, index, length);
-        self.tested(index, ok)
+        self.place(index, slot)
+    }
+
+    /// Whether a constant index into a runtime-sized array needs no test: element 0 is there, unless a window starts
+    /// elsewhere.
+    pub fn is_first(&self, index: u32) -> bool {
+        index == 0 && self.shared.pieces == 0
     }
 
     fn tested(&mut self, index: Handle<Expression>, ok: Handle<Expression>) -> Tested {

@@ -82,7 +82,7 @@ impl Rebuild<'_, '_> {
         if self.is_pointer(old) {
             let mut guard = self.guard(base);
             if let Some(Elements::Runtime(slot)) = self.elements(base)
-                && index > 0
+                && !self.is_first(index)
             {
                 let tested = self.test_constant(index, slot);
                 access = Expression::Access { base: new_base, index: tested.index };

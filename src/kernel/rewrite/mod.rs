@@ -8,6 +8,10 @@
 //! Uniform control flow stays uniform: a test of bounds is a select, or an `if` around one load, store or
 //! atomic; a work-group in excess returns as a whole.
 //!
+//! A module may be made for *windows*: bindings then hold only the elements that a chunk touches, in one or a few
+//! pieces, and each index into a runtime-sized array is first turned into its place there. An index outside all pieces
+//! is outside the array, because the pieces cover every access in bounds.
+//!
 //! - `params`: the uniform, on both sides, and the folding of grids
 //! - `entry`: the logical built-ins
 //! - `function`: walks a function and rebuilds its statements
@@ -48,10 +52,13 @@ pub struct GpuModule {
     pub params: (u32, u32),
     /// The runtime-sized arrays in the order of the uniform's lengths.
     lengths: Vec<Length>,
+    /// Pieces of the window of each; 0: all are bound whole.
+    pieces: usize,
 }
 
-pub(super) fn rewrite(kernel: &Compiled) -> Result<GpuModule, String> {
-    rewrite_module(kernel.module.naga(), kernel.module.info(), &kernel.reflection.entry, kernel.bindings())
+pub(super) fn rewrite(kernel: &Compiled, pieces: usize) -> Result<GpuModule, String> {
+    let (module, entry) = (&kernel.module, &kernel.reflection.entry);
+    rewrite_for_windows(module.naga(), module.info(), entry, kernel.bindings(), pieces)
 }
 
 /// Rewrites one entry point of a valid module whose overrides are resolved; `bindings` are those that the kernel really
@@ -64,6 +71,20 @@ pub fn rewrite_module(
     info: &ModuleInfo,
     entry: &str,
     bindings: &[Binding],
+) -> Result<GpuModule, String> {
+    rewrite_for_windows(module, info, entry, bindings, 0)
+}
+
+/// The same for bindings in windows of at most so many pieces; 0: bound whole.
+///
+/// # Errors
+/// As [`rewrite_module`].
+pub fn rewrite_for_windows(
+    module: &Module,
+    info: &ModuleInfo,
+    entry: &str,
+    bindings: &[Binding],
+    pieces: usize,
 ) -> Result<GpuModule, String> {
     let index = module
         .entry_points
@@ -83,10 +104,11 @@ pub fn rewrite_module(
         ..Module::default()
     };
     let (storage, lengths) = classify(module, bindings);
-    let (params, location) = params::declare(&mut rebuilt, lengths.len());
+    let (params, location) = params::declare(&mut rebuilt, lengths.len(), pieces);
     let types = CommonTypes::new(&mut rebuilt);
     let guarded = guards::guarded_parameters(module, index);
-    let mut shared = Shared { old: module, new: rebuilt, params, types, storage, guarded, functions: HashMap::new() };
+    let functions = HashMap::new();
+    let mut shared = Shared { old: module, new: rebuilt, params, pieces, types, storage, guarded, functions };
     for (handle, function) in module.functions.iter() {
         if shared.guarded.is_reachable(handle) {
             let new = function::rebuild(&mut shared, function, &info[handle], Some(handle))?;
@@ -97,15 +119,16 @@ pub fn rewrite_module(
     let point = &module.entry_points[index];
     let new = entry::rebuild(&mut shared, point, info.get_entry_point(index))?;
     shared.new.entry_points.push(new);
-    finish(shared.new, entry, location, lengths)
+    let (module, info) = finish(shared.new)?;
+    Ok(GpuModule { module, info, entry: entry.into(), params: location, lengths, pieces })
 }
 
 /// Removes what the entry point does not use and validates.
-fn finish(mut module: Module, entry: &str, params: (u32, u32), lengths: Vec<Length>) -> Result<GpuModule, String> {
+fn finish(mut module: Module) -> Result<(Module, ModuleInfo), String> {
     validate(&module)?;
     naga::compact::compact(&mut module, naga::compact::KeepUnused::No);
     let info = validate(&module)?;
-    Ok(GpuModule { module, info, entry: entry.into(), params, lengths })
+    Ok((module, info))
 }
 
 fn validate(module: &Module) -> Result<ModuleInfo, String> {
@@ -178,6 +201,7 @@ struct Shared<'m> {
     old: &'m Module,
     new: Module,
     params: Handle<GlobalVariable>,
+    pieces: usize,
     types: CommonTypes,
     storage: HashMap<Handle<GlobalVariable>, Storage>,
     guarded: guards::Guarded,

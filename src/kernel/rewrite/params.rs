@@ -9,9 +9,16 @@
 //! | 32..44  | `count`   | work-groups of the chunk on each axis                                 |
 //! | 48..64  | `fold`    | row length (0: not folded), rows a plane, last row, last column in it |
 //! | 64..    | `lengths` | elements of each runtime-sized array, four to a vector                |
+//! | then    | `windows` | base, count and offset of each piece, array by array                  |
+//!
+//! `windows` is there only in a module made for windows. All are counted in elements, so byte offsets past 2^32
+//! need no wide arithmetic on the device.
 
 use super::GpuModule;
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    memory::window::{Piece, Window},
+};
 use evener_lanes::{Grid, GroupRange};
 use naga::{
     AddressSpace, ArraySize, GlobalVariable, Handle, Module, ResourceBinding, Scalar, Span, StructMember, Type,
@@ -25,6 +32,7 @@ pub(super) mod member {
     pub const COUNT: u32 = 2;
     pub const FOLD: u32 = 3;
     pub const LENGTHS: u32 = 4;
+    pub const WINDOWS: u32 = 5;
 }
 
 /// A runtime-sized array whose logical length the uniform holds.
@@ -36,6 +44,14 @@ pub(super) struct Length {
     pub fixed_bytes: u32,
     /// Bytes an element.
     pub stride: u32,
+}
+
+impl Length {
+    /// Elements of a binding of so many bytes.
+    fn elements(&self, bytes: u64) -> u32 {
+        let array = bytes.saturating_sub(self.fixed_bytes.into());
+        u32::try_from(array / u64::from(self.stride)).unwrap_or(u32::MAX)
+    }
 }
 
 /// A dispatch of a chunk: physical work-groups and the contents of the params uniform.
@@ -50,7 +66,8 @@ pub struct Dispatch {
 impl GpuModule {
     /// Bytes of the params uniform, a multiple of 16.
     pub fn params_bytes(&self) -> u64 {
-        64 + 16 * self.lengths.len().div_ceil(4) as u64
+        let arrays = self.lengths.len();
+        64 + 16 * (arrays.div_ceil(4) + arrays * self.pieces) as u64
     }
 
     /// The dispatch for a chunk: `lengths` are the logical sizes in bytes of the bindings in the order of
@@ -60,16 +77,37 @@ impl GpuModule {
     /// `Limit`: the chunk must be folded and has 2^32 work-groups or more in all, or more than three axes of
     /// `limit` can hold.
     pub fn dispatch(&self, grid: Grid, range: &GroupRange, lengths: &[u64], limit: u32) -> Result<Dispatch> {
+        self.dispatch_in(grid, range, lengths, &[], limit)
+    }
+
+    /// The same where bindings are in windows, in the order of arguments; one without a window is bound whole. The module
+    /// is made for at least as many pieces as they have.
+    ///
+    /// # Errors
+    /// As [`GpuModule::dispatch`].
+    pub fn dispatch_in(
+        &self,
+        grid: Grid,
+        range: &GroupRange,
+        lengths: &[u64],
+        windows: &[Option<&Window>],
+        limit: u32,
+    ) -> Result<Dispatch> {
         let count = std::array::from_fn(|a| range.end[a].saturating_sub(range.start[a]));
         let fold = Fold::new(count, limit)?;
         let words = |[x, y, z]: [u32; 3]| [x, y, z, 0];
         let mut params: Vec<u32> = [words(range.start), words(grid.groups), words(count)].concat();
         params.extend([fold.row, fold.rows, fold.last_row, fold.last_column]);
-        params.extend(self.lengths.iter().map(|l| {
-            let bytes = lengths.get(l.binding).copied().unwrap_or(0).saturating_sub(l.fixed_bytes.into());
-            u32::try_from(bytes / u64::from(l.stride)).unwrap_or(u32::MAX)
-        }));
-        params.resize(self.params_bytes() as usize / 4, 0);
+        let elements = |l: &Length| l.elements(lengths.get(l.binding).copied().unwrap_or(0));
+        params.extend(self.lengths.iter().map(elements));
+        params.resize(16 + 4 * self.lengths.len().div_ceil(4), 0);
+        for length in &self.lengths {
+            let whole = [Piece { base: 0, count: elements(length), offset: 0 }];
+            let pieces = windows.get(length.binding).copied().flatten().map_or(&whole[..], Window::pieces);
+            let none = Piece { base: 0, count: 0, offset: 0 };
+            let padded = pieces.iter().copied().chain(std::iter::repeat(none)).take(self.pieces);
+            params.extend(padded.flat_map(|p| [p.base, p.count, p.offset, 0]));
+        }
         Ok(Dispatch { groups: fold.groups, params: params.iter().flat_map(|w| w.to_le_bytes()).collect() })
     }
 }
@@ -116,20 +154,23 @@ impl Fold {
     }
 }
 
-/// Adds the uniform to a module at a free binding of group 0.
-pub(super) fn declare(module: &mut Module, lengths: usize) -> (Handle<GlobalVariable>, (u32, u32)) {
+/// Adds the uniform to a module at a free binding of group 0, with `pieces` of a window for each length.
+pub(super) fn declare(module: &mut Module, lengths: usize, pieces: usize) -> (Handle<GlobalVariable>, (u32, u32)) {
     let mut add =
         |name: Option<&str>, inner| module.types.insert(Type { name: name.map(str::to_owned), inner }, Span::UNDEFINED);
     let vec4 = add(None, TypeInner::Vector { size: VectorSize::Quad, scalar: Scalar::U32 });
     let member = |name: &str, ty, offset| StructMember { name: Some(name.into()), ty, binding: None, offset };
     let mut members =
         vec![member("base", vec4, 0), member("grid", vec4, 16), member("count", vec4, 32), member("fold", vec4, 48)];
-    let slots = lengths.div_ceil(4) as u32;
-    if let Some(n) = std::num::NonZeroU32::new(slots) {
-        let array = add(None, TypeInner::Array { base: vec4, size: ArraySize::Constant(n), stride: 16 });
-        members.push(member("lengths", array, 64));
+    let mut span = 64;
+    for (name, vectors) in [("lengths", lengths.div_ceil(4)), ("windows", lengths * pieces)] {
+        if let Some(n) = std::num::NonZeroU32::new(vectors as u32) {
+            let array = add(None, TypeInner::Array { base: vec4, size: ArraySize::Constant(n), stride: 16 });
+            members.push(member(name, array, span));
+            span += 16 * n.get();
+        }
     }
-    let ty = add(Some("EvenerParams"), TypeInner::Struct { members, span: 64 + 16 * slots });
+    let ty = add(Some("EvenerParams"), TypeInner::Struct { members, span });
     let used: std::collections::BTreeSet<u32> = module
         .global_variables
         .iter()
