@@ -122,18 +122,17 @@ fn compare(work: &Work, elements: usize, timed: bool, budget: Option<u64>) {
     let rt = runtime(timed, budget).expect("it was there");
     let kernel = rt.kernel(work.wgsl).expect("valid WGSL");
     let x: Vec<f32> = (0..elements).map(value).collect();
-    let outputs = if work.ratio == 0 { 16 } else { elements / work.ratio };
+    let outputs = elements.checked_div(work.ratio).unwrap_or(16);
     let mut y = start(work, outputs);
     // Compiles, and measures the device.
     let few = 1 << 16;
-    let few_outputs = if work.ratio == 0 { 16 } else { few / work.ratio };
+    let few_outputs = few.checked_div(work.ratio).unwrap_or(16);
     call(&kernel, work, &x[..few], &mut start(work, few_outputs));
-    let before = memory_kib("VmRSS");
     reset_peak();
     let began = Instant::now();
     let report = call(&kernel, work, &x, &mut y);
     let windowed = began.elapsed();
-    let beyond = memory_kib("VmHWM").saturating_sub(before);
+    let beyond = beyond_mib(4 * (elements + outputs));
     assert!(!report.windows.is_empty() && report.recoveries.is_empty(), "{}", report.explain());
     for (i, &got) in y.iter().enumerate() {
         assert!(got.to_bits() == (work.expected)(i, elements).to_bits(), "{} [{i}]: {got}", work.name);
@@ -152,7 +151,7 @@ fn compare(work: &Work, elements: usize, timed: bool, budget: Option<u64>) {
     println!(
         "{:10}{budget:>10}{windowed:>10.3} s{parts:>14.3} s{:>18} MiB   ratio {:.2}",
         work.name,
-        beyond >> 10,
+        beyond,
         parts / windowed
     );
     report.windows.iter().for_each(|line| println!("    {line}"));
@@ -180,7 +179,6 @@ fn huge(bytes: usize) {
     let mut x = vec![0.0f32; bytes / 4];
     let mut expected = 0.0;
     for placement in [Placement::Cpu, Placement::Gpu(Some(0)), Placement::Split(0.5)] {
-        let before = memory_kib("VmRSS");
         reset_peak();
         let began = Instant::now();
         let items = x.len() as u64;
@@ -188,8 +186,8 @@ fn huge(bytes: usize) {
         let took = began.elapsed().as_secs_f64();
         expected = 2.0 * expected + 1.0;
         assert!(x.iter().all(|&v| v == expected), "{}", report.explain());
-        let beyond = memory_kib("VmHWM").saturating_sub(before);
-        println!("{placement}: {took:.2} s, peak {} MiB beyond what was there", beyond >> 10);
+        let beyond = beyond_mib(bytes);
+        println!("{placement}: {took:.2} s, peak {} MiB beyond the array", beyond);
         report.windows.iter().for_each(|line| println!("    {line}"));
     }
 }
@@ -199,6 +197,11 @@ fn memory_kib(line: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let found = status.lines().find_map(|l| l.strip_prefix(line)?.strip_prefix(':'));
     found.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
+/// The most memory that the process had since the last reset, less these bytes, in MiB.
+fn beyond_mib(arrays: usize) -> u64 {
+    (memory_kib("VmHWM") >> 10).saturating_sub(arrays as u64 >> 20)
 }
 
 /// The peak starts anew where the system allows that.

@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn nothing_touched_still_has_an_element_to_read_in_vain() {
         assert_eq!(window(0, 16, 1600, &[]).device_bytes(), 16);
-        assert_eq!(window(8, 4, 8, &[0..8]).device_bytes(), 32);
+        assert_eq!(window(8, 4, 8, std::slice::from_ref(&(0..8))).device_bytes(), 32);
     }
 
     #[test]
