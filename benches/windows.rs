@@ -125,7 +125,7 @@ fn compare(work: &Work, elements: usize, timed: bool, budget: Option<u64>) {
     let outputs = elements.checked_div(work.ratio).unwrap_or(16);
     let mut y = start(work, outputs);
     // Compiles, and measures the device.
-    let few = 1 << 16;
+    let few = 1usize << 16;
     let few_outputs = few.checked_div(work.ratio).unwrap_or(16);
     call(&kernel, work, &x[..few], &mut start(work, few_outputs));
     reset_peak();
