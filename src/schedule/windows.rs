@@ -119,7 +119,8 @@ impl<'a> Cutter<'a> {
         };
         cutter.carry(&part);
         let memory = room.memory_bytes.min(STREAM_BYTES.max(4 * cutter.carried_bytes));
-        cutter.target = memory.saturating_sub(cutter.carried_bytes) / IN_FLIGHT;
+        // A quarter is left to what drivers round up, and keep for a while after it was given back.
+        cutter.target = (memory - memory / 4).saturating_sub(cutter.carried_bytes) / IN_FLIGHT;
         cutter
     }
 
