@@ -177,7 +177,7 @@ fn union(a: &GroupRange, b: &GroupRange) -> Option<GroupRange> {
     let same = |k: &usize| a.start[*k] == b.start[*k] && a.end[*k] == b.end[*k];
     let axis = (0..3).find(|k| !same(k))?;
     let adjoining = (0..3).all(|k| k == axis || same(&k)) && a.end[axis] == b.start[axis];
-    adjoining.then(|| GroupRange { start: a.start, end: b.end })
+    adjoining.then_some(GroupRange { start: a.start, end: b.end })
 }
 
 /// One line on how a part was cut, for the report.

@@ -37,7 +37,7 @@ fn upload(touched: &BindingFootprint, size: u64) -> Vec<Range<u64>> {
         needed(touched).flat_map(|s| runs(s, GAP_BYTES)).map(|r| align(r, size)).collect();
     ranges.sort_by_key(|r| r.start);
     let plain = touched.certain.iter().filter(|c| c.levels.is_empty());
-    merge(plain.fold(ranges, |ranges, c| without(ranges, c)), GAP_BYTES)
+    merge(plain.fold(ranges, without), GAP_BYTES)
 }
 
 /// Ranges less the words that lie in a plain set.
