@@ -5,12 +5,14 @@ use super::{Call, Ready};
 use crate::{
     cost::{
         Cost,
-        learn::{Key, Ran},
+        learn::{Direction, Key},
         roofline::Work,
     },
     device::{Slot, typical},
     report::Report,
     schedule::{
+        coexec::Ran,
+        feedback::{PartRun, teach},
         movement::{self, WouldMove},
         placement::Placement,
         plan::{Assignment, Candidate, Moves, Plan},
@@ -39,17 +41,19 @@ impl Call<'_> {
         let footprint = ready.footprint(self.kernel, &part.range);
         let (bindings, places) = (self.kernel.bindings(), self.runtime.places());
         let moved = movement::would_move(places, part.device, &footprint, bindings, &ready.arguments, &ready.arrays);
-        Moves { up: moved.up as f64, down: moved.down as f64, fetch: self.fetch(&moved) }
+        let (bytes, latency) = self.fetch(&moved);
+        Moves { up: moved.up as f64, down: moved.down as f64, fetch: bytes + latency }
     }
 
-    /// Time to copy what other devices have to the host.
-    fn fetch(&self, moved: &WouldMove) -> Cost {
+    /// Time to copy what other devices have to the host: of the bytes, and the latency.
+    fn fetch(&self, moved: &WouldMove) -> (Cost, Cost) {
         let one = |(device, bytes): &(usize, u64)| {
             let slot = &self.runtime.slots()[*device];
             let rates = self.runtime.known_rates(slot).unwrap_or_else(|| typical(slot.backend.info()));
-            Cost::from_ns(rates.link_ns) + Cost::of(*bytes as f64, rates.down_bytes.per_s)
+            (Cost::of(*bytes as f64, rates.down_bytes.per_s), Cost::from_ns(rates.link_ns))
         };
-        moved.fetched.iter().map(one).fold(Cost::ZERO, |sum, cost| sum + cost)
+        let sum = |sum: (Cost, Cost), cost: (Cost, Cost)| (sum.0 + cost.0, sum.1 + cost.1);
+        moved.fetched.iter().map(one).fold((Cost::ZERO, Cost::ZERO), sum)
     }
 
     /// Whether the placement leaves a choice that this device takes part in.
@@ -118,32 +122,60 @@ impl Call<'_> {
         let one_time =
             if warmth.device { 0.0 } else { rates.setup_ns } + if warmth.kernel { 0.0 } else { rates.compile_ns };
         let (one_time, credit) = (Cost::from_ns(one_time), slot.credit());
-        let learned = self.learned(ready, Ran::Alone(number));
-        let (id, fetch) = (info.id.clone(), self.fetch(moved));
-        Candidate { id, refusal, work, rates, learned, fetch, steps: 1.0, one_time, credit, known }
+        let (fetch, fetch_latency) = self.fetch(moved);
+        let seen = self.runtime.learned();
+        let [learned, together] = seen.estimate(self.key(ready, number));
+        Candidate {
+            id: info.id.clone(),
+            refusal,
+            work,
+            rates,
+            learned,
+            together,
+            link: [
+                seen.link(number, Direction::Up, work.up_bytes),
+                seen.link(number, Direction::Down, work.down_bytes),
+            ],
+            fetch,
+            fetch_latency,
+            steps: 1.0,
+            shared_input: 0.0,
+            one_time,
+            credit,
+            known,
+        }
     }
 
-    fn key(&self, ready: &Ready, ran: Ran) -> Key {
-        Key { kernel: self.kernel.id, ran, invocations: ready.invocations(self.kernel) }
+    fn key(&self, ready: &Ready, device: usize) -> Key {
+        Key { kernel: self.kernel.id, device, invocations: ready.invocations(self.kernel) }
     }
 
-    pub(super) fn learned(&self, ready: &Ready, ran: Ran) -> f64 {
-        self.runtime.learned().factor(self.key(ready, ran))
-    }
-
-    /// The only feedback: what the call took teaches the next prediction.
-    pub(super) fn observe(&self, ready: &Ready, decided: &Plan, candidates: &[Candidate], report: &Report) {
-        // Shorter calls measure the clock and the scheduler, not the kernel.
-        const MIN_NS: f64 = 20e3;
-        let took = report.actual_ns - report.phases.decide.actual_ns;
+    /// The only feedback: what the parts of the call took teaches the next prediction.
+    pub(super) fn observe(
+        &self,
+        ready: &Ready,
+        decided: &Plan,
+        candidates: &[Candidate],
+        ran: &[Ran],
+        report: &Report,
+    ) {
         let cold = decided.assignments.iter().any(|a| candidates[a.device].one_time > Cost::ZERO);
-        if cold || took < MIN_NS || !report.recoveries.is_empty() || self.assignments.is_some() {
+        if cold || !report.recoveries.is_empty() || self.assignments.is_some() {
             return;
         }
-        let (ran, factor) = match decided.assignments.as_slice() {
-            [one] => (Ran::Alone(one.device), candidates[one.device].learned),
-            _ => (Ran::Split, self.learned(ready, Ran::Split)),
+        self.runtime.learned().spend(report.actual_ns, decided.explored.ns());
+        let total = GroupRange::all(ready.grid).count() as f64;
+        let part = |Ran { assignment, run }: &Ran| PartRun {
+            device: assignment.device,
+            share: assignment.range.count() as f64 / total,
+            chunks: 1,
+            together: ran.len() > 1,
+            ended: true,
+            run_ns: run.run_ns,
+            up: (run.up_bytes as f64, run.upload_ns),
+            down: (run.down_bytes as f64, run.download_ns),
         };
-        self.runtime.learned().observe(self.key(ready, ran), decided.predicted.ns() / factor, took);
+        let parts: Vec<PartRun> = ran.iter().map(part).collect();
+        teach(self.runtime.learned(), self.kernel.id, candidates, &parts);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Call, Ready, size::Size};
 use crate::{
-    cost::{Cost, learn::Ran},
+    cost::Cost,
     device::Slot,
     error::Result,
     report::human_bytes,
@@ -185,7 +185,8 @@ impl Call<'_> {
             grid: ready.grid,
             split: ready.split(self.kernel),
             candidates: &candidates,
-            learned_split: self.learned(ready, Ran::Split),
+            adaptive: false,
+            explore: Cost::ZERO,
             placement: self.placement,
             strict: self.strict,
         })?;

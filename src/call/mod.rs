@@ -12,7 +12,7 @@ mod size;
 use crate::{
     array::Array,
     backend::{Argument, Backend},
-    cost::{Cost, learn::Ran},
+    cost::Cost,
     error::{Error, Result},
     kernel::{Compiled, uniform::UniformValue},
     memory::array::Owners,
@@ -201,9 +201,10 @@ impl<'a> Call<'a> {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
         let outcome = coexec::execute(&job, &decided.assignments)?;
+        let ran = outcome.ran.clone();
         let mut report = self.report(&decided, &candidates, outcome, calibration, decide_ns);
         report.actual_ns = start.elapsed().as_nanos() as f64;
-        self.observe(&ready, &decided, &candidates, &report);
+        self.observe(&ready, &decided, &candidates, &ran, &report);
         let is_split = decided.assignments.len() > 1;
         let owners = is_split.then_some(Owners { grid: ready.grid, parts: decided.assignments });
         ready.arrays.iter().flatten().for_each(|a| a.set_owners(owners.as_ref()));
@@ -260,9 +261,12 @@ impl<'a> Call<'a> {
             let reason = "the parts were given".into();
             return Ok(Plan {
                 assignments: assignments.clone(),
+                rival: None,
                 reason,
                 predicted: Cost::ZERO,
                 considered: vec![],
+                tempting: Cost::INFINITE,
+                explored: Cost::ZERO,
                 lost: None,
                 groups: ready.grid.groups,
             });
@@ -279,7 +283,8 @@ impl<'a> Call<'a> {
             grid: ready.grid,
             split,
             candidates,
-            learned_split: self.learned(ready, Ran::Split),
+            adaptive: false,
+            explore: Cost::ZERO,
             placement: self.placement,
             strict: self.strict,
         };

@@ -5,7 +5,7 @@
 
 use super::roofline::{MEMORY_SET, MIDDLE_SET, Rate, Rates};
 use crate::{
-    backend::{Argument, Backend, Chunk, ChunkRun, DeviceKind},
+    backend::{Argument, Backend, Chunk, ChunkRun, DeviceInfo, DeviceKind, Transfer},
     device::typical,
     error::Result,
     kernel::Compiled,
@@ -44,21 +44,36 @@ const MAX_ROUNDS: u32 = 4096;
 /// # Errors
 /// Any failure of the device.
 pub fn calibrate(device: &dyn Backend, effort: Effort, progress: &mut dyn FnMut(&str, f64)) -> Result<Rates> {
-    let mut bench = Bench { device, effort, launch_ns: 0.0, done: 0, progress };
+    measure(&mut DeviceBed { device, out: Vec::new(), source: Vec::new() }, effort, progress)
+}
+
+/// Measures what microkernels take on a testbed.
+///
+/// # Errors
+/// Any failure of the testbed.
+pub fn measure(bed: &mut dyn Testbed, effort: Effort, progress: &mut dyn FnMut(&str, f64)) -> Result<Rates> {
+    let is_cpu = bed.info().kind == DeviceKind::Cpu;
+    let f64_there = bed.info().capabilities.f64;
+    let mut bench = Bench { bed, effort, launch_ns: 0.0, parallel: 1.0, done: 0, progress };
     let (setup_ns, compile_ns) = bench.first_use()?;
     let (launch_ns, link_ns) = bench.launch()?;
     bench.launch_ns = launch_ns;
-    let is_cpu = device.info().kind == DeviceKind::Cpu;
-    let (middle_bytes, _) = bench.fresh("memory bandwidth", MIDDLE_SET, effort.repeats)?;
+    bench.parallel = bench.parallel_invocations()?;
+    let (mut middle_bytes, _) = bench.fresh("memory bandwidth", MIDDLE_SET, effort.repeats)?;
     let (memory_bytes, link) = bench.fresh("memory bandwidth, large", MEMORY_SET, effort.memory_repeats)?;
+    let cache_bytes = bench.stream(CACHE_ELEMENTS)?;
+    if middle_bytes.count == 0 {
+        // Hidden behind the launch: as between the sets that are not.
+        let between = (cache_bytes.per_s * memory_bytes.per_s).sqrt();
+        middle_bytes.per_s = between.clamp(memory_bytes.per_s, cache_bytes.per_s.max(memory_bytes.per_s));
+    }
     let (up_bytes, down_bytes) = if is_cpu { (Rate::assumed(0.0), Rate::assumed(0.0)) } else { link };
-    let f64_there = device.info().capabilities.f64;
     Ok(Rates {
         setup_ns,
         compile_ns: if is_cpu { 0.0 } else { compile_ns },
         launch_ns,
         link_ns: if is_cpu { 0.0 } else { link_ns },
-        parallel_invocations: bench.parallel_invocations()?,
+        parallel_invocations: bench.parallel,
         float: bench.rounds("float", include_str!("micro/float.wgsl"), 16.0)?,
         double: if f64_there {
             bench.rounds("double", include_str!("micro/double.wgsl"), 16.0)?
@@ -71,7 +86,7 @@ pub fn calibrate(device: &dyn Backend, effort: Effort, progress: &mut dyn FnMut(
         atomic: bench.rounds("atomic", include_str!("micro/atomic.wgsl"), 1.0)?,
         barrier: bench.rounds("barrier", include_str!("micro/barrier.wgsl"), 2.0)?,
         group_bytes: bench.rounds("group", include_str!("micro/group.wgsl"), 32.0)?,
-        cache_bytes: bench.stream(CACHE_ELEMENTS)?,
+        cache_bytes,
         middle_bytes,
         memory_bytes,
         gather_bytes: bench.gather()?,
@@ -80,18 +95,57 @@ pub fn calibrate(device: &dyn Backend, effort: Effort, progress: &mut dyn FnMut(
     })
 }
 
-struct Bench<'a> {
-    device: &'a dyn Backend,
-    effort: Effort,
-    launch_ns: f64,
-    done: u32,
-    progress: &'a mut dyn FnMut(&str, f64),
+/// A run of a microkernel to be timed.
+#[derive(Clone, Copy, Debug)]
+pub struct MicroRun<'a> {
+    /// Its bindings are 0 `rounds` (uniform), 1 the output and, in some, 2 the source.
+    pub kernel: &'a Compiled,
+    /// How often each invocation does its work.
+    pub rounds: u32,
+    /// Elements of the output, in f32.
+    pub elements: usize,
+    /// Elements of the source, in f32.
+    pub source: usize,
+    /// On buffers that were just filled and are used for the first time.
+    pub fresh: bool,
+}
+
+impl MicroRun<'_> {
+    /// Bytes of each binding.
+    pub fn sizes(&self) -> Vec<u64> {
+        let of = |b: u32| match b {
+            0 => 4,
+            1 => 4 * self.elements as u64,
+            _ => 4 * self.source as u64,
+        };
+        self.kernel.bindings().iter().map(|b| of(b.binding)).collect()
+    }
+
+    /// Its work-groups.
+    pub fn grid(&self) -> Grid {
+        let groups = invocations_of(self.kernel, self.elements) as u32 / GROUP as u32;
+        Grid { groups: [groups.max(1), 1, 1] }
+    }
+
+    /// What a device with its own memory moves for it.
+    pub fn transfers(&self) -> Vec<Transfer> {
+        let rounds = self.rounds.to_ne_bytes();
+        let of = |b: u32| if b == 0 { &rounds[..] } else { &[] };
+        let uniforms: Vec<&[u8]> = self.kernel.bindings().iter().map(|b| of(b.binding)).collect();
+        let (grid, sizes) = (self.grid(), self.sizes());
+        let shape = CallShape { grid, sizes: &sizes, uniforms: &uniforms };
+        let footprint = self.kernel.analysis.footprint(&shape, &GroupRange::all(grid));
+        transfers::of_footprint(&footprint, self.kernel.bindings(), &sizes)
+    }
 }
 
 /// One run: wall time and what the back end says of it.
-struct Timed {
-    wall_ns: f64,
-    run: ChunkRun,
+#[derive(Clone, Copy, Debug)]
+pub struct Timed {
+    /// From before the start to after the end, in ns.
+    pub wall_ns: f64,
+    /// Its phases.
+    pub run: ChunkRun,
 }
 
 impl Timed {
@@ -99,6 +153,95 @@ impl Timed {
     fn kernel_ns(&self) -> f64 {
         (self.wall_ns - self.run.upload_ns - self.run.download_ns).max(self.run.run_ns)
     }
+}
+
+/// Where microkernels are timed: a device on the real clock, or a simulated one on its own.
+pub trait Testbed {
+    /// The device.
+    fn info(&self) -> &DeviceInfo;
+
+    /// Whether the device was in use before in this process.
+    fn is_warm(&self, kernel: &Compiled) -> bool;
+
+    /// Runs a microkernel once.
+    ///
+    /// # Errors
+    /// Any failure of the device.
+    fn run(&mut self, run: &MicroRun<'_>) -> Result<Timed>;
+}
+
+/// A device on the real clock.
+struct DeviceBed<'a> {
+    device: &'a dyn Backend,
+    // f64 for the alignment of both element widths.
+    out: Vec<f64>,
+    source: Vec<f64>,
+}
+
+impl Testbed for DeviceBed<'_> {
+    fn info(&self) -> &DeviceInfo {
+        self.device.info()
+    }
+
+    fn is_warm(&self, kernel: &Compiled) -> bool {
+        self.device.warmth(kernel).device
+    }
+
+    fn run(&mut self, run: &MicroRun<'_>) -> Result<Timed> {
+        // Not zeros: pages of zeros are made at first touch.
+        let filled = |elements: usize| vec![0.5f64; elements.div_ceil(2)];
+        if run.fresh {
+            return time(self.device, run, &mut filled(run.elements), &filled(run.source));
+        }
+        for (buffer, elements) in [(&mut self.out, run.elements), (&mut self.source, run.source)] {
+            if 2 * buffer.len() < elements {
+                *buffer = filled(elements);
+            }
+        }
+        time(self.device, run, &mut self.out, &self.source)
+    }
+}
+
+/// Times a run on buffers that hold at least its elements.
+fn time(device: &dyn Backend, run: &MicroRun<'_>, out: &mut [f64], source: &[f64]) -> Result<Timed> {
+    let mut rounds = run.rounds;
+    let sizes = run.sizes();
+    let arguments: Vec<Argument> = run
+        .kernel
+        .bindings()
+        .iter()
+        .zip(&sizes)
+        .map(|(b, &len)| match b.binding {
+            0 => Argument { ptr: (&raw mut rounds).cast(), len, writable: false, array: None },
+            1 => Argument { ptr: out.as_mut_ptr().cast(), len, writable: true, array: None },
+            _ => Argument { ptr: source.as_ptr().cast_mut().cast(), len, writable: false, array: None },
+        })
+        .collect();
+    let (grid, moved) = (run.grid(), run.transfers());
+    let range = GroupRange::all(grid);
+    let chunk = Chunk {
+        kernel: run.kernel,
+        grid,
+        range,
+        arguments: &arguments,
+        transfers: &moved,
+        carry: None,
+        repeat: None,
+        alone: true,
+    };
+    let start = Instant::now();
+    let run = device.start(&chunk)?.finish()?;
+    Ok(Timed { wall_ns: start.elapsed().as_nanos() as f64, run })
+}
+
+struct Bench<'a> {
+    bed: &'a mut dyn Testbed,
+    effort: Effort,
+    launch_ns: f64,
+    /// Invocations that fill the device.
+    parallel: f64,
+    done: u32,
+    progress: &'a mut dyn FnMut(&str, f64),
 }
 
 impl Bench<'_> {
@@ -112,23 +255,23 @@ impl Bench<'_> {
     fn first_use(&mut self) -> Result<(f64, f64)> {
         self.step("first use");
         let kernels = [compile(include_str!("micro/stream.wgsl"))?, compile(include_str!("micro/integer.wgsl"))?];
-        let was_warm = self.device.warmth(&kernels[0]).device;
-        // Large enough that a CPU starts its threads for it, and not zero: pages of zeros are made at first touch.
-        let (mut out, source) = (vec![0.5f32; 8 * CACHE_ELEMENTS], vec![1f32; 8 * CACHE_ELEMENTS]);
-        if self.device.info().kind == DeviceKind::Cpu {
+        let was_warm = self.bed.is_warm(&kernels[0]);
+        if self.bed.info().kind == DeviceKind::Cpu {
             // Loads the interpreter's code, which other processes find in memory: what is left is starting threads.
-            self.run(&kernels[0], 1, &mut out[..GROUP], Some(&source[..GROUP]))?;
+            self.run(&kernels[0], 1, GROUP, GROUP)?;
         }
+        // Large enough that a CPU starts its threads for it.
+        let elements = 8 * CACHE_ELEMENTS;
         let mut excess = [0.0; 2];
         for (kernel, excess) in kernels.iter().zip(&mut excess) {
-            let first = self.run(kernel, 1, &mut out, Some(&source))?.wall_ns;
-            let times = (0..3).map(|_| Ok(self.run(kernel, 1, &mut out, Some(&source))?.wall_ns));
+            let first = self.run(kernel, 1, elements, elements)?.wall_ns;
+            let times = (0..3).map(|_| Ok(self.run(kernel, 1, elements, elements)?.wall_ns));
             *excess = (first - median(times.collect::<Result<_>>()?).0).max(0.0);
         }
         let compile_ns = excess[1];
         let setup_ns = (excess[0] - compile_ns).max(0.0);
         // A device that was in use before shows no first use: a usual one is assumed.
-        let usual = typical(self.device.info()).setup_ns;
+        let usual = typical(self.bed.info()).setup_ns;
         Ok((if was_warm { usual } else { setup_ns }, compile_ns))
     }
 
@@ -136,10 +279,8 @@ impl Bench<'_> {
     fn launch(&mut self) -> Result<(f64, f64)> {
         self.step("launch");
         let kernel = compile(include_str!("micro/float.wgsl"))?;
-        let mut data = vec![0f32; GROUP];
-        self.run(&kernel, 1, &mut data, None)?; // the pipeline is made here
-        let runs =
-            (0..4 * self.effort.repeats).map(|_| self.run(&kernel, 1, &mut data, None)).collect::<Result<Vec<_>>>()?;
+        self.run(&kernel, 1, GROUP, 0)?; // the pipeline is made here
+        let runs = (0..4 * self.effort.repeats).map(|_| self.run(&kernel, 1, GROUP, 0)).collect::<Result<Vec<_>>>()?;
         let launch = median(runs.iter().map(Timed::kernel_ns).collect()).0;
         let link = median(runs.iter().map(|t| 0.5 * (t.run.upload_ns + t.run.download_ns)).collect()).0;
         Ok((launch, link))
@@ -148,31 +289,43 @@ impl Bench<'_> {
     /// A kernel that does `amount` of its kind of work a round in every invocation.
     fn rounds(&mut self, what: &str, source: &str, amount: f64) -> Result<Rate> {
         self.step(what);
+        // Large enough for either element width.
+        self.rounds_over(source, amount, 2 * CACHE_ELEMENTS, 0)
+    }
+
+    /// The same over buffers of so many elements.
+    fn rounds_over(&mut self, source: &str, amount: f64, elements: usize, input: usize) -> Result<Rate> {
         let kernel = compile(source)?;
-        let mut data = vec![0f64; CACHE_ELEMENTS]; // large enough for either element width
-        let invocations = CACHE_ELEMENTS;
-        let elements = bytemuck::cast_slice_mut::<f64, f32>(&mut data);
         let mut rounds = 4;
-        self.run(&kernel, rounds, &mut elements[..2 * invocations], None)?;
+        self.run(&kernel, rounds, elements, input)?;
         loop {
-            let t = self.run(&kernel, rounds, &mut elements[..2 * invocations], None)?;
+            let t = self.run(&kernel, rounds, elements, input)?;
             if t.kernel_ns() >= self.effort.run_ns || rounds >= MAX_ROUNDS {
                 break;
             }
             let factor = (self.effort.run_ns / t.kernel_ns().max(1.0)).clamp(2.0, 16.0);
             rounds = ((f64::from(rounds) * factor) as u32).min(MAX_ROUNDS);
         }
-        let times = self.repeat(|b| Ok(b.run(&kernel, rounds, &mut elements[..2 * invocations], None)?.kernel_ns()))?;
-        Ok(self.rate(invocations_of(&kernel, 2 * invocations) * f64::from(rounds) * amount, times))
+        let times = self.repeat(|b| Ok(b.run(&kernel, rounds, elements, input)?.kernel_ns()))?;
+        let invocations = invocations_of(&kernel, elements);
+        Ok(self.rate(self.full(invocations) * f64::from(rounds) * amount, times))
     }
 
     /// Contiguous bytes per second over buffers of that many elements.
     fn stream(&mut self, elements: usize) -> Result<Rate> {
         self.step("cache bandwidth");
         let kernel = compile(include_str!("micro/stream.wgsl"))?;
-        let (mut out, source) = (vec![0.5f32; elements], vec![1f32; elements]);
-        let times = self.repeat(|b| Ok(b.run(&kernel, 1, &mut out, Some(&source))?.kernel_ns()))?;
-        Ok(self.rate(12.0 * elements as f64, times))
+        let times = self.repeat(|b| Ok(b.run(&kernel, 1, elements, elements)?.kernel_ns()))?;
+        if self.is_hidden(&times) {
+            let input = elements + GROUP * MAX_ROUNDS as usize;
+            return self.rounds_over(include_str!("micro/cache.wgsl"), 4.0, elements, input);
+        }
+        Ok(self.rate(12.0 * self.full(elements as f64), times))
+    }
+
+    /// Whether the launch takes so much of the time that what is left is no measurement.
+    fn is_hidden(&self, times: &[f64]) -> bool {
+        median(times.to_vec()).0 < 3.0 * self.launch_ns
     }
 
     /// Contiguous bytes per second out of cache, and the link's rates.
@@ -184,17 +337,18 @@ impl Bench<'_> {
         let elements = working_set as usize / 8;
         let kernel = compile(include_str!("micro/stream.wgsl"))?;
         let (mut kernel_ns, mut up_ns, mut down_ns, mut moved) = (vec![], vec![], vec![], ChunkRun::default());
-        self.run(&kernel, 1, &mut [0.5f32; GROUP], Some(&[1.0; GROUP]))?; // the pipeline is made here
+        self.run(&kernel, 1, GROUP, GROUP)?; // the pipeline is made here
         for _ in 0..repeats {
-            let (mut out, source) = (vec![0.5f32; elements], vec![1f32; elements]);
-            let t = self.run(&kernel, 1, &mut out, Some(&source))?;
+            let t = self.bed.run(&MicroRun { kernel: &kernel, rounds: 1, elements, source: elements, fresh: true })?;
             kernel_ns.push(t.kernel_ns());
             up_ns.push(t.run.upload_ns);
             down_ns.push(t.run.download_ns);
             moved = t.run;
         }
         // Memory sees each touched byte once, however often it is accessed.
+        let hidden = self.is_hidden(&kernel_ns);
         let memory = self.rate(8.0 * elements as f64, kernel_ns);
+        let memory = if hidden { Rate::assumed(memory.per_s) } else { memory };
         let up = rate(moved.up_bytes as f64, up_ns);
         let down = rate(moved.down_bytes as f64, down_ns);
         Ok((memory, (up, down)))
@@ -203,33 +357,22 @@ impl Bench<'_> {
     /// Bytes per second of loads from unpredictable places.
     fn gather(&mut self) -> Result<Rate> {
         self.step("gather");
-        let kernel = compile(include_str!("micro/gather.wgsl"))?;
-        let (mut out, source) = (vec![0.5f32; CACHE_ELEMENTS], vec![1f32; 1 << 20]);
-        const ROUNDS: u32 = 8;
-        let times = self.repeat(|b| Ok(b.run(&kernel, ROUNDS, &mut out, Some(&source))?.kernel_ns()))?;
-        Ok(self.rate(4.0 * CACHE_ELEMENTS as f64 * f64::from(ROUNDS), times))
+        self.rounds_over(include_str!("micro/gather.wgsl"), 4.0, CACHE_ELEMENTS, 1 << 20)
     }
 
-    /// How many invocations run in the time of one work-group: the size at which time starts to grow.
+    /// How many invocations run in the time of one work-group: where the time of few, which is flat, would meet the line
+    /// of many.
     fn parallel_invocations(&mut self) -> Result<f64> {
         self.step("occupancy");
         let kernel = compile(include_str!("micro/float.wgsl"))?;
         const ROUNDS: u32 = 1024;
-        let mut data = vec![0.5f32; CACHE_ELEMENTS * 8];
-        let mut time = |b: &mut Self, groups: usize| -> Result<f64> {
-            let times = b.repeat(|b| Ok(b.run(&kernel, ROUNDS, &mut data[..groups * GROUP], None)?.kernel_ns()))?;
+        const MANY: usize = 8192;
+        let time = |b: &mut Self, groups: usize| -> Result<f64> {
+            let times = b.repeat(|b| Ok(b.run(&kernel, ROUNDS, groups * GROUP, 0)?.kernel_ns()))?;
             Ok((median(times).0 - b.launch_ns).max(1.0))
         };
-        let one = time(self, 1)?;
-        let mut filled = 1;
-        // Stop at the first doubling that takes clearly longer than one work-group does.
-        for groups in [4, 16, 64, 256, 1024, 4096, 8192] {
-            if time(self, groups)? > 1.6 * one {
-                break;
-            }
-            filled = groups;
-        }
-        Ok((filled * GROUP) as f64)
+        let (one, many) = (time(self, 1)?, time(self, MANY)?);
+        Ok(((MANY * GROUP) as f64 * one / many).clamp(GROUP as f64, (MANY * GROUP) as f64))
     }
 
     fn repeat(&mut self, mut once: impl FnMut(&mut Self) -> Result<f64>) -> Result<Vec<f64>> {
@@ -237,49 +380,18 @@ impl Bench<'_> {
         (0..self.effort.repeats).map(|_| once(self)).collect()
     }
 
+    /// So many invocations would have taken the same time: rates are those of a full device.
+    fn full(&self, invocations: f64) -> f64 {
+        invocations.max(self.parallel)
+    }
+
     /// The rate of `amount` in the median of `times`, the launch taken off (at most half of the time).
     fn rate(&self, amount: f64, times: Vec<f64>) -> Rate {
         rate(amount, times.into_iter().map(|t| (t - self.launch_ns).max(0.5 * t)).collect())
     }
 
-    fn run(&self, kernel: &Compiled, rounds: u32, out: &mut [f32], source: Option<&[f32]>) -> Result<Timed> {
-        let mut rounds = rounds;
-        let elements = out.len();
-        let arguments: Vec<Argument> = kernel
-            .bindings()
-            .iter()
-            .map(|b| match b.binding {
-                0 => Argument { ptr: (&raw mut rounds).cast(), len: 4, writable: false, array: None },
-                1 => Argument { ptr: out.as_mut_ptr().cast(), len: 4 * elements as u64, writable: true, array: None },
-                _ => {
-                    let source = source.unwrap_or(&[]);
-                    let ptr = source.as_ptr().cast_mut().cast();
-                    Argument { ptr, len: 4 * source.len() as u64, writable: false, array: None }
-                }
-            })
-            .collect();
-        let groups = invocations_of(kernel, elements) as u32 / GROUP as u32;
-        let grid = Grid { groups: [groups.max(1), 1, 1] };
-        let range = GroupRange::all(grid);
-        let sizes: Vec<u64> = arguments.iter().map(|a| a.len).collect();
-        let rounds_bytes = rounds.to_ne_bytes();
-        let uniforms: Vec<&[u8]> =
-            kernel.bindings().iter().map(|b| if b.binding == 0 { &rounds_bytes[..] } else { &[] }).collect();
-        let footprint = kernel.analysis.footprint(&CallShape { grid, sizes: &sizes, uniforms: &uniforms }, &range);
-        let moved = transfers::of_footprint(&footprint, kernel.bindings(), &sizes);
-        let chunk = Chunk {
-            kernel,
-            grid,
-            range,
-            arguments: &arguments,
-            transfers: &moved,
-            carry: None,
-            repeat: None,
-            alone: true,
-        };
-        let start = Instant::now();
-        let run = self.device.start(&chunk)?.finish()?;
-        Ok(Timed { wall_ns: start.elapsed().as_nanos() as f64, run })
+    fn run(&mut self, kernel: &Compiled, rounds: u32, elements: usize, source: usize) -> Result<Timed> {
+        self.bed.run(&MicroRun { kernel, rounds, elements, source, fresh: false })
     }
 }
 

@@ -1,92 +1,313 @@
-//! What past calls teach: how far the prior was off, by kernel and by where it ran.
+//! What past calls teach: how far the prior was off, by kernel and device, and on a machine as a whole.
 //!
-//! A call's measured time over its predicted one is kept as a running mean of logarithms for each kernel and placement
-//! (one device, or a split) and size, and the next prediction is multiplied by the one nearest in size. Splits have a factor of their own, because
-//! devices that work at the same time slow each other down (memory bandwidth, cores that feed a GPU).
+//! For each kernel and device there is a [`Curve`] over the size of the call: measured time of the kernel over the
+//! predicted one, launch taken off both. Its prior is the machine's: how the kernels seen so far on that device were off
+//! on average and how much they differ, so a kernel never seen profits from those that were. Transfers have curves of
+//! their own over bytes, and each device a factor for how much others that work beside it slow it down.
 
+use super::curve::{Belief, Curve, Taken};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// Weight of a new observation once there are a few: recent calls count most, so a change of load is followed.
-const WEIGHT: f64 = 0.3;
-/// A single measurement further off than this says more about the moment than about the kernel.
-const MAX_FACTOR: f64 = 64.0;
 /// Kernels kept; a program that makes more starts anew.
 const MAX_KERNELS: usize = 4096;
+/// Real kernels reach this part of calibrated rates, before anything is known (logarithm of the time's factor), and
+/// differ by so much (standard deviation).
+const GENERIC: Belief = Belief { mean: 0.3, variance: 0.7 * 0.7 };
+/// The generic belief counts like so many kernels.
+const GENERIC_COUNT: f64 = 2.0;
+/// Transfers, before anything is known beside the calibrated rates.
+const LINK: Belief = Belief { mean: 0.0, variance: 0.15 * 0.15 };
+/// Relative noise of one measurement.
+const NOISE: f64 = 0.06;
+/// Relative noise of a launch.
+const JITTER: f64 = 0.3;
+/// Doubt about a bound.
+const BOUND: f64 = 0.2;
+/// Slow-down of a device while others work, before anything is known (logarithm).
+const TOGETHER: Belief = Belief { mean: 0.08, variance: 0.08 * 0.08 };
+/// Part of the time so far that exploring may cost.
+const EXPLORE: f64 = 0.02;
 
-/// Where a call ran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ran {
-    /// On one device, by its index.
-    Alone(usize),
-    /// On several at once.
-    Split,
-}
-
-/// A kernel at a placement and a size.
+/// A kernel on a device at a size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Key {
     /// [`Compiled::id`](crate::kernel::Compiled::id).
     pub kernel: u64,
-    /// Where.
-    pub ran: Ran,
+    /// Index of the device; the CPU is 0.
+    pub device: usize,
     /// Invocations of the whole call.
     pub invocations: f64,
 }
 
-impl Key {
-    /// Sizes within a factor of four are taken together: a cache or an occupancy step lies between others.
-    fn bucket(&self) -> i32 {
-        (self.invocations.max(1.0).log2() / 2.0).round() as i32
+/// A factor on predicted time and how far it may be off.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Median of the factor.
+    pub factor: f64,
+    /// Standard deviation of its logarithm.
+    pub spread: f64,
+}
+
+impl Estimate {
+    /// The prediction as it is, without doubt.
+    pub const EXACT: Estimate = Estimate { factor: 1.0, spread: 0.0 };
+
+    fn of(belief: Belief) -> Self {
+        Estimate { factor: belief.mean.exp(), spread: belief.variance.sqrt() }
     }
+}
+
+/// What a device took for a call, or for its part of one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Observation {
+    /// Predicted time of the kernel alone, without any factor and without launches, in ns.
+    pub prior_ns: f64,
+    /// Predicted time of the launches, in ns.
+    pub launch_ns: f64,
+    /// Measured time of kernel and launches, in ns.
+    pub took_ns: f64,
+    /// Whether other devices worked at the same time.
+    pub together: bool,
+    /// Whether it has ended: otherwise it takes at least that long.
+    pub ended: bool,
+}
+
+impl Observation {
+    /// Launches vary: the kernel's time lies between two bounds. The nearer one, where the expected factor (its logarithm)
+    /// is beyond it and launches take most of the time.
+    fn bound(&self, expected: f64) -> Option<f64> {
+        let kernel_ns = self.prior_ns * expected.exp();
+        let (low, high) = (1.0 - 2.0 * JITTER, 1.0 + 2.0 * JITTER);
+        let most = self.took_ns - low.min(0.6) * self.launch_ns;
+        let least = self.took_ns - high * self.launch_ns;
+        if self.took_ns > 3.0 * self.launch_ns {
+            None
+        } else if kernel_ns > most && most > 0.0 {
+            Some(most)
+        } else if kernel_ns < least {
+            Some(least)
+        } else {
+            None
+        }
+    }
+}
+
+/// Direction of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Host to device.
+    Up,
+    /// Device to host.
+    Down,
 }
 
 /// Corrections of the prior.
 #[derive(Debug, Default)]
 pub struct Learned {
-    seen: Mutex<Seen>,
+    state: Mutex<State>,
 }
 
-/// By kernel and placement, then by size.
-type Seen = HashMap<(u64, Ran), BTreeMap<i32, Mean>>;
+#[derive(Debug, Default)]
+struct State {
+    kernels: HashMap<(u64, usize), Seen>,
+    machine: HashMap<usize, Machine>,
+    links: HashMap<(usize, Direction), Curve>,
+    /// Time of all calls so far and what exploring cost of it, in ns.
+    total_ns: f64,
+    explored_ns: f64,
+}
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Mean {
-    log: f64,
-    count: u32,
+/// A kernel on a device: with nothing else at work, and beside other devices.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    alone: Curve,
+    together: Curve,
+}
+
+impl Seen {
+    /// The belief in one of the two ways. What is known of the other one tells it, too.
+    fn at(&self, size: f64, together: bool, prior: Belief, slower: Belief) -> Belief {
+        self.curve(together).at(size, self.prior(size, together, prior, slower))
+    }
+
+    fn prior(&self, size: f64, together: bool, prior: Belief, slower: Belief) -> Belief {
+        let sign = if together { 1.0 } else { -1.0 };
+        let other = self.curve(!together);
+        if other.is_empty() {
+            // The machine's prior is of kernels alone.
+            let mean = if together { prior.mean + slower.mean } else { prior.mean };
+            return Belief { mean, ..prior };
+        }
+        let known = other.at(size, self.machine_prior(!together, prior, slower));
+        Belief { mean: known.mean + sign * slower.mean, variance: known.variance + slower.variance }
+    }
+
+    fn machine_prior(&self, together: bool, prior: Belief, slower: Belief) -> Belief {
+        Belief { mean: prior.mean + if together { slower.mean } else { 0.0 }, ..prior }
+    }
+
+    fn curve(&self, together: bool) -> &Curve {
+        if together { &self.together } else { &self.alone }
+    }
+
+    fn overall(&self) -> Option<Belief> {
+        self.alone.overall().or_else(|| self.together.overall())
+    }
+
+    fn doubt(&mut self) {
+        self.alone.doubt();
+        self.together.doubt();
+    }
+}
+
+/// A device over all kernels.
+#[derive(Clone, Copy, Debug)]
+struct Machine {
+    /// Kernels in the sums, the sum of their beliefs' means and of the means' squares.
+    kernels: f64,
+    sum: f64,
+    squares: f64,
+    together: Belief,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Machine { kernels: 0.0, sum: 0.0, squares: 0.0, together: TOGETHER }
+    }
+}
+
+impl Machine {
+    /// How a kernel never seen is off: the mean and spread over those seen, drawn to the generic ones.
+    fn prior(&self) -> Belief {
+        let n = self.kernels + GENERIC_COUNT;
+        let mean = (self.sum + GENERIC_COUNT * GENERIC.mean) / n;
+        let own = self.squares - 2.0 * mean * self.sum + self.kernels * mean * mean;
+        Belief { mean, variance: (own.max(0.0) + GENERIC_COUNT * GENERIC.variance) / n }
+    }
+
+    fn replace(&mut self, old: Option<f64>, new: f64) {
+        match old {
+            Some(old) => {
+                self.sum += new - old;
+                self.squares += new * new - old * old;
+            }
+            None => {
+                self.kernels += 1.0;
+                self.sum += new;
+                self.squares += new * new;
+            }
+        }
+    }
 }
 
 impl Learned {
-    /// The factor by which to multiply a prediction; 1 where nothing is known of the kernel there.
-    pub fn factor(&self, key: Key) -> f64 {
-        let seen = self.lock();
-        let nearest = seen
-            .get(&(key.kernel, key.ran))
-            .and_then(|sizes| sizes.iter().min_by_key(|(bucket, _)| (*bucket - key.bucket()).abs()));
-        nearest.map_or(1.0, |(_, mean)| mean.log.exp())
+    /// The factors on the predicted time of a kernel, launches not counted: with nothing else at work, and beside other
+    /// devices.
+    pub fn estimate(&self, key: Key) -> [Estimate; 2] {
+        let state = self.lock();
+        let machine = state.machine.get(&key.device).copied().unwrap_or_default();
+        let (prior, slower) = (machine.prior(), machine.together);
+        let nothing = Seen::default();
+        let seen = state.kernels.get(&(key.kernel, key.device)).unwrap_or(&nothing);
+        [false, true].map(|together| Estimate::of(seen.at(key.invocations, together, prior, slower)))
     }
 
-    /// Takes in a call: its prediction *without* the factor and what it took, in ns. Anything but two positive numbers
-    /// is ignored.
-    pub fn observe(&self, key: Key, prior_ns: f64, actual_ns: f64) {
-        let ratio = actual_ns / prior_ns;
-        if !(ratio.is_finite() && ratio > 0.0) {
+    /// The factor on the predicted time of a transfer of so many bytes.
+    pub fn link(&self, device: usize, direction: Direction, bytes: f64) -> f64 {
+        let state = self.lock();
+        state.links.get(&(device, direction)).map_or(1.0, |c| c.at(bytes, LINK).mean.exp())
+    }
+
+    /// What exploring may cost now, in ns.
+    pub fn budget_ns(&self) -> f64 {
+        let state = self.lock();
+        (EXPLORE * state.total_ns - state.explored_ns).max(0.0)
+    }
+
+    /// Takes in a device's part of a call. Times that are not positive are ignored.
+    pub fn observe(&self, key: Key, seen: Observation) {
+        let usable = |ns: f64| ns.is_finite() && ns > 0.0;
+        if !usable(seen.prior_ns) || !usable(seen.took_ns) || !seen.launch_ns.is_finite() {
             return;
         }
-        let log = ratio.ln().clamp(-MAX_FACTOR.ln(), MAX_FACTOR.ln());
-        let mut seen = self.lock();
-        if seen.len() >= MAX_KERNELS {
-            seen.clear();
+        // A kernel hidden behind its launch is seen badly.
+        let kernel_ns = (seen.took_ns - seen.launch_ns).max(0.05 * seen.took_ns);
+        let noise = ((NOISE * seen.took_ns).powi(2) + (JITTER * seen.launch_ns).powi(2)) / kernel_ns.powi(2);
+        let mut state = self.lock();
+        if state.kernels.len() >= MAX_KERNELS {
+            state.kernels.clear();
+            state.machine.clear();
         }
-        let mean = seen.entry((key.kernel, key.ran)).or_default().entry(key.bucket()).or_default();
-        mean.count = mean.count.saturating_add(1);
-        mean.log += (log - mean.log) * WEIGHT.max(1.0 / f64::from(mean.count));
+        let State { kernels, machine, .. } = &mut *state;
+        let machine = machine.entry(key.device).or_default();
+        let known = kernels.entry((key.kernel, key.device)).or_default();
+        let before = known.overall();
+        let own = known.prior(key.invocations, seen.together, machine.prior(), machine.together);
+        let expected = known.curve(seen.together).at(key.invocations, own).mean;
+        let log = (kernel_ns / seen.prior_ns).ln();
+        if !seen.ended && log < expected {
+            return;
+        }
+        let (log, noise) = match seen.bound(expected) {
+            Some(bound) => ((bound / seen.prior_ns).ln(), BOUND * BOUND),
+            None => (log, noise),
+        };
+        let (curve, other) = match seen.together {
+            true => (&mut known.together, &mut known.alone),
+            false => (&mut known.alone, &mut known.together),
+        };
+        let taken = curve.observe(key.invocations, log, noise, own);
+        if taken == Taken::Changed {
+            other.shift(log - expected);
+        }
+        machine.learn_together(known, key.invocations);
+        if let Some(after) = known.overall() {
+            machine.replace(before.map(|b| b.mean), after.mean);
+        }
+        if taken == Taken::Changed {
+            let others = kernels.iter_mut().filter(|((k, d), _)| *d == key.device && *k != key.kernel);
+            others.for_each(|(_, seen)| seen.doubt());
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes in a transfer: predicted time without any factor and measured time, in ns.
+    pub fn observe_link(&self, device: usize, direction: Direction, bytes: f64, prior_ns: f64, took_ns: f64) {
+        let log = (took_ns / prior_ns).ln();
+        if log.is_finite() && prior_ns > 0.0 {
+            self.lock().links.entry((device, direction)).or_default().observe(bytes, log, NOISE * NOISE, LINK);
+        }
+    }
+
+    /// Takes in the end of a call: its time, and what of it was spent on exploring, in ns.
+    pub fn spend(&self, took_ns: f64, explored_ns: f64) {
+        if took_ns.is_finite() && explored_ns.is_finite() {
+            let mut state = self.lock();
+            state.total_ns += took_ns.max(0.0);
+            state.explored_ns += explored_ns.max(0.0);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Machine {
+    /// A kernel that was seen in both ways tells how much others slow the device down.
+    fn learn_together(&mut self, seen: &Seen, size: f64) {
+        let far = Belief { mean: 0.0, variance: 1e3 };
+        if seen.alone.is_empty() || seen.together.is_empty() {
+            return;
+        }
+        let (alone, together) = (seen.alone.at(size, far), seen.together.at(size, far));
+        // The same pair is seen again and again: it does not count as news each time.
+        let variance = 4.0 * (alone.variance + together.variance) + 0.05 * 0.05;
+        let mean = (together.mean - alone.mean).clamp(-0.2, 1.0);
+        self.together = self.together.and(Belief { mean, variance });
+        self.together.variance = self.together.variance.max(0.03 * 0.03);
     }
 }
 
@@ -94,46 +315,89 @@ impl Learned {
 mod tests {
     use super::*;
 
-    fn at(ran: Ran, invocations: f64) -> Key {
-        Key { kernel: 1, ran, invocations }
+    fn alone(learned: &Learned, key: Key) -> Estimate {
+        learned.estimate(key)[0]
+    }
+
+    fn at(kernel: u64, device: usize, invocations: f64) -> Key {
+        Key { kernel, device, invocations }
+    }
+
+    fn took(factor: f64) -> Observation {
+        Observation { prior_ns: 1e6, launch_ns: 1e3, took_ns: 1e3 + 1e6 * factor, together: false, ended: true }
     }
 
     #[test]
-    fn one_call_is_believed_and_later_ones_are_averaged() {
+    fn one_call_is_believed_and_the_doubt_falls() {
         let learned = Learned::default();
-        let key = at(Ran::Alone(0), 1e6);
-        assert_eq!(learned.factor(key), 1.0);
-        learned.observe(key, 100.0, 400.0);
-        assert!((learned.factor(key) - 4.0).abs() < 1e-9);
-        learned.observe(key, 100.0, 100.0);
-        assert!((learned.factor(key) - 2.0).abs() < 1e-9);
-        assert_eq!(learned.factor(at(Ran::Split, 1e6)), 1.0);
+        let key = at(1, 0, 1e6);
+        assert!(alone(&learned, key).spread > 0.5);
+        learned.observe(key, took(4.0));
+        let known = alone(&learned, key);
+        assert!((known.factor / 4.0 - 1.0).abs() < 0.05 && known.spread < 0.1, "{known:?}");
+        assert!(alone(&learned, at(1, 1, 1e6)).spread > 0.5, "another device");
     }
 
     #[test]
-    fn the_nearest_size_speaks_for_one_never_seen() {
+    fn a_kernel_never_seen_profits_from_those_that_were() {
         let learned = Learned::default();
-        learned.observe(at(Ran::Alone(0), 1e3), 100.0, 200.0);
-        learned.observe(at(Ran::Alone(0), 1e7), 100.0, 800.0);
-        assert!((learned.factor(at(Ran::Alone(0), 4e3)) - 2.0).abs() < 1e-9);
-        assert!((learned.factor(at(Ran::Alone(0), 1e9)) - 8.0).abs() < 1e-9);
+        (0..10).for_each(|k| learned.observe(at(k, 0, 1e6), took(5.0)));
+        let fresh = alone(&learned, at(99, 0, 1e6));
+        assert!(fresh.factor > 4.0 && fresh.spread < 0.6, "{fresh:?}");
     }
 
     #[test]
-    fn a_device_that_became_slow_is_noticed_within_a_few_calls() {
+    fn a_device_that_became_slow_is_noticed_within_two_calls() {
         let learned = Learned::default();
-        let key = at(Ran::Alone(1), 1e6);
-        (0..100).for_each(|_| learned.observe(key, 100.0, 100.0));
-        (0..10).for_each(|_| learned.observe(key, 100.0, 2000.0));
-        assert!(learned.factor(key) > 15.0);
+        let key = at(1, 1, 1e6);
+        (0..100).for_each(|_| learned.observe(key, took(1.0)));
+        (0..2).for_each(|_| learned.observe(key, took(20.0)));
+        assert!(alone(&learned, key).factor > 15.0);
+    }
+
+    #[test]
+    fn time_behind_a_launch_teaches_little() {
+        let learned = Learned::default();
+        let seen = Observation { prior_ns: 1.0, launch_ns: 1e5, took_ns: 1.1e5, together: false, ended: true };
+        learned.observe(at(1, 1, 64.0), seen);
+        assert!(alone(&learned, at(1, 1, 64.0)).spread > 0.3);
+    }
+
+    #[test]
+    fn runs_beside_others_tell_of_runs_alone_and_the_other_way_round() {
+        let learned = Learned::default();
+        (0..5).for_each(|_| learned.observe(at(1, 1, 1e6), Observation { together: true, ..took(2.3) }));
+        let [alone, together] = learned.estimate(at(1, 1, 1e6));
+        assert!((together.factor / 2.3 - 1.0).abs() < 0.03, "{together:?}");
+        assert!(alone.factor < 2.3 && alone.factor > 1.8 && alone.spread > together.spread, "{alone:?}");
+        (0..5).for_each(|_| learned.observe(at(1, 1, 1e6), took(2.0)));
+        let fresh = learned.estimate(at(2, 1, 1e6));
+        assert!(fresh[1].factor / fresh[0].factor > 1.08, "the machine knows the slow-down");
     }
 
     #[test]
     fn nonsense_teaches_nothing() {
         let learned = Learned::default();
-        for (prior, actual) in [(0.0, 1.0), (1.0, 0.0), (f64::NAN, 1.0), (1.0, f64::INFINITY), (f64::INFINITY, 1.0)] {
-            learned.observe(at(Ran::Split, 1.0), prior, actual);
+        let before = learned.estimate(at(1, 0, 1.0));
+        for (prior_ns, took_ns) in [(0.0, 1.0), (1.0, 0.0), (f64::NAN, 1.0), (1.0, f64::INFINITY), (f64::INFINITY, 1.0)]
+        {
+            learned.observe(
+                at(1, 0, 1.0),
+                Observation { prior_ns, launch_ns: 0.0, took_ns, together: false, ended: true },
+            );
+            learned.observe_link(1, Direction::Up, 1.0, prior_ns, took_ns);
         }
-        assert_eq!(learned.factor(at(Ran::Split, 1.0)), 1.0);
+        assert_eq!(learned.estimate(at(1, 0, 1.0)), before);
+        assert_eq!(learned.link(1, Direction::Up, 1.0), 1.0);
+    }
+
+    #[test]
+    fn the_budget_of_exploration_is_a_part_of_the_time_so_far() {
+        let learned = Learned::default();
+        assert_eq!(learned.budget_ns(), 0.0);
+        learned.spend(1e6, 0.0);
+        assert_eq!(learned.budget_ns(), 2e4);
+        learned.spend(0.0, 3e4);
+        assert_eq!(learned.budget_ns(), 0.0);
     }
 }

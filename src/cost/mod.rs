@@ -3,6 +3,7 @@
 //! `launch + max over resources(work / rate) + bytes up / link + bytes down / link`, in ns.
 
 pub mod calibrate;
+pub mod curve;
 pub mod learn;
 pub mod profile;
 pub mod roofline;

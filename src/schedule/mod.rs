@@ -1,10 +1,16 @@
 //! Where a call runs: a pure [`plan`] over predicted costs, and its co-execution.
 
+pub mod adaptive;
+pub mod choose;
+pub mod chunks;
 pub(crate) mod coexec;
+pub mod feedback;
 pub(crate) mod merge;
 pub(crate) mod movement;
 pub mod placement;
 pub mod plan;
+pub mod remember;
+pub mod sim;
 pub mod stream;
 pub mod transfers;
 pub mod windows;

@@ -2,10 +2,11 @@
 //!
 //! [`plan`] is pure: no device call, no clock. It reads from top to bottom, and each rung leaves its reason.
 
-use super::placement::Placement;
+use super::{adaptive, placement::Placement};
 use crate::{
     cost::{
         Cost,
+        learn::Estimate,
         roofline::{self, Prediction, Rates, Work},
     },
     error::{Error, ErrorKind, Result},
@@ -14,8 +15,8 @@ use evener_lanes::{Grid, GroupRange, analysis::Split};
 
 /// A split must promise this much over the best single device: below it, prediction noise decides.
 const SPLIT_GAIN: f64 = 1.05;
-/// Shares of the CPU that are tried.
-const SHARES: u32 = 64;
+/// Shares of the CPU that are tried at a time, around the best so far.
+const SHARES: u32 = 8;
 
 /// A device as the plan sees it. The first is the CPU.
 #[derive(Clone, Debug)]
@@ -28,10 +29,18 @@ pub struct Candidate {
     pub work: Work,
     /// Its rates.
     pub rates: Rates,
-    /// What past calls of the kernel on it teach: a factor on the prediction, 1 where nothing.
-    pub learned: f64,
+    /// What past calls teach of the kernel on it: a factor on the predicted time, launches and copies not counted.
+    pub learned: Estimate,
+    /// The same beside other devices at work.
+    pub together: Estimate,
+    /// What they teach of copies to it and back: factors on their predicted times.
+    pub link: [f64; 2],
     /// Time to copy to the host, first, what only other devices have of the whole call's arrays.
     pub fetch: Cost,
+    /// Of a chunk that fetches anything, the latency.
+    pub fetch_latency: Cost,
+    /// The part of the input, 0 to 1, that is needed however small the share of the call is.
+    pub shared_input: f64,
     /// Runs of the call, one after the other, of which the first alone needs the uploads and the last the downloads.
     pub steps: f64,
     /// What its first use in this process and the kernel's first run add.
@@ -45,16 +54,30 @@ pub struct Candidate {
 impl Candidate {
     /// Predicted phases of a share of the call.
     pub fn predict(&self, share: f64) -> Prediction {
+        let prior = self.prior(share);
+        let launch = Cost::from_ns(self.rates.launch_ns);
+        Prediction {
+            upload: prior.upload * self.link[0] + self.fetch * self.needed(share) + self.fetch_latency,
+            run: (launch + Cost::from_ns(prior.run.ns() - launch.ns()) * self.learned.factor) * self.steps,
+            download: prior.download * self.link[1],
+        }
+    }
+
+    /// The part of the input that a share of the call needs.
+    fn needed(&self, share: f64) -> f64 {
+        self.shared_input + (1.0 - self.shared_input) * share
+    }
+
+    /// The same without what was learned: what observations are compared with. Its data count as lying in the caches that
+    /// the whole call's do, so that parts add up.
+    pub fn prior(&self, share: f64) -> Prediction {
         let work = Work {
             invocations: self.work.invocations * share,
-            working_set: self.work.working_set * share,
-            up_bytes: self.work.up_bytes * share,
+            up_bytes: self.work.up_bytes * self.needed(share),
             down_bytes: self.work.down_bytes * share,
             ..self.work
         };
-        let predicted = roofline::predict(&work, &self.rates) * self.learned;
-        let run = predicted.run * self.steps;
-        Prediction { upload: predicted.upload + self.fetch * share, run, ..predicted }
+        roofline::predict(&work, &self.rates)
     }
 
     /// Predicted phases of a share of the call that moves exactly these bytes.
@@ -62,6 +85,7 @@ impl Candidate {
         let moving = Candidate {
             work: Work { up_bytes: moves.up, down_bytes: moves.down, ..self.work },
             fetch: moves.fetch,
+            fetch_latency: Cost::ZERO,
             ..self.clone()
         };
         let (own, other) = (self.predict(share), moving.predict(1.0));
@@ -69,11 +93,11 @@ impl Candidate {
     }
 
     /// The whole call on this device.
-    fn alone(&self, view: View) -> Cost {
+    pub(super) fn alone(&self, view: View) -> Cost {
         if self.refusal.is_some() { Cost::INFINITE } else { self.predict(1.0).total() + self.once(view) }
     }
 
-    fn once(&self, view: View) -> Cost {
+    pub(super) fn once(&self, view: View) -> Cost {
         match view {
             View::Warm => Cost::ZERO,
             View::Choice => Cost::from_ns(self.one_time.ns() - self.credit.ns()),
@@ -84,7 +108,7 @@ impl Candidate {
 
 /// What of the one-time costs is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum View {
+pub(super) enum View {
     /// Nothing: as if all devices were warm.
     Warm,
     /// What earlier calls have not yet lost by avoiding it.
@@ -102,8 +126,10 @@ pub struct Question<'a> {
     pub split: &'a Split,
     /// The CPU first, then the GPUs.
     pub candidates: &'a [Candidate],
-    /// What past splits of the kernel teach: a factor on the prediction of a split.
-    pub learned_split: f64,
+    /// Whether parts adapt while they run ([`Chunks`](super::chunks::Chunks)), so that doubt costs little.
+    pub adaptive: bool,
+    /// What may be lost to learn about a device.
+    pub explore: Cost,
     /// What the caller asks for.
     pub placement: Placement,
     /// Refuse rather than run elsewhere or whole.
@@ -124,12 +150,19 @@ pub struct Assignment {
 pub struct Plan {
     /// Disjoint parts that cover the grid; GPUs from the front, the CPU at the back.
     pub assignments: Vec<Assignment>,
+    /// A device (by index) that runs the whole call as well, on a copy of what it writes: the result that is there first
+    /// is taken. Only where parts adapt.
+    pub rival: Option<usize>,
     /// For the user.
     pub reason: String,
     /// Predicted end.
     pub predicted: Cost,
     /// Every placement considered, with its predicted time.
     pub considered: Vec<(String, Cost)>,
+    /// What learning about another device would have cost; infinite where none promises to be better.
+    pub tempting: Cost,
+    /// Of the predicted time, what is spent to learn about a device.
+    pub explored: Cost,
     /// What this call loses to avoid one-time costs, and the devices (by index) that would have won warm.
     pub lost: Option<(Cost, Vec<usize>)>,
     /// Work-groups of the call on each axis.
@@ -183,6 +216,9 @@ pub fn stick(
 /// `NoSuchDevice` where the placement names a device that is not there or cannot run the call; `NotSplittable`
 /// for a strict split of a call that must run whole.
 pub fn plan(question: &Question<'_>) -> Result<Plan> {
+    if question.adaptive && question.placement == Placement::Auto {
+        return Ok(adaptive::plan(question));
+    }
     let singles = |view| question.candidates.iter().map(|c| c.alone(view)).collect::<Vec<Cost>>();
     let best_split = best_split(question, View::Choice);
     let (assignments, reason) = match question.placement {
@@ -198,7 +234,9 @@ pub fn plan(question: &Question<'_>) -> Result<Plan> {
     }
     let predicted = predicted_end(question, &assignments, View::Honest);
     let lost = if question.placement == Placement::Auto { avoided(question, &assignments) } else { None };
-    Ok(Plan { assignments, reason, predicted, considered, lost, groups: question.grid.groups })
+    let (tempting, explored) = (Cost::INFINITE, Cost::ZERO);
+    let groups = question.grid.groups;
+    Ok(Plan { assignments, rival: None, reason, predicted, considered, tempting, explored, lost, groups })
 }
 
 /// What a choice loses against the best one on warm devices, if one-time costs kept it from that.
@@ -219,18 +257,21 @@ impl Plan {
     pub(crate) fn nothing(reason: &str) -> Self {
         Plan {
             assignments: Vec::new(),
+            rival: None,
             reason: reason.into(),
             predicted: Cost::ZERO,
             considered: Vec::new(),
+            tempting: Cost::INFINITE,
+            explored: Cost::ZERO,
             lost: None,
             groups: [0; 3],
         }
     }
 }
 
-type Chosen = (Vec<Assignment>, String);
+pub(super) type Chosen = (Vec<Assignment>, String);
 
-fn whole(question: &Question<'_>, device: usize, reason: String) -> Chosen {
+pub(super) fn whole(question: &Question<'_>, device: usize, reason: String) -> Chosen {
     (vec![Assignment { device, range: GroupRange::all(question.grid) }], reason)
 }
 
@@ -328,24 +369,29 @@ fn usable_gpus<'a>(question: &'a Question<'_>) -> impl Iterator<Item = usize> + 
     (1..question.candidates.len()).filter(|d| question.candidates[*d].refusal.is_none())
 }
 
-/// The best split over the CPU and the usable GPUs: the CPU's share is tried on a grid of values, the rest is
-/// shared among the GPUs so that they end together.
+/// The best split over the CPU and the usable GPUs: the CPU's share is tried on a grid of values that narrows around the
+/// best, the rest is shared among the GPUs so that they end together.
 fn best_split(question: &Question<'_>, view: View) -> Option<(Vec<Assignment>, Cost)> {
     let Split::Axis(axis) = question.split else { return None };
     let gpus: Vec<usize> = usable_gpus(question).collect();
     if gpus.is_empty() {
         return None;
     }
-    (0..SHARES)
-        .filter(|k| *k > 0 || gpus.len() > 1)
-        .map(|k| {
-            let share = f64::from(k) / f64::from(SHARES);
+    let mut best: Option<(f64, Vec<Assignment>, Cost)> = None;
+    let (mut from, mut step) = (0.0, f64::from(SHARES).recip());
+    for _ in 0..3 {
+        for k in 0..=SHARES {
+            let share = (from + f64::from(k) * step).clamp(0.0, 1.0);
             let assignments = cut(question.grid, usize::from(*axis), share, &balance(question, &gpus, 1.0 - share));
             let cost = predicted_end(question, &assignments, view);
-            (assignments, cost)
-        })
-        .filter(|(assignments, _)| assignments.len() > 1)
-        .min_by(|a, b| a.1.ns().total_cmp(&b.1.ns()))
+            if assignments.len() > 1 && best.as_ref().is_none_or(|(.., least)| cost < *least) {
+                best = Some((share, assignments, cost));
+            }
+        }
+        from = best.as_ref().map_or(0.5, |(share, ..)| *share) - step;
+        step *= 2.0 / f64::from(SHARES);
+    }
+    best.map(|(_, assignments, cost)| (assignments, cost))
 }
 
 /// Parts of `rest` for each GPU so that all end at the same time, by bisection on that time. Weights sum to 1.
@@ -417,13 +463,15 @@ fn end_of(
     let mut uploaded = Cost::ZERO;
     let mut end = Cost::ZERO;
     for (a, p) in assignments.iter().zip(&predictions) {
-        if question.candidates[a.device].refusal.is_some() {
+        let candidate = &question.candidates[a.device];
+        if candidate.refusal.is_some() {
             return Cost::INFINITE;
         }
-        uploaded = uploaded + p.upload + question.candidates[a.device].once(view);
-        end = end.max(uploaded + p.run + p.download);
+        uploaded = uploaded + p.upload + candidate.once(view);
+        let slowed = if assignments.len() > 1 { candidate.together.factor / candidate.learned.factor } else { 1.0 };
+        end = end.max(uploaded + p.run * slowed + p.download);
     }
-    if assignments.len() > 1 { end * question.learned_split } else { end }
+    end
 }
 
 fn axis_name(axis: u8) -> &'static str {
@@ -446,8 +494,12 @@ mod tests {
             refusal: None,
             work,
             rates,
-            learned: 1.0,
+            learned: Estimate::EXACT,
+            together: Estimate::EXACT,
+            link: [1.0; 2],
             fetch: Cost::ZERO,
+            fetch_latency: Cost::ZERO,
+            shared_input: 0.0,
             steps: 1.0,
             one_time: Cost::ZERO,
             credit: Cost::ZERO,
@@ -460,7 +512,8 @@ mod tests {
             grid: Grid { groups: [1000, 1, 1] },
             split,
             candidates,
-            learned_split: 1.0,
+            adaptive: false,
+            explore: Cost::ZERO,
             placement,
             strict,
         })
@@ -550,7 +603,8 @@ mod tests {
             grid,
             split: &split,
             candidates: devices,
-            learned_split: 1.0,
+            adaptive: false,
+            explore: Cost::ZERO,
             placement: Placement::Auto,
             strict: false,
         };

@@ -38,6 +38,8 @@ enum Command {
     Demo(commands::demo::Args),
     /// Run WGSL conformance data and judge the results
     Conformance(commands::conformance::Args),
+    /// Judge the scheduler on simulated machines
+    Sim(commands::sim::Args),
     /// Show or clear the saved profile of this machine
     Profile(commands::profile::Args),
 }
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => commands::explain::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Conformance(args) => commands::conformance::run(&args),
+        Command::Sim(args) => commands::sim::run(&args),
         Command::Profile(args) => commands::profile::run(&args),
     };
     match result {

@@ -12,6 +12,7 @@ pub mod devices;
 pub mod explain;
 pub mod profile;
 pub mod run;
+pub mod sim;
 
 /// Largest kernel source taken, in bytes.
 const MAX_SOURCE: u64 = 16 << 20;

@@ -1,0 +1,195 @@
+//! A correction of the prior over size: robust, forgetting, with change detection.
+//!
+//! It is a factor, kept as its logarithm. Sizes within a factor of two share a *level*: a scalar Kalman filter whose
+//! state drifts a little with each observation, so that old ones fade. Between levels the logarithm is taken to wander
+//! like a random walk over log2 of the size. One observation far off is clipped and only raises the doubt, a second one
+//! that agrees with it moves all levels: a straggler is forgotten, a device that became slow is followed.
+
+use std::collections::BTreeMap;
+
+/// Levels kept: sizes from 1 to 2^64 have no more.
+const MAX_LEVELS: usize = 65;
+/// What a level drifts between two observations of it (standard deviation of the logarithm).
+const DRIFT: f64 = 0.015;
+/// What the factor wanders in one doubling of the size.
+const WANDER: f64 = 0.12;
+/// Observations further off than so many standard deviations are suspect,
+const SUSPECT: f64 = 4.0;
+/// but not below this distance in the logarithm.
+const SUSPECT_AT_LEAST: f64 = 0.3;
+/// Doubt (standard deviation) after one suspect observation.
+const DOUBT: f64 = 0.35;
+/// A single measurement further off than this says more about the moment than about the kernel.
+const MAX_LOG: f64 = 5.0;
+
+/// A belief about the logarithm of a factor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Belief {
+    /// Mean.
+    pub mean: f64,
+    /// Variance.
+    pub variance: f64,
+}
+
+impl Belief {
+    /// Two independent beliefs as one: means weighted by precision.
+    pub fn and(self, other: Belief) -> Belief {
+        let (p, q) = (self.variance.max(1e-9).recip(), other.variance.max(1e-9).recip());
+        Belief { mean: (self.mean * p + other.mean * q) / (p + q), variance: (p + q).recip() }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    belief: Belief,
+    /// The last observation, if it was suspect.
+    suspect: Option<f64>,
+}
+
+/// A factor over size.
+#[derive(Clone, Debug, Default)]
+pub struct Curve {
+    levels: BTreeMap<i32, Level>,
+}
+
+/// What an observation did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It was in line with the belief, or a straggler.
+    Followed,
+    /// It confirmed that the world has changed.
+    Changed,
+}
+
+/// Sizes within a factor of two are one level.
+fn level_of(size: f64) -> i32 {
+    size.max(1.0).log2().round() as i32
+}
+
+impl Curve {
+    /// Whether nothing was observed yet.
+    pub fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+    }
+
+    /// The belief at a size: the prior and the nearest levels below and above.
+    pub fn at(&self, size: f64, prior: Belief) -> Belief {
+        let position = size.max(1.0).log2();
+        let own = level_of(size);
+        let near = |(&k, level): (&i32, &Level)| {
+            let distance = if k == own { 0.0 } else { (f64::from(k) - position).abs() };
+            let variance = level.belief.variance + WANDER * WANDER * distance;
+            Belief { mean: level.belief.mean, variance }
+        };
+        let below = self.levels.range(..=own).next_back().map(near);
+        let above = self.levels.range(own + 1..).next().map(near);
+        [below, above].into_iter().flatten().fold(prior, Belief::and)
+    }
+
+    /// Takes in an observation of the logarithm with the variance of its noise.
+    pub fn observe(&mut self, size: f64, log: f64, noise: f64, prior: Belief) -> Taken {
+        let log = log.clamp(-MAX_LOG, MAX_LOG);
+        let expected = self.at(size, prior);
+        if self.levels.len() >= MAX_LEVELS {
+            self.levels.clear();
+        }
+        let fresh = Level { belief: expected, suspect: None };
+        let level = self.levels.entry(level_of(size)).or_insert(fresh);
+        level.belief.variance += DRIFT * DRIFT;
+        let deviation = (level.belief.variance + noise).sqrt();
+        let innovation = log - level.belief.mean;
+        let far = (SUSPECT * deviation).max(SUSPECT_AT_LEAST);
+        if innovation.abs() <= far {
+            level.suspect = None;
+            level.belief = level.belief.and(Belief { mean: log, variance: noise });
+            return Taken::Followed;
+        }
+        let confirmed = level.suspect.is_some_and(|s| (s - log).abs() < 0.5 * innovation.abs());
+        if !confirmed {
+            level.suspect = Some(log);
+            level.belief.mean += innovation.signum() * deviation.min(DOUBT);
+            level.belief.variance = level.belief.variance.max(DOUBT * DOUBT);
+            return Taken::Followed;
+        }
+        let shift = log - level.belief.mean;
+        for other in self.levels.values_mut() {
+            other.belief.mean += shift;
+            other.belief.variance += DOUBT * DOUBT;
+        }
+        if let Some(level) = self.levels.get_mut(&level_of(size)) {
+            *level = Level { belief: Belief { mean: log, variance: 2.0 * noise + DRIFT * DRIFT }, suspect: None };
+        }
+        Taken::Changed
+    }
+
+    /// Moves all levels with something else on the device that has changed.
+    pub fn shift(&mut self, by: f64) {
+        for level in self.levels.values_mut() {
+            level.belief.mean += by;
+            level.belief.variance += DOUBT * DOUBT;
+            level.suspect = None;
+        }
+    }
+
+    /// Raises the doubt about all levels: something else on the device has changed.
+    pub fn doubt(&mut self) {
+        for level in self.levels.values_mut() {
+            level.belief.variance = level.belief.variance.max(DOUBT * DOUBT);
+        }
+    }
+
+    /// The belief of all levels together; `None` before the first observation.
+    pub fn overall(&self) -> Option<Belief> {
+        self.levels.values().map(|l| l.belief).reduce(Belief::and)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRIOR: Belief = Belief { mean: 0.0, variance: 0.25 };
+    const NOISE: f64 = 0.0025;
+
+    #[test]
+    fn a_few_observations_outweigh_the_prior() {
+        let mut curve = Curve::default();
+        curve.observe(1e6, 0.7, NOISE, PRIOR);
+        let one = curve.at(1e6, PRIOR);
+        assert!((one.mean - 0.7).abs() < 0.03 && one.variance < 0.004, "{one:?}");
+    }
+
+    #[test]
+    fn doubt_grows_with_the_distance_in_size() {
+        let mut curve = Curve::default();
+        curve.observe(1e6, 0.7, NOISE, PRIOR);
+        let (near, far) = (curve.at(4e6, PRIOR), curve.at(1e9, PRIOR));
+        assert!(near.variance < far.variance && far.variance < PRIOR.variance);
+        assert!(near.mean > far.mean && far.mean > 0.0);
+    }
+
+    #[test]
+    fn one_straggler_does_not_move_the_belief_and_two_do() {
+        let mut curve = Curve::default();
+        (0..20).for_each(|_| {
+            curve.observe(1e6, 0.0, NOISE, PRIOR);
+        });
+        assert_eq!(curve.observe(1e6, 3.0, NOISE, PRIOR), Taken::Followed);
+        assert!(curve.at(1e6, PRIOR).mean < 0.2);
+        assert_eq!(curve.observe(1e6, 3.0, NOISE, PRIOR), Taken::Changed);
+        assert!(curve.at(1e6, PRIOR).mean > 2.5);
+    }
+
+    #[test]
+    fn a_straggler_is_forgotten_again() {
+        let mut curve = Curve::default();
+        (0..20).for_each(|_| {
+            curve.observe(1e6, 0.0, NOISE, PRIOR);
+        });
+        curve.observe(1e6, 3.0, NOISE, PRIOR);
+        (0..2).for_each(|_| {
+            curve.observe(1e6, 0.0, NOISE, PRIOR);
+        });
+        assert!(curve.at(1e6, PRIOR).mean.abs() < 0.02);
+    }
+}

@@ -1,0 +1,186 @@
+//! The plan of a call whose parts adapt while they run: devices by the choice under doubt, and what chunks are sized by.
+
+use super::{
+    choose::{self, Choice, Line, Weighing},
+    chunks::Worker,
+    plan::{Assignment, Candidate, Plan, Question, View, cut, whole},
+};
+use crate::cost::{Cost, roofline::Prediction};
+use evener_lanes::analysis::Split;
+
+/// A device's time as a line over its share; `None` where it cannot run the call.
+fn line(candidate: &Candidate, device: usize, view: View) -> Option<Line> {
+    let whole = candidate.predict(1.0);
+    if candidate.refusal.is_some() || !whole.total().is_finite() {
+        return None;
+    }
+    let copies = |p: &Prediction| p.upload.ns() + p.download.ns();
+    let launch_ns = candidate.rates.launch_ns;
+    let latency = |bytes: f64| if bytes > 0.0 { candidate.rates.link_ns } else { 0.0 };
+    let up_latency_ns = latency(candidate.work.up_bytes) + candidate.fetch_latency.ns();
+    let latencies_ns = up_latency_ns + latency(candidate.work.down_bytes);
+    let uploads = (whole.upload.ns() - up_latency_ns).max(0.0) * candidate.shared_input;
+    let link_ns = (copies(&whole) - latencies_ns - uploads).max(0.0);
+    let kernel_ns = whole.run.ns() - launch_ns;
+    let filling_ns = kernel_ns * (candidate.rates.parallel_invocations / candidate.work.invocations.max(1.0)).min(1.0);
+    Some(Line {
+        fixed_ns: launch_ns + copies(&whole) - link_ns + candidate.once(view).ns(),
+        chunk_ns: launch_ns + latencies_ns,
+        filling_ns,
+        link_ns,
+        kernel_ns,
+        spread: candidate.learned.spread,
+        spread_together: candidate.together.spread,
+        together: candidate.together.factor / candidate.learned.factor,
+        in_place: device == 0,
+    })
+}
+
+/// The CPU, where it surely ends before any other device could have started. `None` leaves the choice open.
+fn tiny(question: &Question<'_>) -> Option<Plan> {
+    // So many standard deviations are "surely".
+    const SURELY: f64 = 2.0;
+    let (cpu, others) = question.candidates.split_first()?;
+    if cpu.refusal.is_some() || cpu.one_time != Cost::ZERO {
+        return None;
+    }
+    let fixed = |c: &Candidate| c.rates.launch_ns + if c.work.up_bytes > 0.0 { c.rates.link_ns } else { 0.0 };
+    let first = others.iter().map(fixed).fold(f64::INFINITY, f64::min);
+    let all = cpu.predict(1.0);
+    let kernel_ns = all.run.ns() - cpu.rates.launch_ns;
+    let late_ns = all.total().ns() + kernel_ns * ((SURELY * cpu.learned.spread).exp() - 1.0);
+    let decided = |reason: String| {
+        let (assignments, reason) = whole(question, 0, reason);
+        let considered = vec![(cpu.id.clone(), all.total())];
+        Plan {
+            assignments,
+            rival: None,
+            reason,
+            predicted: all.total(),
+            considered,
+            tempting: Cost::INFINITE,
+            explored: Cost::ZERO,
+            lost: None,
+            groups: question.grid.groups,
+        }
+    };
+    if others.is_empty() {
+        Some(decided("the CPU is the only device".into()))
+    } else if late_ns < first {
+        Some(decided("the CPU ends before another device could have started".into()))
+    } else {
+        None
+    }
+}
+
+/// The choice where parts adapt while they run.
+pub(super) fn plan(question: &Question<'_>) -> Plan {
+    if let Some(plan) = tiny(question) {
+        return plan;
+    }
+    let weigh = |view, budget_ns| {
+        let lines: Vec<Option<Line>> = question.candidates.iter().enumerate().map(|(d, c)| line(c, d, view)).collect();
+        let splittable = matches!(question.split, Split::Axis(_));
+        choose::choose(&Weighing { lines: &lines, splittable, adaptive: true, budget_ns })
+    };
+    let Some(choice) = weigh(View::Choice, question.explore.ns()) else {
+        let (assignments, reason) = whole(question, 0, "no device can run it".into());
+        let (considered, predicted) = (Vec::new(), Cost::INFINITE);
+        return Plan {
+            assignments,
+            rival: None,
+            reason,
+            predicted,
+            considered,
+            tempting: Cost::INFINITE,
+            explored: Cost::ZERO,
+            lost: None,
+            groups: question.grid.groups,
+        };
+    };
+    let all_warm = question.candidates.iter().all(|c| c.one_time == Cost::ZERO);
+    let warm = if all_warm { None } else { weigh(View::Warm, 0.0) };
+    let lost = warm.map(|w| (Cost::from_ns(choice.expected_ns - w.expected_ns), w)).filter(|(l, _)| *l > Cost::ZERO);
+    let singles = question.candidates.iter().filter(|c| c.known);
+    let mut considered: Vec<_> = singles.map(|c| (c.id.clone(), c.alone(View::Honest))).collect();
+    considered.extend(choice.together_ns.map(|ns| ("split".into(), Cost::from_ns(ns))));
+    let once = choice.shares.iter().map(|(d, _)| question.candidates[*d].one_time).sum::<Cost>();
+    Plan {
+        reason: explain(question, &choice),
+        assignments: parts(question, &choice.shares),
+        rival: choice.rival,
+        predicted: Cost::from_ns(choice.expected_ns) + if all_warm { Cost::ZERO } else { once },
+        considered,
+        tempting: Cost::from_ns(choice.tempting_ns),
+        explored: Cost::from_ns(choice.explored_ns),
+        lost: lost.map(|(cost, w)| (cost, w.shares.iter().map(|(d, _)| *d).collect())),
+        groups: question.grid.groups,
+    }
+}
+
+/// The grid cut by shares.
+fn parts(question: &Question<'_>, shares: &[(usize, f64)]) -> Vec<Assignment> {
+    match (shares, question.split) {
+        ([(device, _)], _) => whole(question, *device, String::new()).0,
+        (_, Split::Whole(_)) => whole(question, 0, String::new()).0,
+        (_, Split::Axis(axis)) => {
+            let cpu: f64 = shares.iter().filter(|(d, _)| *d == 0).map(|(_, s)| s).sum();
+            let rest = (1.0 - cpu).max(f64::MIN_POSITIVE);
+            let gpus: Vec<(usize, f64)> = shares.iter().filter(|(d, _)| *d != 0).map(|(d, s)| (*d, s / rest)).collect();
+            cut(question.grid, usize::from(*axis), cpu, &gpus)
+        }
+    }
+}
+
+fn explain(question: &Question<'_>, choice: &Choice) -> String {
+    let id = |d: usize| question.candidates[d].id.as_str();
+    let (best, alone_ns) = choice.alone;
+    let mut reason = match (choice.shares.as_slice(), choice.together_ns) {
+        ([(device, _)], _) if choice.rival.is_some_and(|r| r != *device) => {
+            let rival = choice.rival.map_or("", id);
+            format!("{} and {rival} both run it, since it is not known which is faster", id(*device))
+        }
+        ([(device, _)], _) if choice.explored_ns > 0.0 => format!("{} runs it, to learn how fast it is", id(*device)),
+        (shares, _) if shares.len() > 1 && choice.explored_ns > 0.0 => "split, to learn how fast each is".into(),
+        ([(device, _)], Some(ns)) => {
+            format!(
+                "{} alone is expected {:.2} times as fast as a split",
+                id(*device),
+                ns / choice.expected_ns.max(1.0)
+            )
+        }
+        ([(device, _)], None) => format!("{} is expected to end first", id(*device)),
+        _ => {
+            let gain = alone_ns / choice.expected_ns.max(1.0);
+            format!("the split is expected {gain:.2} times as fast as {} alone", id(best))
+        }
+    };
+    if let (Split::Whole(why), true) = (question.split, question.candidates.len() > 1) {
+        reason.push_str(&format!("; it must run whole: {why}"));
+    }
+    reason
+}
+
+/// What the chunks of a co-executed call are sized by: one worker for each device of the plan, work counted in slices
+/// of the split axis.
+pub fn workers(question: &Question<'_>, plan: &Plan, slices: u64) -> Vec<(usize, Worker)> {
+    // Where trip counts depend on data, slices differ.
+    const UNEVEN: [f64; 2] = [0.05, 0.15];
+    let worker = |a: &Assignment| {
+        let candidate = &question.candidates[a.device];
+        let line = line(candidate, a.device, View::Honest)?;
+        let slices = slices.max(1) as f64;
+        let worker = Worker {
+            chunk_ns: line.chunk_ns,
+            filling_ns: line.filling_ns,
+            first_ns: (line.fixed_ns - line.chunk_ns).max(0.0),
+            link_ns: line.link_ns / slices,
+            slice_ns: line.kernel_ns * line.together / slices,
+            spread: line.spread_together,
+            uneven: UNEVEN[usize::from(candidate.work.features.data_dependent)],
+            in_place: line.in_place,
+        };
+        Some((a.device, worker))
+    };
+    plan.assignments.iter().filter_map(worker).collect()
+}

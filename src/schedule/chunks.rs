@@ -1,0 +1,424 @@
+//! The sizes of chunks while a call is co-executed: pure, asked whenever a device is free.
+//!
+//! Devices with their own memory take chunks from the front, the CPU from the back. Each is offered its fair part of
+//! what is left (all end together, as far as their rates are known), times a caution that falls with the doubt about its
+//! rate: the less is known, the smaller the chunk. What a chunk took corrects the rate within the call. So chunks
+//! shrink towards the end, a device that is known well gets one chunk, and a change of speed in the middle of the call is
+//! absorbed. No chunk is so small that its fixed cost would outweigh its work. When nothing is left, the CPU runs a
+//! chunk of a straggler once more: one of the two results is taken.
+
+use std::ops::Range;
+
+/// A worker is given this power of e to the doubt of its fair part.
+const CAUTION: f64 = 1.2;
+/// A chunk's work takes at least this multiple of its fixed cost.
+const WORTH: f64 = 2.0;
+/// Relative noise of one chunk's time.
+const NOISE: f64 = 0.06;
+/// Doubt that is always left: the load of a machine changes.
+const LEAST_DOUBT: f64 = 0.03;
+/// Running a chunk once more must promise this gain.
+const REPEAT_GAIN: f64 = 1.25;
+/// A chunk that takes so many times as long as expected is a straggler: it is run once more where a worker is idle.
+const OVERDUE: f64 = 1.15;
+
+/// The part of its fair share that a device is given at once, by the doubt about its rate (the standard deviation of
+/// the logarithm).
+pub fn caution(spread: f64) -> f64 {
+    (-CAUTION * spread).exp()
+}
+
+/// What is predicted of a device in a call, work counted in slices: work-groups on the axis of the cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Worker {
+    /// Time of a chunk beside its work, in ns: launch, latency of the link.
+    pub chunk_ns: f64,
+    /// What a chunk's work takes at least, in ns: fewer slices do not fill the device.
+    pub filling_ns: f64,
+    /// Time before its first chunk, in ns: what it needs however small its part is.
+    pub first_ns: f64,
+    /// Transfers of a slice, in ns.
+    pub link_ns: f64,
+    /// The kernel of a slice, in ns.
+    pub slice_ns: f64,
+    /// Doubt about it: the standard deviation of its logarithm.
+    pub spread: f64,
+    /// How much slices differ from each other, as far as known: the standard deviation of the logarithm.
+    pub uneven: f64,
+    /// Whether it works in place on the host's bytes: it takes chunks from the back, and may repeat others'.
+    pub in_place: bool,
+}
+
+/// What a worker does next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Run these slices.
+    Run(Range<u64>),
+    /// Run slices that another worker has not finished; whichever ends first is taken.
+    Repeat(Range<u64>),
+    /// Nothing now; ask again when a chunk has ended, or at this time in ns.
+    Wait(f64),
+    /// Nothing more in this call.
+    Done,
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    worker: Worker,
+    /// Variance of the logarithm of `slice_ns`, and of the unevenness.
+    variance: f64,
+    uneven: f64,
+    started: bool,
+    /// Chunks under way with the time at which they were given.
+    under_way: Vec<(Range<u64>, f64)>,
+}
+
+impl State {
+    fn spread(&self) -> f64 {
+        (self.variance + self.uneven).sqrt().max(LEAST_DOUBT)
+    }
+
+    fn expected_ns(&self, slices: &Range<u64>) -> f64 {
+        self.worker.chunk_ns + self.work_ns((slices.end - slices.start) as f64)
+    }
+
+    fn first_ns(&self) -> f64 {
+        if self.started { 0.0 } else { self.worker.first_ns }
+    }
+
+    fn work_ns(&self, slices: f64) -> f64 {
+        self.worker.link_ns * slices + (self.worker.slice_ns * slices).max(self.worker.filling_ns)
+    }
+
+    /// When its chunks under way will have ended. What is overdue takes half as long again as it took so far.
+    fn busy_until(&self, now_ns: f64) -> f64 {
+        let Some((_, since)) = self.under_way.first() else { return now_ns };
+        let end = since + self.first_ns() + self.under_way.iter().map(|(r, _)| self.expected_ns(r)).sum::<f64>();
+        if end > now_ns { end } else { now_ns + 0.5 * (now_ns - since) }
+    }
+}
+
+/// The chunks of one call.
+#[derive(Clone, Debug)]
+pub struct Chunks {
+    left: Range<u64>,
+    workers: Vec<State>,
+}
+
+impl Chunks {
+    /// A call of so many slices.
+    pub fn new(slices: u64, workers: &[Worker]) -> Self {
+        let state = |w: &Worker| State {
+            worker: Worker {
+                slice_ns: w.slice_ns.max(1e-6),
+                chunk_ns: w.chunk_ns.max(0.0),
+                first_ns: w.first_ns.max(0.0),
+                ..*w
+            },
+            variance: w.spread * w.spread,
+            uneven: w.uneven * w.uneven,
+            started: false,
+            under_way: Vec::new(),
+        };
+        Chunks { left: 0..slices, workers: workers.iter().map(state).collect() }
+    }
+
+    /// Slices that no worker was given.
+    pub fn left(&self) -> u64 {
+        self.left.end - self.left.start
+    }
+
+    /// What a worker that is free does next.
+    pub fn next(&mut self, worker: usize, now_ns: f64) -> Step {
+        if self.left() == 0 {
+            return self.at_the_end(worker, now_ns);
+        }
+        if self.workers.len() == 1 {
+            return self.give(worker, self.left(), now_ns);
+        }
+        let fair = self.fair(worker, now_ns);
+        let state = &self.workers[worker];
+        let w = &state.worker;
+        let filled = w.filling_ns / w.slice_ns;
+        let least = (WORTH * w.chunk_ns / (w.slice_ns + w.link_ns)).max(filled).max(1.0);
+        let rest = self.left() as f64;
+        if fair < 0.5 {
+            // Others end the rest before this one could help.
+            let others = self.workers.iter().enumerate().filter(|(k, _)| *k != worker);
+            let first = others.map(|(_, s)| s.busy_until(now_ns)).filter(|t| *t > now_ns).fold(f64::INFINITY, f64::min);
+            if first.is_finite() {
+                return Step::Wait(first);
+            }
+        }
+        let careful = (fair * caution(state.spread())).max(least).min(fair);
+        // A remainder that is not worth a chunk of its own is taken along.
+        let size = if fair - careful < least { fair } else { careful };
+        let size = if rest - size < 1.0 { rest } else { size };
+        self.give(worker, (size.round() as u64).clamp(1, self.left()), now_ns)
+    }
+
+    fn give(&mut self, worker: usize, size: u64, now_ns: f64) -> Step {
+        let chunk = if self.workers[worker].worker.in_place {
+            self.left.end -= size;
+            self.left.end..self.left.end + size
+        } else {
+            self.left.start += size;
+            self.left.start - size..self.left.start
+        };
+        self.workers[worker].under_way.push((chunk.clone(), now_ns));
+        Step::Run(chunk)
+    }
+
+    /// The slices that a worker can do until all that is left is done by all, each from when it is free.
+    fn fair(&self, worker: usize, now_ns: f64) -> f64 {
+        let side = |s: &State| {
+            let first = if s.started || !s.under_way.is_empty() { 0.0 } else { s.worker.first_ns };
+            let start = s.busy_until(now_ns) + first + s.worker.chunk_ns;
+            Side { start, link: s.worker.link_ns, kernel: s.worker.slice_ns, least: s.worker.filling_ns }
+        };
+        let sides: Vec<Side> = self.workers.iter().map(side).collect();
+        divide(&sides, self.left() as f64).1[worker]
+    }
+
+    fn at_the_end(&mut self, worker: usize, now_ns: f64) -> Step {
+        let me = &self.workers[worker];
+        let mut wait = f64::INFINITY;
+        for (k, other) in self.workers.iter().enumerate() {
+            let Some((slices, since)) = other.under_way.first() else { continue };
+            if k == worker || !me.worker.in_place || !me.under_way.is_empty() {
+                continue;
+            }
+            let again = REPEAT_GAIN * me.expected_ns(slices);
+            let overdue_ns = since + OVERDUE * (other.expected_ns(slices) + other.first_ns());
+            if now_ns >= overdue_ns || other.busy_until(now_ns) - now_ns > again {
+                return Step::Repeat(slices.clone());
+            }
+            wait = wait.min(overdue_ns);
+        }
+        if wait.is_finite() { Step::Wait(wait) } else { Step::Done }
+    }
+
+    /// A worker's chunk has ended after so long; or another result of it was taken, and it is no longer waited for.
+    pub fn done(&mut self, worker: usize, chunk: &Range<u64>, took_ns: Option<f64>) {
+        let state = &mut self.workers[worker];
+        state.under_way.retain(|(c, _)| c != chunk);
+        let first = if state.started { 0.0 } else { state.worker.first_ns };
+        state.started = true;
+        let Some(took_ns) = took_ns else { return };
+        let slices = (chunk.end - chunk.start).max(1) as f64;
+        let fixed_ns = first + state.worker.chunk_ns + state.worker.link_ns * slices;
+        let work_ns = (took_ns - fixed_ns).max(0.05 * took_ns);
+        if state.worker.slice_ns * slices < state.worker.filling_ns {
+            // Not full: it says nothing of full chunks.
+            return;
+        }
+        let seen = work_ns / slices;
+        let unexpected = (seen / state.worker.slice_ns).ln();
+        if !unexpected.is_finite() {
+            return;
+        }
+        // A chunk hidden behind its fixed cost is seen badly.
+        let noise = (NOISE * took_ns / work_ns).powi(2);
+        let variance = state.variance + state.uneven;
+        let gain = variance / (variance + noise);
+        state.worker.slice_ns *= (gain * unexpected).exp();
+        state.variance = (1.0 - gain) * variance;
+        let excess = (unexpected * unexpected - variance - noise).clamp(0.0, 1.0);
+        state.uneven = 0.7 * state.uneven + 0.3 * excess;
+    }
+}
+
+/// A device over its part `x` of the work: `start + link * x + max(least, kernel * x)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Side {
+    /// When its work begins.
+    pub start: f64,
+    /// Transfers of each unit.
+    pub link: f64,
+    /// Kernel of each unit.
+    pub kernel: f64,
+    /// The kernel of any part at least.
+    pub least: f64,
+}
+
+impl Side {
+    /// What it can do until then.
+    fn room(&self, end: f64) -> f64 {
+        let time = end - self.start;
+        if time < self.least {
+            return 0.0;
+        }
+        let full = time / (self.link + self.kernel).max(1e-12);
+        if full * self.kernel >= self.least {
+            return full;
+        }
+        let filled = self.least / self.kernel.max(1e-12);
+        if self.link > 0.0 { ((time - self.least) / self.link).min(filled) } else { filled }
+    }
+}
+
+/// Divides `amount` so that the last device ends as early as possible: the end, and the part of each.
+///
+/// Devices that would be late even with nothing to speak of are left out; one whose least time is longer than the others
+/// need takes as much as fits in it.
+pub fn divide(sides: &[Side], amount: f64) -> (f64, Vec<f64>) {
+    // All subsets of up to five devices; beyond that, all or one.
+    let all = (1usize << sides.len().min(16)) - 1;
+    let subsets: Box<dyn Iterator<Item = usize>> = match sides.len() {
+        0..=5 => Box::new(1..=all),
+        n => Box::new((0..n.min(16)).map(|k| 1 << k).chain([all])),
+    };
+    let mut best = (f64::INFINITY, 0);
+    for subset in subsets {
+        let end = end_of(sides, subset, amount);
+        // Fewer devices are as good where the end is the same.
+        if end < best.0 * (1.0 - 1e-9) {
+            best = (end, subset);
+        }
+    }
+    let (end, subset) = best;
+    let room = |k: usize| sides[k].room(end);
+    let chosen = |k: &usize| subset & 1 << k != 0;
+    let mut parts = vec![0.0; sides.len()];
+    let mut rest = amount;
+    let mut order: Vec<usize> = (0..sides.len()).filter(chosen).collect();
+    // First those whose least time sets the end.
+    order.sort_by(|a, b| sides[*b].least.total_cmp(&sides[*a].least));
+    for k in order {
+        parts[k] = room(k).min(rest);
+        rest -= parts[k];
+    }
+    (end, parts)
+}
+
+fn end_of(sides: &[Side], subset: usize, amount: f64) -> f64 {
+    let own = || sides.iter().enumerate().filter(|(k, _)| subset & 1 << k != 0).map(|(_, s)| s);
+    let mut lines = [(0.0, 0.0); 16];
+    let mut count = 0;
+    let mut rate = 0.0;
+    for side in own().take(16) {
+        let slope = (side.link + side.kernel).max(1e-12);
+        lines[count] = (side.start, slope);
+        count += 1;
+        rate += slope.recip();
+    }
+    let mut end = own().map(|s| s.start + s.least).fold(end_together(&lines[..count], amount), f64::max);
+    // Where a device is not filled it does less until then: the end moves by what is missing.
+    for _ in 0..4 {
+        let missing = amount - own().map(|s| s.room(end)).sum::<f64>();
+        if missing <= 1e-9 * amount {
+            break;
+        }
+        end += missing / rate;
+    }
+    end
+}
+
+/// When all of `amount` is done by workers that begin at `start` and take `slope` for each unit: `(start, slope)`.
+pub fn end_together(lines: &[(f64, f64)], amount: f64) -> f64 {
+    let mut end = f64::INFINITY;
+    // Those that begin late may not take part: the end only falls as long as they do.
+    let (mut rate, mut weighted) = (0.0, 0.0);
+    let mut last = f64::NEG_INFINITY;
+    for _ in lines {
+        let next = lines.iter().filter(|l| l.0 > last).map(|l| l.0).fold(f64::INFINITY, f64::min);
+        if next >= end || !next.is_finite() {
+            break;
+        }
+        for &(start, slope) in lines.iter().filter(|l| l.0 == next) {
+            rate += slope.recip();
+            weighted += start / slope;
+        }
+        end = (amount + weighted) / rate;
+        last = next;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn worker(slice_ns: f64, spread: f64, in_place: bool) -> Worker {
+        Worker { chunk_ns: 10.0, filling_ns: 0.0, link_ns: 0.0, first_ns: 0.0, slice_ns, spread, uneven: 0.0, in_place }
+    }
+
+    #[test]
+    fn devices_that_are_known_get_one_chunk_each() {
+        let mut chunks = Chunks::new(1000, &[worker(1.0, 0.0, true), worker(1.0, 0.0, false)]);
+        let (Step::Run(back), Step::Run(front)) = (chunks.next(0, 0.0), chunks.next(1, 0.0)) else { panic!() };
+        assert_eq!(back.end, 1000);
+        assert_eq!(front.start, 0);
+        assert!(chunks.left() <= 40, "{}", chunks.left());
+    }
+
+    #[test]
+    fn doubt_makes_chunks_small() {
+        let first = |spread| {
+            let mut chunks = Chunks::new(100_000, &[worker(1.0, spread, true), worker(1.0, spread, false)]);
+            match chunks.next(1, 0.0) {
+                Step::Run(r) => r.end - r.start,
+                _ => 0,
+            }
+        };
+        assert!(first(1.0) < first(0.5) && first(0.5) < first(0.1));
+    }
+
+    #[test]
+    fn a_straggler_s_chunk_is_run_once_more() {
+        let mut chunks = Chunks::new(1000, &[worker(1.0, 0.0, true), worker(1.0, 0.0, false)]);
+        let (Step::Run(back), Step::Run(_)) = (chunks.next(0, 0.0), chunks.next(1, 0.0)) else { panic!() };
+        chunks.done(0, &back, Some(520.0));
+        let mut now = 520.0;
+        loop {
+            match chunks.next(0, now) {
+                Step::Run(r) => {
+                    now += 10.0 + (r.end - r.start) as f64;
+                    chunks.done(0, &r, Some(now));
+                }
+                Step::Wait(until) => now = until.max(now + 1.0),
+                Step::Repeat(r) => break assert!(r.start == 0 && now < 4000.0, "{now}"),
+                Step::Done => panic!("the straggler is waited for"),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_slice_is_given_once(
+            slices in 1u64..100_000,
+            rates in prop::collection::vec((0.1f64..100.0, 0.0f64..1.5, 0.0f64..1e4), 1..4),
+            speeds in prop::collection::vec(0.05f64..20.0, 4),
+        ) {
+            let workers: Vec<Worker> = rates.iter().enumerate().map(|(k, r)| Worker {
+                chunk_ns: r.2, filling_ns: r.2, link_ns: 0.1 * r.0, first_ns: r.2, slice_ns: r.0, spread: r.1, uneven: 0.1, in_place: k == 0,
+            }).collect();
+            let mut chunks = Chunks::new(slices, &workers);
+            let mut free = vec![0.0f64; workers.len()];
+            let mut given = vec![0u32; slices as usize];
+            let mut running: Vec<Option<(Range<u64>, f64)>> = vec![None; workers.len()];
+            for _ in 0..100_000 {
+                let w = (0..free.len()).min_by(|a, b| free[*a].total_cmp(&free[*b])).unwrap();
+                let now = free[w];
+                if !now.is_finite() { break }
+                if let Some((r, since)) = running[w].take() {
+                    chunks.done(w, &r, Some(now - since));
+                }
+                match chunks.next(w, now) {
+                    Step::Run(r) => {
+                        r.clone().for_each(|s| given[s as usize] += 1);
+                        free[w] = now + workers[w].chunk_ns + workers[w].slice_ns * speeds[w] * (r.end - r.start) as f64;
+                        running[w] = Some((r, now));
+                    }
+                    Step::Wait(until) => {
+                        prop_assert!(until > now);
+                        free[w] = until.min(now + 1e9);
+                    }
+                    Step::Repeat(_) | Step::Done => free[w] = f64::INFINITY,
+                }
+            }
+            prop_assert!(given.iter().all(|n| *n == 1));
+        }
+    }
+}
