@@ -1,12 +1,11 @@
 //! Passes over the lane IR, each in a file of its own.
 //!
 //! [`remove_dead`] and [`simplify_carried`] clean up what the front end emits, so that the analysis reads it. The others
-//! make a kernel faster without changing what it computes (but for [`contract_fma()`] and [`contract_shared()`], which round less often), and run
+//! make a kernel faster without changing what it computes (but for [`contract_fma()`], which rounds less often), and run
 //! in [`optimize`].
 
 pub mod carried;
 pub mod contract_fma;
-pub mod contract_shared;
 pub mod convert_branches;
 mod copies;
 pub mod dce;
@@ -23,7 +22,6 @@ pub mod unroll_loops;
 
 pub use carried::simplify_carried;
 pub use contract_fma::contract_fma;
-pub use contract_shared::contract_shared;
 pub use convert_branches::convert_branches;
 pub use dce::remove_dead;
 pub use fold_operations::fold_operations;
@@ -46,9 +44,6 @@ use crate::{
 pub fn optimize(mut kernel: Kernel, contract: bool) -> Kernel {
     let k = &mut kernel;
     run(k, &[FOLD, ("recognize_products", recognize_products), ("reduce_divisions", reduce_divisions), NUMBER]);
-    if contract {
-        run(k, &[("contract_shared", contract_shared)]);
-    }
     // What loops carry for their tests stands in the way of the rest.
     run(k, &[("rotate_loops", rotate_loops), FOLD, NUMBER]);
     if unroll_loops(k) {

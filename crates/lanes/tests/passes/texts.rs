@@ -7,8 +7,8 @@ use evener_lanes::{
     analysis::uniformity::{BatchShape, Uniformity},
     ir::{Kernel, parse::parse, verify::verify},
     passes::{
-        contract_fma, contract_shared, convert_branches, fold_operations, hoist_invariants, number_values, optimize,
-        recognize_products, reduce_divisions, remove_dead, rotate_loops, simplify_carried, unroll_loops,
+        contract_fma, convert_branches, fold_operations, hoist_invariants, number_values, optimize, recognize_products,
+        reduce_divisions, remove_dead, rotate_loops, simplify_carried, unroll_loops,
     },
 };
 use std::{fs, path::Path};
@@ -26,7 +26,6 @@ body
 fn run(pass: &str, kernel: &mut Kernel) {
     match pass {
         "contract_fma" => contract_fma(kernel),
-        "contract_shared" => contract_shared(kernel),
         "convert_branches" => {
             let uniformity = Uniformity::new(kernel, BatchShape::Row);
             convert_branches(kernel, &uniformity);
