@@ -14,10 +14,13 @@ const TOLERANCE: f64 = 0.05;
 /// Figures of one candidate.
 const FIGURES: usize = 7;
 
+/// By kernel and grid: the figures of the candidates that it was made for, and the plan.
+type Plans = HashMap<(u64, [u32; 3]), (Vec<[f64; FIGURES]>, Plan)>;
+
 /// Plans by kernel, with what they were made from.
 #[derive(Debug, Default)]
 pub struct Remembered {
-    plans: Mutex<HashMap<(u64, [u32; 3]), (Vec<[f64; FIGURES]>, Plan)>>,
+    plans: Mutex<Plans>,
 }
 
 impl Remembered {
@@ -46,7 +49,7 @@ impl Remembered {
         Ok((made, true))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(u64, [u32; 3]), (Vec<[f64; FIGURES]>, Plan)>> {
+    fn lock(&self) -> MutexGuard<'_, Plans> {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

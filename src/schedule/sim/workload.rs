@@ -178,8 +178,11 @@ fn moved_bytes(footprint: &Footprint, kernel: &Compiled, sizes: &[u64]) -> (f64,
     (up as f64, down as f64)
 }
 
+/// The shape of a call of a size, and the two numbers that [`shape_of`] states for a kernel.
+type Shaped = (fn(u64) -> Shape, u64, f64);
+
 /// How a kernel's arguments follow from its size, its smallest size, and the factor from one to the next.
-fn shape_of(name: &str) -> Option<(fn(u64) -> Shape, u64, f64)> {
+fn shape_of(name: &str) -> Option<Shaped> {
     /// Elements of one-dimensional kernels: 1 Ki to 256 Mi.
     const LINE: (u64, f64) = (1 << 10, 4.0);
     /// Sides of two-dimensional ones: 32 to 16 Ki.
