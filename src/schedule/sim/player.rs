@@ -23,8 +23,8 @@ use crate::{
     },
 };
 
-/// What a decision takes on the caller's thread where there are two devices, and more, in ns: as `cargo bench --bench plan`
-/// measures it on a 2-core AMD EPYC, rounded up.
+/// What a decision takes on the caller's thread where there are two devices, and more, in ns: assumed.
+/// `cargo bench --bench plan` measures it on a machine at hand.
 pub const DECIDE_NS: [f64; 2] = [3000.0, 5000.0];
 /// The same where the plan is remembered.
 pub const DECIDE_AGAIN_NS: f64 = 700.0;
