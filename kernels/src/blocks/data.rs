@@ -73,7 +73,7 @@ macro_rules! outputs {
 
             fn fill(&mut self, value: T) -> Result<()> {
                 let $into = self;
-                <[T]>::fill(&mut $write, value);
+                <[T]>::fill($write, value);
                 Ok(())
             }
         }
@@ -83,9 +83,9 @@ macro_rules! outputs {
 outputs! {
     [T: Element] &mut [T], x: x;
     [T: Element] &mut Vec<T>, x: x;
-    [T: Element, const N: usize] &mut [T; N], x: x;
-    [T: Element] &mut Array<T>, x: x.write()?;
-    [T: Element] &mut ViewMut<'_, T>, x: x.write()?;
+    [T: Element, const N: usize] &mut [T; N], x: &mut x[..];
+    [T: Element] &mut Array<T>, x: &mut x.write()?;
+    [T: Element] &mut ViewMut<'_, T>, x: &mut x.write()?;
 }
 
 impl<T: Element> Output<T> for ViewMut<'_, T> {
