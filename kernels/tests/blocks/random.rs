@@ -52,7 +52,7 @@ fn normals_are_within_eight_ulp_of_the_formula() {
         let (a, b) = (word(stream, e & !1), word(stream, e | 1));
         let u = (f64::from(a >> 8) + 1.0) / 16_777_216.0;
         let angle = TAU * f64::from(b >> 8) / 16_777_216.0;
-        (-2.0 * u.ln()).sqrt() * if e % 2 == 0 { angle.cos() } else { angle.sin() }
+        (-2.0 * u.ln()).sqrt() * if e & 1 == 0 { angle.cos() } else { angle.sin() }
     };
     for (place, rt) in places() {
         let mut y = vec![f32::NAN; n];

@@ -164,7 +164,7 @@ fn arrays_and_views_are_reduced_where_they_are() {
         let x = small(10_000, 9);
         let array = rt.array(&x).unwrap();
         let of_slice = rt.sum(&x[1000..9000]).unwrap().value;
-        assert_eq!(rt.sum(&array.view(1000..9000).unwrap()).unwrap().value, of_slice, "{place}");
+        assert_eq!(rt.sum(array.view(1000..9000).unwrap()).unwrap().value, of_slice, "{place}");
         assert_eq!(rt.sum(&array).unwrap().value, rt.sum(&x).unwrap().value, "{place}");
         let mut sums = rt.zeros::<f32>(100).unwrap();
         rt.sum_axis(&array, [100, 100], Axis::Columns, &mut sums).unwrap();
