@@ -92,6 +92,7 @@ impl<'a> Call<'a> {
         let mut total = Outcome::default();
         let mut done = 0;
         while done < repeat.steps {
+            let uniforms = ready.uniform_slices();
             let mut job = Job {
                 kernel: self.kernel,
                 grid: ready.grid,
@@ -100,7 +101,7 @@ impl<'a> Call<'a> {
                 devices: &devices,
                 places: self.runtime.places(),
                 footprints: &footprints,
-                known: &ready.known,
+                shape: ready.shape(&uniforms),
                 repeat: None,
                 strict: self.strict,
             };

@@ -5,7 +5,6 @@ mod candidates;
 mod check;
 pub mod explain;
 mod iterate;
-pub(crate) mod known;
 pub mod map;
 mod size;
 
@@ -29,10 +28,10 @@ use evener_lanes::{
     Grid, GroupRange,
     analysis::{CallShape, Features, Footprint, Split},
 };
-use known::{Known, Shapes};
 pub use size::Items;
 use size::Size;
 use std::{
+    cell::OnceCell,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -185,6 +184,7 @@ impl<'a> Call<'a> {
         let footprints = self.footprints(&ready, &decided.assignments);
         let decide_ns = start.elapsed().as_nanos() as f64;
         let devices: Vec<&dyn Backend> = self.runtime.slots().iter().map(|s| &*s.backend).collect();
+        let uniforms = ready.uniform_slices();
         let job = Job {
             kernel: self.kernel,
             grid: ready.grid,
@@ -193,7 +193,7 @@ impl<'a> Call<'a> {
             devices: &devices,
             places: self.runtime.places(),
             footprints: &footprints,
-            known: &ready.known,
+            shape: ready.shape(&uniforms),
             repeat: None,
             strict: self.strict,
         };
@@ -238,8 +238,9 @@ impl<'a> Call<'a> {
     fn ready(&self, grid: Grid, resolve: impl FnOnce(&Arguments<'a>) -> Result<Resolved>) -> Result<Ready> {
         let Resolved { arguments, uniforms, arrays } = resolve(&self.arguments)?;
         let sizes: Vec<u64> = arguments.iter().map(|a| a.len).collect();
-        let known = Shapes::of(self.kernel, grid, &sizes, &uniforms);
-        Ok(Ready { grid, sizes, arguments, uniforms, arrays, features: known.features(), known })
+        let slices: Vec<&[u8]> = uniforms.iter().map(Vec::as_slice).collect();
+        let features = self.kernel.analysis.features(&CallShape { grid, sizes: &sizes, uniforms: &slices });
+        Ok(Ready { grid, sizes, arguments, uniforms, arrays, features, split: OnceCell::new() })
     }
 
     /// Footprints of the parts; empty where nothing moves and nothing is recorded: on the CPU, which works in place, without
@@ -318,7 +319,7 @@ struct Ready {
     /// The arrays of the arguments.
     arrays: Vec<Option<Pinned>>,
     features: Features,
-    known: Arc<Known>,
+    split: OnceCell<Split>,
 }
 
 impl Ready {
@@ -337,7 +338,7 @@ impl Ready {
     }
 
     fn split(&self, kernel: &Compiled) -> &Split {
-        self.known.split(kernel)
+        self.split.get_or_init(|| kernel.analysis.split(&self.shape(&self.uniform_slices())))
     }
 
     fn invocations(&self, kernel: &Compiled) -> f64 {
@@ -345,6 +346,6 @@ impl Ready {
     }
 
     fn footprint(&self, kernel: &Compiled, range: &GroupRange) -> Arc<Footprint> {
-        self.known.footprint(kernel, range)
+        Arc::new(kernel.analysis.footprint(&self.shape(&self.uniform_slices()), range))
     }
 }

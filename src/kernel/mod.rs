@@ -5,10 +5,7 @@
 
 pub use handle::{Kernel, KernelOptions, Source};
 
-use crate::{
-    call::known::Shapes,
-    error::{Error, Result},
-};
+use crate::error::{Error, Result};
 use evener_lanes::{Analysis, Module, Program};
 use reflect::Reflection;
 use rewrite::GpuModule;
@@ -45,8 +42,6 @@ pub struct Compiled {
     starts: Vec<usize>,
     /// By [`Compiled::variant`].
     gpu: [OnceLock<Result<GpuModule, String>>; 4],
-    /// What the analysis said of the last calls.
-    pub(crate) shapes: Shapes,
 }
 
 impl Compiled {
@@ -74,8 +69,8 @@ impl Compiled {
         let program = Program::new(lane)?;
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let starts = sources.into_starts();
-        let (gpu, shapes) = Default::default();
-        Ok(Compiled { id, module, reflection, program, analysis, starts, gpu, shapes })
+        let gpu = Default::default();
+        Ok(Compiled { id, module, reflection, program, analysis, starts, gpu })
     }
 
     /// A failure of the CPU program, told in terms of the source it is in.
