@@ -14,7 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     kernel::{Compiled, Kernel, KernelOptions, Source, layout::Element},
     memory::places::Places,
-    schedule::placement::Placement,
+    schedule::{placement::Placement, remember::Remembered},
 };
 use std::{
     collections::HashMap,
@@ -39,6 +39,7 @@ struct Inner {
     strict: bool,
     store: Store,
     learned: Learned,
+    remembered: Remembered,
     /// Kernels of map expressions and of kernel libraries, by their source. Not `Kernel`s, which hold the runtime.
     kept: Mutex<HashMap<String, Arc<Compiled>>>,
 }
@@ -77,6 +78,7 @@ impl Runtime {
                 strict: builder.strict,
                 store: Store::new(builder.profile.unwrap_or_else(Profile::default_path)),
                 learned: Learned::default(),
+                remembered: Remembered::default(),
                 kept: Mutex::default(),
             }),
         }
@@ -200,6 +202,11 @@ impl Runtime {
 
     pub(crate) fn learned(&self) -> &Learned {
         &self.inner.learned
+    }
+
+    /// Plans of earlier calls.
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.inner.remembered
     }
 
     pub(crate) fn strict(&self) -> bool {

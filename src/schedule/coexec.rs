@@ -357,7 +357,7 @@ fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
 }
 
 /// Runs the failed chunks on the CPU.
-fn recover(job: &Job<'_>, failed: Vec<(Part, Error)>, mut outcome: Outcome) -> Result<Outcome> {
+pub(super) fn recover(job: &Job<'_>, failed: Vec<(Part, Error)>, mut outcome: Outcome) -> Result<Outcome> {
     for (part, error) in failed {
         let mendable = matches!(error.kind(), ErrorKind::DeviceLost | ErrorKind::OutOfMemory | ErrorKind::Device);
         if job.strict || !mendable {
