@@ -117,6 +117,11 @@ impl FakeGpu {
         FakeGpu { room, ..self }
     }
 
+    /// Adds to the script.
+    pub fn follow(&self, script: impl IntoIterator<Item = Script>) {
+        self.state().script.extend(script);
+    }
+
     /// Chunks started so far.
     pub fn chunks(&self) -> usize {
         self.state().chunks
@@ -230,15 +235,7 @@ impl Backend for FakeGpu {
         let storage = chunk.kernel.bindings().iter().zip(chunk.transfers).filter(|(b, _)| b.space == Space::Storage);
         let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
         let upload_ns = start.elapsed().as_nanos() as f64;
-        Ok(Box::new(FakeRun {
-            device: self,
-            chunk: *chunk,
-            memory,
-            staged,
-            step,
-            up_bytes,
-            upload_ns,
-        }))
+        Ok(Box::new(FakeRun { device: self, chunk: *chunk, memory, staged, step, up_bytes, upload_ns }))
     }
 
     fn warmth(&self, _kernel: &Compiled) -> Warmth {

@@ -373,6 +373,9 @@ mod tests {
 
     #[test]
     fn nothing_is_chosen_where_nothing_can_run() {
-        assert!(choose(&Weighing { lines: &[None], splittable: true, adaptive: true, races: true, budget_ns: 0.0 }).is_none());
+        assert!(
+            choose(&Weighing { lines: &[None], splittable: true, adaptive: true, races: true, budget_ns: 0.0 })
+                .is_none()
+        );
     }
 }

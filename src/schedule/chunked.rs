@@ -351,7 +351,8 @@ fn range_of(job: &Job<'_>, axis: usize, slices: &Range<u64>) -> GroupRange {
 pub(crate) fn execute(job: &Job<'_>, crew: &Crew) -> Result<Outcome> {
     let desk = Desk::new(u64::from(job.grid.groups[crew.axis]), crew);
     let shifts = crew.workers.iter().enumerate();
-    let shifts = shifts.map(|(worker, (device, _))| Shift { job, desk: &desk, axis: crew.axis, worker, device: *device });
+    let shifts =
+        shifts.map(|(worker, (device, _))| Shift { job, desk: &desk, axis: crew.axis, worker, device: *device });
     let (cpu, gpus): (Vec<Shift<'_>>, Vec<Shift<'_>>) = shifts.partition(|s| s.device == 0);
     let mut fault = None;
     let driven: Vec<Driven> = std::thread::scope(|scope| {

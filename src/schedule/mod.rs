@@ -2,8 +2,8 @@
 
 pub mod adaptive;
 pub mod choose;
-pub mod chunks;
 pub(crate) mod chunked;
+pub mod chunks;
 pub(crate) mod coexec;
 pub mod feedback;
 pub(crate) mod merge;
