@@ -253,7 +253,8 @@ impl Carry {
         kept.and_then(|any| any.downcast().ok())
     }
 
-    /// Gives up what was kept, by binding.
+    /// Gives up what was kept.
+    #[cfg(feature = "gpu")]
     pub(crate) fn into_kept<T: Any + Send + Sync>(self) -> impl Iterator<Item = Arc<T>> {
         let kept = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
         kept.into_values().filter_map(|any| any.downcast().ok())
