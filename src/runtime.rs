@@ -18,7 +18,7 @@ use crate::{
         native::{Native, NativeChunk},
     },
     memory::places::Places,
-    schedule::placement::Placement,
+    schedule::{placement::Placement, remember::Remembered},
 };
 use std::{
     collections::HashMap,
@@ -45,6 +45,7 @@ struct Inner {
     placement: Placement,
     strict: bool,
     store: Store,
+    remembered: Remembered,
     /// Begun with what earlier processes learned, once a call asks.
     learned: OnceLock<Learned>,
     /// Saved again at so many observations.
@@ -86,6 +87,7 @@ impl Runtime {
                 placement: builder.placement,
                 strict: builder.strict,
                 store: Store::new(builder.profile.unwrap_or_else(Profile::default_path)),
+                remembered: Remembered::default(),
                 learned: OnceLock::new(),
                 save_at: AtomicU64::new(8),
                 kept: Mutex::default(),
@@ -266,6 +268,11 @@ impl Runtime {
             self.inner.save_at.store(2 * count, Ordering::Relaxed);
             self.inner.save_learned();
         }
+    }
+
+    /// Plans of earlier calls.
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.inner.remembered
     }
 
     pub(crate) fn strict(&self) -> bool {
