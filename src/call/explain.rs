@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     report::human_bytes,
     schedule::{
-        plan::{Candidate, Question, plan},
+        plan::{Candidate, plan},
         windows,
     },
 };
@@ -35,7 +35,7 @@ pub struct Explanation {
     pub split_axis: Option<&'static str>,
     /// Why it must run whole, where it may not.
     pub whole_because: Option<String>,
-    /// How the CPU runs it: `machine code`, or `interpreted` and why.
+    /// How the CPU runs it: `machine code`, `native body`, or `interpreted` and why.
     pub cpu: String,
     /// Work of one invocation on average.
     pub features: Features,
@@ -142,7 +142,11 @@ impl Call<'_> {
             bindings: self.bindings(ready),
             split_axis,
             whole_because,
-            cpu: self.kernel.program.fallback().map_or("machine code".into(), |why| format!("interpreted: {why}")),
+            cpu: match self.kernel.interpreted() {
+                Some(why) => format!("interpreted: {why}"),
+                None if self.kernel.native.is_some() => "native body".into(),
+                None => "machine code".into(),
+            },
             features: ready.features,
             sizes,
             assumptions,
@@ -181,15 +185,8 @@ impl Call<'_> {
 
     fn explain_size(&self, ready: &Ready) -> Result<SizeExplanation> {
         let candidates = self.candidates(ready);
-        let decided = plan(&Question {
-            grid: ready.grid,
-            split: ready.split(self.kernel),
-            candidates: &candidates,
-            adaptive: false,
-            explore: Cost::ZERO,
-            placement: self.placement,
-            strict: self.strict,
-        })?;
+        let split = ready.split(self.kernel);
+        let decided = plan(&self.question(ready, split, &candidates, self.adapts(ready, split, &candidates)))?;
         let chose = match decided.assignments.as_slice() {
             [one] => candidates[one.device].id.clone(),
             _ => "split".into(),
