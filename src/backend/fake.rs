@@ -56,7 +56,7 @@ struct State {
 
 /// Memory of an array on the device, shared by the runs that use it.
 #[derive(Debug)]
-struct Words(Box<[UnsafeCell<u64>]>);
+pub(super) struct Words(Box<[UnsafeCell<u64>]>);
 
 // SAFETY: runs that are under way at once touch disjoint bytes, or only read, by the rules of calls.
 unsafe impl Send for Words {}
@@ -64,15 +64,15 @@ unsafe impl Send for Words {}
 unsafe impl Sync for Words {}
 
 impl Words {
-    fn poisoned(bytes: u64) -> Arc<Self> {
+    pub(super) fn poisoned(bytes: u64) -> Arc<Self> {
         Arc::new(Words((0..bytes.div_ceil(8)).map(|_| UnsafeCell::new(POISON)).collect()))
     }
 
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         8 * self.0.len() as u64
     }
 
-    fn first(&self) -> *mut u8 {
+    pub(super) fn first(&self) -> *mut u8 {
         self.0.as_ptr().cast_mut().cast()
     }
 }
@@ -297,14 +297,14 @@ impl State {
 }
 
 /// Copies a range of an argument between the host's bytes of it and the device's.
-fn copy(from: *const u8, to: *mut u8, range: &Range<u64>) {
+pub(super) fn copy(from: *const u8, to: *mut u8, range: &Range<u64>) {
     let (at, len) = (range.start as usize, (range.end - range.start) as usize);
     // SAFETY: the range lies inside the argument, as long as both memories, and is nobody else's to write meanwhile.
     unsafe { std::ptr::copy_nonoverlapping(from.add(at), to.add(at), len) };
 }
 
 /// Copies what may be read of a transfer's upload.
-fn upload(argument: &Argument, transfer: &Transfer, place: &Place) {
+pub(super) fn upload(argument: &Argument, transfer: &Transfer, place: &Place) {
     let mut up = |range: Range<u64>| copy(argument.ptr, place.first(), &range);
     match &transfer.exact {
         Some(sets) if !transfer.upload.is_empty() => sets.iter().for_each(|s| s.for_each_run(&mut up)),
@@ -314,7 +314,7 @@ fn upload(argument: &Argument, transfer: &Transfer, place: &Place) {
 }
 
 /// Where an argument is on the device.
-enum Place {
+pub(super) enum Place {
     /// Memory of this run alone.
     Own(Arc<Words>),
     /// From this byte of an array's memory.
@@ -322,7 +322,8 @@ enum Place {
 }
 
 impl Place {
-    fn first(&self) -> *mut u8 {
+    /// Its first byte.
+    pub(super) fn first(&self) -> *mut u8 {
         match self {
             Place::Own(words) => words.first(),
             // Inside the array, or at its end.
