@@ -46,7 +46,10 @@ fn a_throttled_device_with_little_storage_runs_in_windows() {
     let rt = builder.cpu_backend(Arc::new(ThrottledCpu::new(fast()))).backend(Arc::new(device)).build().unwrap();
     let n = 100_003;
     let mut windows = 0;
-    for case in cases(n).into_iter().filter(|c| c.splits) {
+    // A table that is read at random places must fit, so not all cases can.
+    for case in
+        cases(n).into_iter().filter(|c| ["saxpy", "unguarded copy", "stencil", "shallow water"].contains(&c.name))
+    {
         windows += run_case(&rt, &case, n, |call| call.on(Placement::Split(0.5))).windows.len();
     }
     assert!(windows > 0);

@@ -63,7 +63,8 @@ impl FromStr for Throttle {
         let bad = |why: String| Error::new(ErrorKind::Limit, format!("throttle `{text}`: {why}"));
         let mut out = Throttle::default();
         for part in text.split(',').filter(|part| !part.trim().is_empty()) {
-            let (name, value) = part.split_once('=').ok_or_else(|| bad(format!("`{part}` is not of the form NAME=NUMBER")))?;
+            let (name, value) =
+                part.split_once('=').ok_or_else(|| bad(format!("`{part}` is not of the form NAME=NUMBER")))?;
             let value: f64 = value.trim().parse().map_err(|_| bad(format!("`{value}` is no number")))?;
             let (slot, range) = match name.trim() {
                 "launch" => (&mut out.launch, 0.0..=1e6),
@@ -439,7 +440,8 @@ struct Running<'a> {
 
 impl Started for Running<'_> {
     fn finish(mut self: Box<Self>) -> Result<ChunkRun> {
-        let gone = || Error::new(ErrorKind::Device, format!("{} stopped in the middle of a chunk", self.device.info.id));
+        let gone =
+            || Error::new(ErrorKind::Device, format!("{} stopped in the middle of a chunk", self.device.info.id));
         let ended = self.end.take().and_then(|end| end.recv().ok());
         let run_ns = ended.ok_or_else(gone)?.map_err(|e| self.chunk.kernel.fault(e))?;
         let sent = Instant::now();
