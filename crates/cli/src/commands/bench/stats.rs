@@ -41,7 +41,7 @@ impl Random {
     }
 
     /// The next 64 bits (splitmix64).
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -51,7 +51,7 @@ impl Random {
 
     /// As many values, drawn with replacement.
     pub fn resample(&mut self, values: &[f64]) -> Vec<f64> {
-        (0..values.len()).map(|_| values[(self.next() % values.len() as u64) as usize]).collect()
+        (0..values.len()).map(|_| values[(self.bits() % values.len() as u64) as usize]).collect()
     }
 }
 

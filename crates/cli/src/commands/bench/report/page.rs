@@ -90,8 +90,10 @@ fn tiles(results: &Results) -> String {
         out += &tile("contested cells", &percent(value), &note, &data("contested", value));
     }
     if results.machine.devices.len() > 1 {
-        let wins: Vec<String> = s.wins.iter().map(|(name, n)| format!("{name} {n}")).collect();
-        out += &tile("fastest alone", &wins.join(" : "), "in so many cells", "");
+        let (names, cells): (Vec<&str>, Vec<String>) =
+            s.wins.iter().map(|(name, n)| (name.as_str(), n.to_string())).unzip();
+        let note = format!("cells where a device alone is the fastest, {}", names.join(" : "));
+        out += &tile("fastest alone", &cells.join(" : "), &note, "");
     }
     out + "</div>"
 }

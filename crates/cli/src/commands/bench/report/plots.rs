@@ -60,15 +60,15 @@ pub fn times(results: &Results) -> Vec<Panel> {
 fn time_panel(results: &Results, cells: &[&Cell]) -> Panel {
     const HEIGHT: f64 = 220.0;
     let (top, bottom) = (10.0, HEIGHT - 24.0);
-    let kernels = |c: &Cell| c.alone().map(|(_, t)| t.run_ns).collect::<Vec<f64>>();
+    let gpus = |c: &Cell| c.alone().filter(|(name, _)| *name != "cpu").map(|(_, t)| t.run_ns).collect::<Vec<f64>>();
     let all = cells.iter().flat_map(|c| {
         let medians = c.placements.values().map(|t| t.median_ns);
-        medians.chain([c.auto.run10_ns]).chain(kernels(c)).collect::<Vec<f64>>()
+        medians.chain([c.auto.run10_ns]).chain(gpus(c)).collect::<Vec<f64>>()
     });
     let x = Axis::over(cells.iter().map(|c| c.size as f64), 4.0, LEFT + 8.0, RIGHT - 8.0);
     let y = Axis::over(all, 10.0, bottom - 6.0, top + 4.0);
     let mut plot = Plot::new(HEIGHT);
-    plot.left(&y, &y.ticks(10.0, 6), (LEFT, RIGHT), whole_time);
+    plot.left(&y, &y.decades(6), (LEFT, RIGHT), whole_time);
     plot.bottom(&x, &x.ticks(4.0, 6), (top, bottom), |v| count(v.round() as u64));
     for cross in &results.crossovers {
         if cross.kernel == cells[0].kernel && cross.residency == cells[0].residency {
@@ -109,9 +109,17 @@ fn whole_time(ns: f64) -> String {
     format!("{value:.0} {unit}")
 }
 
-/// Every cell's time over the oracle's, for the scheduler's first, third and tenth calls and for fixed choices.
-pub fn regrets(results: &Results) -> Panel {
-    let mut rows: Vec<(String, String, Vec<(f64, String)>, f64)> = Vec::new();
+/// A choice with its regret in every cell.
+struct Choice {
+    name: String,
+    class: String,
+    /// Regret, and of which cell.
+    cells: Vec<(f64, String)>,
+    geomean: f64,
+}
+
+/// The scheduler's first, third and tenth calls, and fixed choices.
+fn choices(results: &Results) -> Vec<Choice> {
     let cells = |of: &dyn Fn(&Cell) -> Option<f64>| -> Vec<(f64, String)> {
         let one = |c: &Cell| Some((of(c)?, format!("{} {} {}", c.kernel, count(c.size), c.residency)));
         results.cells.iter().filter_map(one).collect()
@@ -122,33 +130,36 @@ pub fn regrets(results: &Results) -> Panel {
         ("auto, 3rd call", s.run3.all.regret_geomean, cells(&|c| Some(c.regret.run3))),
         ("auto, 10th call", s.all.regret_geomean, cells(&|c| Some(c.regret.run10))),
     ];
-    rows.extend(auto.map(|(name, mean, cells)| (name.into(), "auto".into(), cells, mean)));
-    for (name, mean) in results.baselines.iter().filter(|_| results.machine.devices.len() > 1) {
+    let auto = auto.map(|(name, geomean, cells)| Choice { name: name.into(), class: "auto".into(), cells, geomean });
+    let fixed = results.baselines.iter().filter(|_| results.machine.devices.len() > 1).map(|(name, geomean)| {
         let placement = if name == "half" { "split=0.5" } else { name };
         let over = |c: &Cell| Some(c.placements.get(placement)?.median_ns / c.oracle_ns - 1.0);
-        rows.push((format!("always {name}"), class(results, placement), cells(&over), *mean));
-    }
+        let class = class(results, placement);
+        Choice { name: format!("always {name}"), class, cells: cells(&over), geomean: *geomean }
+    });
+    auto.into_iter().chain(fixed).collect()
+}
+
+/// Every cell's time over the oracle's, for each choice.
+pub fn regrets(results: &Results) -> Panel {
     const ROW: f64 = 40.0;
+    let rows = choices(results);
     let (top, bottom) = (4.0, 4.0 + ROW * rows.len() as f64);
-    let ratios = rows.iter().flat_map(|r| r.2.iter().map(|c| 1.0 + c.0).chain([1.0 + r.3])).chain([1.0, 2.0]);
+    let ratios = rows.iter().flat_map(|r| r.cells.iter().map(|c| 1.0 + c.0).chain([1.0 + r.geomean])).chain([1.0, 2.0]);
     let x = Axis::over(ratios, 2.0, 14.0, RIGHT - 8.0);
     let mut plot = Plot::new(bottom + 22.0);
     let ticks = [0.5, 1.0, 2.0, 4.0, 10.0, 30.0, 100.0, 1000.0].into_iter().filter(|v| inside(&x, *v));
     plot.bottom(&x, &ticks.collect::<Vec<f64>>(), (top, bottom), |v| format!("{v}x"));
-    for (k, (name, class, cells, mean)) in rows.iter().enumerate() {
+    for (k, row) in rows.iter().enumerate() {
         let y = top + ROW * k as f64;
-        plot.text("name", (2.0, y + 14.0), name);
-        plot.text("soft end", (RIGHT, y + 14.0), &format!("geomean {}", percent(*mean)));
-        for (regret, who) in cells {
-            plot.dot(
-                &format!("{class} faint"),
-                (x.at(1.0 + regret), y + 27.0),
-                3.5,
-                &format!("{who}: {}", percent(*regret)),
-                "",
-            );
+        plot.text("name", (2.0, y + 14.0), &row.name);
+        plot.text("soft end", (RIGHT, y + 14.0), &format!("geomean {}", percent(row.geomean)));
+        for (regret, who) in &row.cells {
+            let title = format!("{who}: {}", percent(*regret));
+            plot.dot(&format!("{} faint", row.class), (x.at(1.0 + regret), y + 27.0), 3.5, &title, "");
         }
-        plot.rule("mean", (x.at(1.0 + mean), y + 20.0), (x.at(1.0 + mean), y + 34.0));
+        let mean = x.at(1.0 + row.geomean);
+        plot.rule("mean", (mean, y + 20.0), (mean, y + 34.0));
     }
     Panel { title: "Time over the oracle's, one dot a cell".into(), svg: plot.finish("Regret by choice") }
 }
@@ -259,8 +270,8 @@ fn roofline_panel(results: &Results, device: &str) -> Option<Panel> {
         top,
     );
     let mut plot = Plot::new(HEIGHT);
-    plot.left(&y, &y.ticks(10.0, 6), (LEFT, RIGHT), |v| format!("{}", v / 1e9));
-    plot.bottom(&x, &x.ticks(10.0, 6), (top, bottom), |v| format!("{v}"));
+    plot.left(&y, &y.decades(6), (LEFT, RIGHT), |v| format!("{}", v / 1e9));
+    plot.bottom(&x, &x.decades(6), (top, bottom), |v| format!("{v}"));
     let colour = class(results, device);
     for (kind, rate) in [("roof", peak.memory_bytes), ("cache", peak.cache_bytes)] {
         let steps = (0..=100).map(|k| 1e-4 * 1e9f64.powf(f64::from(k) / 100.0));

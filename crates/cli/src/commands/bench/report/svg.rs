@@ -50,6 +50,17 @@ impl Axis {
         self.start + t.clamp(-0.02, 1.02) * (self.end - self.start)
     }
 
+    /// Powers of ten inside, thinned to at most `most`; where they are fewer than two, 1, 2 and 5 times them.
+    pub fn decades(&self, most: usize) -> Vec<f64> {
+        let whole = self.ticks(10.0, most);
+        if whole.len() >= 2 {
+            return whole;
+        }
+        let first = self.from.log10().floor() as i32;
+        let finer = (first..first + 4).flat_map(|e| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(e)));
+        finer.filter(|v| (self.from..=self.to).contains(v)).take(most).collect()
+    }
+
     /// Powers of a base inside, thinned to at most `most`.
     pub fn ticks(&self, base: f64, most: usize) -> Vec<f64> {
         let log = |v: f64| v.ln() / base.ln();
@@ -150,6 +161,8 @@ mod tests {
         let ticks = axis.ticks(10.0, 9);
         assert_eq!(ticks.len(), 4);
         assert!(axis.ticks(10.0, 2).len() <= 2);
+        assert_eq!(Axis::over([300.0, 900.0], 1.0, 0.0, 1.0).decades(6), [500.0]);
+        assert_eq!(axis.decades(9), ticks);
         // One value, no value, and values that are none.
         assert!(Axis::over([5.0], 10.0, 0.0, 1.0).at(5.0).is_finite());
         assert!(Axis::over([f64::NAN, -1.0, f64::INFINITY], 10.0, 0.0, 1.0).at(2.0).is_finite());
