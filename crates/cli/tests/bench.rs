@@ -134,14 +134,12 @@ fn check_page(html: &str, found: &Value) {
 fn two_devices_give_the_contract_and_a_page_with_the_same_figures() {
     let dir = Dir::new("bench");
     let found = dir.json(&format!(
-        "bench saxpy,histogram --kernel nbody --sizes 300,5000 --quick {THROTTLED} --json --report out"
+        "bench saxpy,histogram --kernel nbody --sizes 300,5000 --budget 1000 --quick {THROTTLED} --json --report out"
     ));
     check_contract(&found);
     let cells = found["cells"].as_array().unwrap();
-    let left_out = found["left_out"].as_array().unwrap();
-    // Three kernels, two sizes, on the host and resident; a slow machine may leave some out, and says so.
-    assert_eq!(cells.len() + left_out.len(), 12);
-    assert!(!cells.is_empty());
+    // Three kernels, two sizes, on the host and resident.
+    assert_eq!((cells.len(), &found["left_out"]), (12, &Value::Array(vec![])));
     for c in cells {
         object(&c["placements"], &["cpu", "gpu:0", "split=0.5"]);
         assert_eq!(c["home"] == "gpu:0", c["residency"] == "resident");
@@ -165,7 +163,7 @@ fn two_devices_give_the_contract_and_a_page_with_the_same_figures() {
 #[test]
 fn a_machine_with_only_a_cpu_has_a_table_too() {
     let dir = Dir::new("bench-cpu");
-    let found = dir.json("bench --kernel stencil5 --sizes 4096 --on-devices cpu --budget 5 --quick --json");
+    let found = dir.json("bench --kernel stencil5 --sizes 4096 --on-devices cpu --budget 1000 --quick --json");
     check_contract(&found);
     let cell = &found["cells"][0];
     assert_eq!(
@@ -174,7 +172,7 @@ fn a_machine_with_only_a_cpu_has_a_table_too() {
     );
     assert_eq!(object(&cell["placements"], &[]).keys().collect::<Vec<_>>(), ["cpu"]);
     assert!(number(&cell["roofline"]["cpu"]["bytes_per_s"]) > 0.0);
-    let shown = dir.line("bench stencil5 --sizes 4096 --on-devices cpu --budget 5 --quick").ok().stdout;
+    let shown = dir.line("bench stencil5 --sizes 4096 --on-devices cpu --budget 1000 --quick").ok().stdout;
     for word in ["stencil5", "4 Ki", "GFLOP/s", "only choice", "auto, 10th"] {
         assert!(shown.contains(word), "{word}: {shown}");
     }
