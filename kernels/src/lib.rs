@@ -14,9 +14,11 @@
 //! # Ok(()) }
 //! ```
 
+pub mod linalg;
 mod mandelbrot;
 mod shallow_water;
 
+pub use linalg::Linalg;
 pub use mandelbrot::View;
 pub use shallow_water::{Settings, ShallowWater, Step};
 
