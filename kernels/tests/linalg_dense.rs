@@ -212,7 +212,7 @@ fn arrays_and_views_are_taken_where_slices_are() {
     let (left, right) = (Matrix::new(&a, 2, 2).unwrap(), Matrix::new(&a, 2, 2).unwrap());
     rt.gemm(1.0, left, right, 0.0, result).unwrap();
     assert_eq!(c.to_vec().unwrap(), [0.0, 0.0, 7.0, 10.0, 15.0, 22.0, 0.0, 0.0]);
-    rt.axpy(2.0, &a.view(1..3).unwrap(), c.view_mut(0..2).unwrap()).unwrap();
+    rt.axpy(2.0, a.view(1..3).unwrap(), c.view_mut(0..2).unwrap()).unwrap();
     assert_eq!(c.to_vec().unwrap()[..2], [4.0, 6.0]);
 }
 

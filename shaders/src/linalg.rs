@@ -45,3 +45,27 @@ pub const CG_ADVANCE: &str = include_str!("linalg/cg_advance.wgsl");
 /// `diagonal`, `upper`, `x`}, `lower`, `diagonal`, `upper`, `x` (written), `scratch` (written, `systems * size`).
 /// Items: `systems`.
 pub const TRIDIAGONAL: &str = include_str!("linalg/tridiagonal.wgsl");
+
+/// A pass of radix 2 of Fourier transforms. Bindings: `p` {`butterflies`, `half`, `block`, `inner`, `step`, `sign`,
+/// `scale`}, `root`, `src`, `dst` (written). Items: `butterflies`.
+pub const FFT_RADIX2: &str = include_str!("linalg/fft_radix2.wgsl");
+
+/// A pass of radix 4. Bindings as [`FFT_RADIX2`], with `quarter` for `half`. Items: `butterflies`.
+pub const FFT_RADIX4: &str = include_str!("linalg/fft_radix4.wgsl");
+
+/// Complex vectors times a table. Bindings: `p` {`elements`, `inner`, `count`, `src_length`, `dst_length`, `sign_before`,
+/// `sign_after`, `scale`}, `table`, `src`, `dst` (written). Items: `elements`.
+pub const FFT_MULTIPLY: &str = include_str!("linalg/fft_multiply.wgsl");
+
+/// Real vectors as complex ones. Bindings: `p` {`elements`, `paired`}, `src`, `dst` (written). Items: `elements`.
+pub const FFT_PACK: &str = include_str!("linalg/fft_pack.wgsl");
+
+/// Complex vectors as real ones. Bindings and items as [`FFT_PACK`].
+pub const FFT_UNPACK: &str = include_str!("linalg/fft_unpack.wgsl");
+
+/// Spectra of real vectors from the transforms of their pairs. Bindings: `p` {`elements`, `dst_length`, `src_length`,
+/// `half`}, `root`, `src`, `dst` (written). Items: `elements`.
+pub const FFT_SPLIT: &str = include_str!("linalg/fft_split.wgsl");
+
+/// The reverse of [`FFT_SPLIT`]. Bindings and items are the same.
+pub const FFT_JOIN: &str = include_str!("linalg/fft_join.wgsl");

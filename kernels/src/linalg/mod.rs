@@ -20,6 +20,7 @@
 
 mod conjugate_gradient;
 mod csr;
+mod fft;
 mod gemm;
 mod gemv;
 mod matrix;
@@ -31,6 +32,7 @@ mod vector;
 
 pub use conjugate_gradient::{Ending, Solved};
 pub use csr::Csr;
+pub use fft::{Fft, Fft2, RealFft};
 pub use matrix::{Matrix, MatrixMut};
 pub use operand::{Input, Output};
 pub use real::Real;
@@ -191,6 +193,24 @@ pub trait Linalg {
         upper: Matrix<'_, T>,
         x: MatrixMut<'_, T>,
     ) -> Result<Reports>;
+
+    /// Complex Fourier transforms of `length` elements: computes their tables, and transforms nothing yet.
+    ///
+    /// # Errors
+    /// `ItemCount`: no elements, or more than 2^30.
+    fn fft<T: Real>(&self, length: usize) -> Result<Fft<T>>;
+
+    /// Complex Fourier transforms of planes of `rows` by `cols` elements.
+    ///
+    /// # Errors
+    /// As [`Linalg::fft`], for each axis.
+    fn fft2<T: Real>(&self, rows: usize, cols: usize) -> Result<Fft2<T>>;
+
+    /// Fourier transforms of real vectors of `length` elements.
+    ///
+    /// # Errors
+    /// As [`Linalg::fft`].
+    fn real_fft<T: Real>(&self, length: usize) -> Result<RealFft<T>>;
 }
 
 impl Linalg for Runtime {
@@ -246,6 +266,18 @@ impl Linalg for Runtime {
         x: MatrixMut<'_, T>,
     ) -> Result<Reports> {
         tridiagonal::solve(self, lower, diagonal, upper, x)
+    }
+
+    fn fft<T: Real>(&self, length: usize) -> Result<Fft<T>> {
+        Fft::new(self, length)
+    }
+
+    fn fft2<T: Real>(&self, rows: usize, cols: usize) -> Result<Fft2<T>> {
+        Fft2::new(self, rows, cols)
+    }
+
+    fn real_fft<T: Real>(&self, length: usize) -> Result<RealFft<T>> {
+        RealFft::new(self, length)
     }
 }
 
