@@ -69,3 +69,12 @@ pub const FFT_SPLIT: &str = include_str!("linalg/fft_split.wgsl");
 
 /// The reverse of [`FFT_SPLIT`]. Bindings and items are the same.
 pub const FFT_JOIN: &str = include_str!("linalg/fft_join.wgsl");
+
+/// Ordinary differential equations, steps of one size. Joined after `SIZE`, `PARAMETERS` and `derivative` are declared.
+/// Bindings: `params` {`start`, `step`, `steps`, `members`}, `parameter`, `state` (written). Items: `members`.
+pub const ODE_RK4: &str = include_str!("linalg/ode_rk4.wgsl");
+
+/// Ordinary differential equations, steps of their own size for each member. Joined as [`ODE_RK4`]. Bindings: `params`
+/// {`start`, `end`, `first`, `relative`, `absolute`, `most`, `members`}, `parameter`, `state` (written), `reached`
+/// (written). Items: `members`.
+pub const ODE_RK45: &str = include_str!("linalg/ode_rk45.wgsl");

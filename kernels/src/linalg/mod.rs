@@ -1,4 +1,5 @@
-//! Linear algebra: vectors, dense and sparse matrices, systems of equations.
+//! Linear algebra and transforms: vectors, dense and sparse matrices, systems of equations, Fourier transforms, and
+//! ordinary differential equations.
 //!
 //! All functions take f32 or f64, slices or [`Array`](evener::Array)s, and run where they are fastest. Each returns when
 //! the result is there. f64 runs on the CPU and on GPUs that have it.
@@ -24,6 +25,7 @@ mod fft;
 mod gemm;
 mod gemv;
 mod matrix;
+mod ode;
 mod operand;
 mod real;
 mod reports;
@@ -34,6 +36,7 @@ pub use conjugate_gradient::{Ending, Solved};
 pub use csr::Csr;
 pub use fft::{Fft, Fft2, RealFft};
 pub use matrix::{Matrix, MatrixMut};
+pub use ode::{Adaptive, Ode};
 pub use operand::{Input, Output};
 pub use real::Real;
 pub use reports::{Reports, Scalar};
@@ -41,7 +44,7 @@ pub use reports::{Reports, Scalar};
 use evener::kernel::layout::Element;
 use evener::{Array, Error, ErrorKind, Kernel, Result, Runtime, call::args::HostArg, call::args::IntoArg};
 
-/// Linear algebra on a [`Runtime`].
+/// Linear algebra, transforms and differential equations on a [`Runtime`].
 pub trait Linalg {
     /// `y = alpha x + y`.
     ///
@@ -211,6 +214,13 @@ pub trait Linalg {
     /// # Errors
     /// As [`Linalg::fft`].
     fn real_fft<T: Real>(&self, length: usize) -> Result<RealFft<T>>;
+
+    /// A system of `size` ordinary differential equations with `parameters` parameters, whose right-hand side is the WGSL
+    /// function `derivative` of a source.
+    ///
+    /// # Errors
+    /// `Limit`: no equations, or more than 64 equations or parameters. `InvalidKernel`: the source, with line and caret.
+    fn ode<T: Real>(&self, size: usize, parameters: usize, derivative: &str) -> Result<Ode<T>>;
 }
 
 impl Linalg for Runtime {
@@ -278,6 +288,10 @@ impl Linalg for Runtime {
 
     fn real_fft<T: Real>(&self, length: usize) -> Result<RealFft<T>> {
         RealFft::new(self, length)
+    }
+
+    fn ode<T: Real>(&self, size: usize, parameters: usize, derivative: &str) -> Result<Ode<T>> {
+        Ode::new(self, size, parameters, derivative)
     }
 }
 
