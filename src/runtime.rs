@@ -312,7 +312,9 @@ impl Runtime {
                 placement: inner.placement,
                 strict: inner.strict,
                 store,
-                learned: Learned::default(),
+                remembered: Remembered::default(),
+                learned: OnceLock::new(),
+                save_at: AtomicU64::new(8),
                 kept: Mutex::default(),
             }),
         }
