@@ -326,16 +326,15 @@ impl Backend for ThrottledDevice {
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
         let sent = Instant::now();
         let (places, staged) = self.places(chunk)?;
-        let places = Arc::new(places);
         // Uniforms travel with the launch.
         let storage = chunk.kernel.bindings().iter().zip(chunk.transfers).filter(|(b, _)| b.space == Space::Storage);
         let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
         self.up.carry(sent, up_bytes);
         let upload_ns = ns_since(sent);
         let (ended, end) = sync_channel(1);
-        let job = Job::new(self, chunk, places.clone(), staged);
+        let job = Job::new(self, chunk, places, staged);
         self.thread.spawn(move || job.run(&ended));
-        Ok(Box::new(Running { device: self, chunk: *chunk, places, end: Some(end), up_bytes, upload_ns }))
+        Ok(Box::new(Running { device: self, chunk: *chunk, end: Some(end), up_bytes, upload_ns }))
     }
 
     fn warmth(&self, _kernel: &Compiled) -> Warmth {
@@ -372,9 +371,11 @@ struct Job {
     grid: evener_lanes::Grid,
     range: evener_lanes::GroupRange,
     repeat: Option<super::Repeat>,
-    places: Arc<Vec<Place>>,
+    places: Vec<Place>,
     /// By binding, what goes to its place first.
     staged: Vec<Staged>,
+    /// By binding, what goes to the host.
+    downloads: Vec<Vec<Strided>>,
     lens: Vec<u64>,
     submitted: Instant,
     launch: Duration,
@@ -382,11 +383,11 @@ struct Job {
     idle_since: Arc<Mutex<Instant>>,
 }
 
-/// How a job ended: its time in ns.
-type Ended = Result<f64, Fault>;
+/// How a job ended: its time in ns, and by binding what it leaves for the host.
+type Ended = Result<(f64, Vec<Staged>), Fault>;
 
 impl Job {
-    fn new(device: &ThrottledDevice, chunk: &Chunk<'_>, places: Arc<Vec<Place>>, staged: Vec<Staged>) -> Self {
+    fn new(device: &ThrottledDevice, chunk: &Chunk<'_>, places: Vec<Place>, staged: Vec<Staged>) -> Self {
         Job {
             program: chunk.kernel.program.clone(),
             grid: chunk.grid,
@@ -394,6 +395,7 @@ impl Job {
             repeat: chunk.repeat,
             places,
             staged,
+            downloads: chunk.transfers.iter().map(|t| t.download.clone()).collect(),
             lens: chunk.arguments.iter().map(|a| a.len).collect(),
             submitted: Instant::now(),
             launch: device.launch,
@@ -410,12 +412,13 @@ impl Job {
         let result = self.compute();
         sleep_until(start + start.elapsed().mul_f64(self.times));
         *lock(&self.idle_since) = Instant::now();
-        let result = result.map(|()| ns_since(began));
+        let result = result.map(|results| (ns_since(began), results));
         // Nobody waits for a chunk that was dropped.
         let _ = ended.send(result);
     }
 
-    fn compute(&self) -> Result<(), Fault> {
+    /// Results are copied aside at once: the next job may write around them in the same memory.
+    fn compute(&self) -> Result<Vec<Staged>, Fault> {
         for (place, staged) in self.places.iter().zip(&self.staged) {
             staged.iter().for_each(|(at, bytes)| place.fill(*at, bytes));
         }
@@ -428,15 +431,29 @@ impl Job {
             let buffers: Vec<Buffer<'_>> = (0..buffers.len()).map(|k| buffers[places(k)]).collect();
             self.program.run(&buffers, self.grid, self.range)?;
         }
-        Ok(())
+        let results = self.places.iter().zip(&self.downloads);
+        Ok(results.map(|(place, sets)| sets.iter().flat_map(|set| taken(place, set)).collect()).collect())
     }
+}
+
+/// The bytes of a set.
+fn taken(place: &Place, set: &Strided) -> Staged {
+    let mut runs = Vec::new();
+    set.for_each_run(|run| {
+        let mut bytes = vec![0; (run.end - run.start) as usize];
+        // SAFETY: downloads lie inside the argument, as long as the memory, and no other job runs meanwhile.
+        unsafe {
+            std::ptr::copy_nonoverlapping(place.first().add(run.start as usize), bytes.as_mut_ptr(), bytes.len())
+        };
+        runs.push((run.start, bytes));
+    });
+    runs
 }
 
 /// A chunk on the device.
 struct Running<'a> {
     device: &'a ThrottledDevice,
     chunk: Chunk<'a>,
-    places: Arc<Vec<Place>>,
     /// Taken by what waits for the end.
     end: Option<Receiver<Ended>>,
     up_bytes: u64,
@@ -448,11 +465,12 @@ impl Started for Running<'_> {
         let gone =
             || Error::new(ErrorKind::Device, format!("{} stopped in the middle of a chunk", self.device.info.id));
         let ended = self.end.take().and_then(|end| end.recv().ok());
-        let run_ns = ended.ok_or_else(gone)?.map_err(|e| self.chunk.kernel.fault(e))?;
+        let (run_ns, results) = ended.ok_or_else(gone)?.map_err(|e| self.chunk.kernel.fault(e))?;
         let sent = Instant::now();
-        for ((place, argument), transfer) in self.places.iter().zip(self.chunk.arguments).zip(self.chunk.transfers) {
-            for set in &transfer.download {
-                set.for_each_run(|run| copy(place.first(), argument.ptr, &run));
+        for (argument, runs) in self.chunk.arguments.iter().zip(&results) {
+            for (at, bytes) in runs {
+                // SAFETY: downloads lie inside the argument, and are what this chunk alone writes.
+                unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), argument.ptr.add(*at as usize), bytes.len()) };
             }
         }
         let down_bytes = self.chunk.transfers.iter().flat_map(|t| &t.download).map(Strided::bytes).sum();
