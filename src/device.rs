@@ -5,6 +5,7 @@ use crate::{
     cost::{
         Cost,
         calibrate::{Effort, calibrate},
+        learn::saved::Saved,
         profile::{Profile, device_key},
         roofline::{Rate, Rates},
     },
@@ -131,14 +132,33 @@ impl Store {
     }
 
     pub(crate) fn insert(&self, info: &DeviceInfo, rates: Rates) {
-        self.state().profile.devices.insert(device_key(info), rates);
+        let mut state = self.state();
+        // What was learned were corrections of the old rates.
+        state.profile.learned.remove(&device_key(info));
+        state.profile.devices.insert(device_key(info), rates);
     }
 
-    pub(crate) fn save(&self) -> Result<()> {
-        match &self.path {
-            Some(path) => self.profile().save(path),
-            None => Ok(()),
+    /// What earlier processes learned of a device.
+    pub(crate) fn learned(&self, info: &DeviceInfo) -> Option<Saved> {
+        self.state().profile.learned.get(&device_key(info)).cloned()
+    }
+
+    /// Notes what was learned of a device, if its rates are known.
+    pub(crate) fn set_learned(&self, info: &DeviceInfo, saved: Saved) {
+        let (mut state, key) = (self.state(), device_key(info));
+        if state.profile.devices.contains_key(&key) {
+            state.profile.learned.insert(key, saved);
         }
+    }
+
+    /// Writes the file, with what other processes have saved meanwhile.
+    pub(crate) fn save(&self) -> Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let mut profile = self.profile();
+        if let Ok(other) = Profile::load(path) {
+            profile.merge(&other);
+        }
+        profile.save(path)
     }
 
     /// Rates of a device: known ones, else measured now and saved. While another thread measures it, stated typical

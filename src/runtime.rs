@@ -12,7 +12,11 @@ use crate::{
     },
     device::{Slot, Store},
     error::{Error, ErrorKind, Result},
-    kernel::{Compiled, Kernel, KernelOptions, Source, layout::Element},
+    kernel::{
+        Compiled, Kernel, KernelOptions, Source,
+        layout::Element,
+        native::{Native, NativeChunk},
+    },
     memory::places::Places,
     schedule::placement::Placement,
 };
@@ -20,7 +24,10 @@ use std::{
     collections::HashMap,
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// The devices of this machine and what is known of them. A cheap handle: clone it freely.
@@ -38,7 +45,10 @@ struct Inner {
     placement: Placement,
     strict: bool,
     store: Store,
-    learned: Learned,
+    /// Begun with what earlier processes learned, once a call asks.
+    learned: OnceLock<Learned>,
+    /// Saved again at so many observations.
+    save_at: AtomicU64,
     /// Kernels of map expressions and of kernel libraries, by their source. Not `Kernel`s, which hold the runtime.
     kept: Mutex<HashMap<String, Arc<Compiled>>>,
 }
@@ -76,7 +86,8 @@ impl Runtime {
                 placement: builder.placement,
                 strict: builder.strict,
                 store: Store::new(builder.profile.unwrap_or_else(Profile::default_path)),
-                learned: Learned::default(),
+                learned: OnceLock::new(),
+                save_at: AtomicU64::new(8),
                 kept: Mutex::default(),
             }),
         }
@@ -122,6 +133,42 @@ impl Runtime {
     pub fn kernel_with<'a>(&self, source: impl Into<Source<'a>>, options: &KernelOptions) -> Result<Kernel> {
         let source = source.into();
         let compiled = Compiled::new(source.parts(), options.entry.as_deref(), &options.overrides)?;
+        Ok(Kernel::new(self.clone(), compiled))
+    }
+
+    /// As [`Runtime::kernel_with`], with a body in Rust that does the kernel's work on the CPU, for what a tuned library does
+    /// better than WGSL. It runs on the runtime's rayon pool and may use rayon. The WGSL is what GPUs run, and what the
+    /// analysis is made of: a call split over devices gives the body the work-groups of the CPU's part. The two should agree
+    /// up to rounding.
+    ///
+    /// # Errors
+    /// As [`Runtime::kernel_with`].
+    ///
+    /// ```
+    /// # use evener::prelude::*;
+    /// # fn main() -> evener::Result<()> {
+    /// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
+    /// let source = "@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+    ///     @compute @workgroup_size(64) fn halve(@builtin(global_invocation_id) id: vec3u) { x[id.x] *= 0.5; }";
+    /// let halve = rt.kernel_with_native(source, &KernelOptions::default(), |chunk| {
+    ///     let [items, ..] = chunk.items();
+    ///     let end = items.end.min(chunk.len::<f32>("x")?);
+    ///     chunk.write::<f32>("x", items.start..end)?.iter_mut().for_each(|x| *x *= 0.5);
+    ///     Ok(())
+    /// })?;
+    /// let mut x = vec![8.0f32; 100];
+    /// halve.call().arg("x", &mut x).items(100).run()?;
+    /// assert_eq!(x[99], 4.0);
+    /// # Ok(()) }
+    /// ```
+    pub fn kernel_with_native<'a>(
+        &self,
+        source: impl Into<Source<'a>>,
+        options: &KernelOptions,
+        body: impl Fn(&mut NativeChunk<'_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Kernel> {
+        let (source, body) = (source.into(), Native::new(body));
+        let compiled = Compiled::with_native(source.parts(), options.entry.as_deref(), &options.overrides, body)?;
         Ok(Kernel::new(self.clone(), compiled))
     }
 
@@ -175,6 +222,7 @@ impl Runtime {
                 progress(&format!("{id}: {what}"), (k as f64 + done) / count);
             })?;
             self.inner.store.insert(slot.backend.info(), rates);
+            self.learned().forget(k);
         }
         self.inner.store.save()?;
         Ok(self.profile())
@@ -199,7 +247,25 @@ impl Runtime {
     }
 
     pub(crate) fn learned(&self) -> &Learned {
-        &self.inner.learned
+        self.inner.learned.get_or_init(|| {
+            let learned = Learned::default();
+            for (k, slot) in self.inner.slots.iter().enumerate() {
+                if let Some(saved) = self.inner.store.learned(slot.backend.info()) {
+                    learned.restore(k, &saved);
+                }
+            }
+            learned
+        })
+    }
+
+    /// Saves what was learned each time that the calls have doubled: a process that ends without dropping its runtime
+    /// keeps most of it.
+    pub(crate) fn keep_learned(&self) {
+        let count = self.learned().count();
+        if count >= self.inner.save_at.load(Ordering::Relaxed) {
+            self.inner.save_at.store(2 * count, Ordering::Relaxed);
+            self.inner.save_learned();
+        }
     }
 
     pub(crate) fn strict(&self) -> bool {
@@ -239,18 +305,20 @@ impl Runtime {
                 placement: inner.placement,
                 strict: inner.strict,
                 store,
-                learned: Learned::default(),
+                learned: OnceLock::new(),
+                save_at: AtomicU64::new(u64::MAX),
                 kept: Mutex::default(),
             }),
         }
     }
 
-    /// Only some of the devices, the CPU always among them. Nothing learned is kept, nor arrays.
+    /// Only some of the devices, the CPU always among them, with their rates. Nothing learned is taken over or saved, and
+    /// arrays are not shared.
     #[doc(hidden)]
     pub fn with_devices(&self, keep: impl Fn(&DeviceInfo) -> bool) -> Self {
         let kept = self.inner.slots.iter().enumerate().filter(|(k, s)| *k == 0 || keep(s.backend.info()));
         let slots: Vec<Slot> = kept.map(|(_, s)| Slot::new(s.backend.clone())).collect();
-        let builder = Builder { profile: Some(self.profile_path()), ..Builder::default() };
+        let builder = Builder { profile: Some(None), ..Builder::default() };
         let runtime = Runtime::from_slots(slots, builder);
         for slot in runtime.slots() {
             if let Some(rates) = self.known_rates(slot) {
@@ -266,14 +334,52 @@ impl Runtime {
     /// # Errors
     /// As [`Runtime::kernel`].
     pub fn kept_kernel(&self, source: &str) -> Result<Kernel> {
+        self.kept(source.to_owned(), || self.kernel(source))
+    }
+
+    /// As [`Runtime::kernel_with_native`] for one source, made once and kept like [`Runtime::kept_kernel`]: the body of the
+    /// first call for a source stays.
+    ///
+    /// # Errors
+    /// As [`Runtime::kernel`].
+    pub fn kept_kernel_with_native(
+        &self,
+        source: &str,
+        body: impl Fn(&mut NativeChunk<'_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Kernel> {
+        // No WGSL starts so: another key than that of the same source without a body.
+        let key = format!("native\0{source}");
+        self.kept(key, || self.kernel_with_native(source, &KernelOptions::default(), body))
+    }
+
+    fn kept(&self, key: String, make: impl FnOnce() -> Result<Kernel>) -> Result<Kernel> {
         let lock = || self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = lock().get(source).cloned();
+        let found = lock().get(&key).cloned();
         if let Some(compiled) = found {
             return Ok(Kernel::new(self.clone(), compiled));
         }
-        let kernel = self.kernel(source)?;
-        lock().insert(source.to_owned(), kernel.compiled().clone());
+        let kernel = make()?;
+        lock().insert(key, kernel.compiled().clone());
         Ok(kernel)
+    }
+}
+
+impl Inner {
+    /// A folder that cannot be written costs the next process what this one learned, no more.
+    fn save_learned(&self) {
+        let Some(learned) = self.learned.get().filter(|l| l.count() > 0) else { return };
+        for (k, slot) in self.slots.iter().enumerate() {
+            if let Some(saved) = learned.save(k) {
+                self.store.set_learned(slot.backend.info(), saved);
+            }
+        }
+        let _ = self.store.save();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.save_learned();
     }
 }
 

@@ -101,5 +101,34 @@ fn a_profile_that_cannot_be_read_is_measured_again() {
     rt.map("y + 1.0").arg("y", &mut y).run().unwrap();
     assert_eq!(y, [2.0; 10]);
     assert!(evener::cost::profile::Profile::load(&path).is_ok(), "it was replaced by a good one");
+    drop(rt);
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn what_calls_taught_is_kept_for_the_next_process_until_the_device_is_measured_anew() {
+    let path = std::env::temp_dir().join(format!("evener-learned-{}.json", std::process::id()));
+    let runtime = || Runtime::builder().gpu(false).profile(Some(path.clone())).threads(1).build().unwrap();
+    let call = |rt: &Runtime| {
+        let (x, mut y) = (noise(300_000, 1), noise(300_000, 2));
+        rt.map("x / (1.0 + y * y)").arg("x", &x).arg("y", &mut y).run().unwrap()
+    };
+    let kernels = |rt: &Runtime| rt.profile().learned.values().map(|l| l.kernels.len()).sum::<usize>();
+    let first = runtime();
+    for _ in 0..3 {
+        call(&first);
+    }
+    drop(first);
+    let second = runtime();
+    assert_eq!(kernels(&second), 1, "{:?}", second.profile().learned);
+    for _ in 0..3 {
+        call(&second);
+    }
+    drop(second);
+    let third = runtime();
+    assert_eq!(kernels(&third), 1, "the same kernel has the same fingerprint");
+    third.calibrate(true, &mut |_, _| {}).unwrap();
+    assert_eq!(kernels(&third), 0, "corrections of other rates");
+    drop(third);
     std::fs::remove_file(&path).unwrap();
 }

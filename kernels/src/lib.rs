@@ -14,13 +14,20 @@
 //! # Ok(()) }
 //! ```
 
+pub mod blocks;
 mod mandelbrot;
 mod shallow_water;
 
+pub use blocks::{Axis, Blocks, Done, Order, Stream};
 pub use mandelbrot::View;
 pub use shallow_water::{Settings, ShallowWater, Step};
 
 use evener::{Error, ErrorKind, Report, Result, Runtime};
+
+/// The traits of the library's functions.
+pub mod prelude {
+    pub use crate::{Blocks, Kernels};
+}
 
 /// The kernels as functions. Each returns when the result is in the slice, with the report of where it ran.
 pub trait Kernels {

@@ -1,4 +1,4 @@
-//! The host's cores: lane programs on a rayon pool, in place on the host slices.
+//! The host's cores: lane programs and native bodies on a rayon pool, in place on the host slices.
 
 use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Room, Started, Warmth};
 use crate::{
@@ -57,17 +57,23 @@ impl CpuBackend {
     }
 
     fn run(&self, chunk: &Chunk<'_>) -> Result<ChunkRun> {
-        let buffers: Vec<Buffer<'_>> = chunk.arguments.iter().map(lane_buffer).collect();
         let start = Instant::now();
-        let program = &chunk.kernel.program;
         match &self.pool {
-            Some(pool) => pool.install(|| program.run(&buffers, chunk.grid, chunk.range)),
-            None => program.run(&buffers, chunk.grid, chunk.range),
-        }
-        .map_err(|e| chunk.kernel.fault(e))?;
+            Some(pool) => pool.install(|| run(chunk)),
+            None => run(chunk),
+        }?;
         self.warm.store(true, Ordering::Relaxed); // a hint for predictions, ordering nothing
         Ok(ChunkRun { run_ns: start.elapsed().as_nanos() as f64, ..ChunkRun::default() })
     }
+}
+
+fn run(chunk: &Chunk<'_>) -> Result<()> {
+    if let Some(native) = &chunk.kernel.native {
+        return native.run(chunk);
+    }
+    let buffers: Vec<Buffer<'_>> = chunk.arguments.iter().map(lane_buffer).collect();
+    let program = &chunk.kernel.program;
+    program.run(&buffers, chunk.grid, chunk.range).map_err(|e| chunk.kernel.fault(e))
 }
 
 fn lane_buffer(argument: &Argument) -> Buffer<'_> {

@@ -147,7 +147,7 @@ impl Call<'_> {
     }
 
     fn key(&self, ready: &Ready, device: usize) -> Key {
-        Key { kernel: self.kernel.id, device, invocations: ready.invocations(self.kernel) }
+        Key { kernel: self.kernel.fingerprint, device, invocations: ready.invocations(self.kernel) }
     }
 
     /// The only feedback: what the parts of the call took teaches the next prediction.
@@ -176,6 +176,7 @@ impl Call<'_> {
             down: (run.down_bytes as f64, run.download_ns),
         };
         let parts: Vec<PartRun> = ran.iter().map(part).collect();
-        teach(self.runtime.learned(), self.kernel.id, candidates, &parts);
+        teach(self.runtime.learned(), self.kernel.fingerprint, candidates, &parts);
+        self.runtime.keep_learned();
     }
 }

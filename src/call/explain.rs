@@ -35,7 +35,7 @@ pub struct Explanation {
     pub split_axis: Option<&'static str>,
     /// Why it must run whole, where it may not.
     pub whole_because: Option<String>,
-    /// How the CPU runs it: `machine code`, or `interpreted` and why.
+    /// How the CPU runs it: `machine code`, `native body`, or `interpreted` and why.
     pub cpu: String,
     /// Work of one invocation on average.
     pub features: Features,
@@ -142,7 +142,11 @@ impl Call<'_> {
             bindings: self.bindings(ready),
             split_axis,
             whole_because,
-            cpu: self.kernel.program.fallback().map_or("machine code".into(), |why| format!("interpreted: {why}")),
+            cpu: match self.kernel.interpreted() {
+                Some(why) => format!("interpreted: {why}"),
+                None if self.kernel.native.is_some() => "native body".into(),
+                None => "machine code".into(),
+            },
             features: ready.features,
             sizes,
             assumptions,

@@ -223,7 +223,7 @@ impl<'a> Call<'a> {
         let mut report = Report::new(name, self.kernel, decided, candidates, outcome);
         report.calibration_ns = calibration.as_nanos() as f64;
         if report.placement.contains_key("cpu") {
-            report.interpreted = self.kernel.program.fallback().map(str::to_string);
+            report.interpreted = self.kernel.interpreted().map(str::to_string);
         }
         report.phases.decide = Phase { predicted_ns: 0.0, actual_ns: decide_ns };
         report

@@ -138,6 +138,17 @@ impl Curve {
         }
     }
 
+    /// The levels: log2 of their size, and the belief.
+    pub fn levels(&self) -> impl Iterator<Item = (i32, Belief)> + '_ {
+        self.levels.iter().map(|(k, level)| (*k, level.belief))
+    }
+
+    /// The curve of such levels.
+    pub fn from_levels(levels: impl IntoIterator<Item = (i32, Belief)>) -> Self {
+        let level = |(k, belief)| (k, Level { belief, suspect: None });
+        Curve { levels: levels.into_iter().take(MAX_LEVELS).map(level).collect() }
+    }
+
     /// The belief of all levels together; `None` before the first observation.
     pub fn overall(&self) -> Option<Belief> {
         self.levels.values().map(|l| l.belief).reduce(Belief::and)

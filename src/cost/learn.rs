@@ -5,6 +5,8 @@
 //! on average and how much they differ, so a kernel never seen profits from those that were. Transfers have curves of
 //! their own over bytes, and each device a factor for how much others that work beside it slow it down.
 
+pub mod saved;
+
 use super::curve::{Belief, Curve, Taken};
 use std::{
     collections::HashMap,
@@ -34,7 +36,7 @@ const EXPLORE: f64 = 0.02;
 /// A kernel on a device at a size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Key {
-    /// [`Compiled::id`](crate::kernel::Compiled::id).
+    /// [`Compiled::fingerprint`](crate::kernel::Compiled::fingerprint).
     pub kernel: u64,
     /// Index of the device; the CPU is 0.
     pub device: usize,
@@ -118,6 +120,8 @@ struct State {
     /// Time of all calls so far and what exploring cost of it, in ns.
     total_ns: f64,
     explored_ns: f64,
+    /// Observations taken in.
+    count: u64,
 }
 
 /// A kernel on a device: with nothing else at work, and beside other devices.
@@ -125,6 +129,8 @@ struct State {
 struct Seen {
     alone: Curve,
     together: Curve,
+    /// Number of the last observation.
+    last: u64,
 }
 
 impl Seen {
@@ -241,9 +247,11 @@ impl Learned {
             state.kernels.clear();
             state.machine.clear();
         }
-        let State { kernels, machine, .. } = &mut *state;
+        let State { kernels, machine, count, .. } = &mut *state;
+        *count += 1;
         let machine = machine.entry(key.device).or_default();
         let known = kernels.entry((key.kernel, key.device)).or_default();
+        known.last = *count;
         let before = known.overall();
         let own = known.prior(key.invocations, seen.together, machine.prior(), machine.together);
         let expected = known.curve(seen.together).at(key.invocations, own).mean;
@@ -288,6 +296,11 @@ impl Learned {
             state.total_ns += took_ns.max(0.0);
             state.explored_ns += explored_ns.max(0.0);
         }
+    }
+
+    /// Observations taken in so far.
+    pub fn count(&self) -> u64 {
+        self.lock().count
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -3,7 +3,10 @@
 //! A profile is untrusted input: its size is bounded, its checksum tested, its values clamped, and it is rebuilt
 //! when it does not fit this machine. It can cost time, never correctness. It holds no argument data.
 
-use super::roofline::{Rate, Rates};
+use super::{
+    learn::saved::Saved,
+    roofline::{Rate, Rates},
+};
 use crate::{
     backend::DeviceInfo,
     error::{Error, ErrorKind, Result},
@@ -14,20 +17,24 @@ use std::{
     fmt, fs,
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Larger files are not read.
-const MAX_BYTES: u64 = 256 * 1024;
+const MAX_BYTES: u64 = 16 << 20;
 /// Devices kept in one profile.
 const MAX_DEVICES: usize = 64;
 /// Layout of the file; another one is rebuilt.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Calibrated rates of the devices of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// By device key: name, driver, API and evener's version. A changed driver is another device.
     pub devices: BTreeMap<String, Rates>,
+    /// What past calls taught of the devices, by the same key.
+    #[serde(default)]
+    pub learned: BTreeMap<String, Saved>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -87,12 +94,28 @@ impl Profile {
         if file.checksum != checksum(&file.profile) {
             return Err("its checksum does not match".into());
         }
-        if file.profile.devices.len() > MAX_DEVICES {
+        if file.profile.devices.len().max(file.profile.learned.len()) > MAX_DEVICES {
             return Err(format!("more than {MAX_DEVICES} devices"));
         }
         let mut profile = file.profile;
         profile.devices.values_mut().for_each(clamp);
+        profile.learned.values_mut().try_for_each(Saved::check)?;
         Ok(profile)
+    }
+
+    /// Takes over what `other` has and this one has not, as far as there is room: another process may have saved since.
+    pub(crate) fn merge(&mut self, other: &Profile) {
+        for (key, rates) in &other.devices {
+            if self.devices.len() < MAX_DEVICES {
+                self.devices.entry(key.clone()).or_insert_with(|| rates.clone());
+            }
+        }
+        for (key, saved) in &other.learned {
+            // What was learned corrects the rates beside it, and no others.
+            if self.devices.get(key).is_some_and(|own| other.devices.get(key) == Some(own)) {
+                self.learned.entry(key.clone()).or_default().merge(saved);
+            }
+        }
     }
 
     /// The file's text.
@@ -110,7 +133,10 @@ impl Profile {
             if let Some(dir) = path.parent() {
                 fs::create_dir_all(dir)?;
             }
-            let temporary = path.with_extension(format!("tmp{}", std::process::id()));
+            // Its own name for each save: threads of one process save at once, too.
+            static SAVES: AtomicU64 = AtomicU64::new(0);
+            let save = SAVES.fetch_add(1, Ordering::Relaxed);
+            let temporary = path.with_extension(format!("tmp{}-{save}", std::process::id()));
             let mut file = fs::File::create(&temporary)?;
             file.write_all(self.to_text().as_bytes())?;
             drop(file);
@@ -216,6 +242,9 @@ impl fmt::Display for Profile {
                 )?;
             }
         }
+        for (key, saved) in &self.learned {
+            writeln!(f, "{key}\n  learned from calls of {} kernels", saved.kernels.len())?;
+        }
         Ok(())
     }
 }
@@ -226,12 +255,32 @@ mod tests {
     use crate::cost::roofline::tests::rates;
 
     fn profile() -> Profile {
-        Profile { devices: [("a card".to_owned(), rates())].into() }
+        Profile { devices: [("a card".to_owned(), rates())].into(), learned: BTreeMap::new() }
     }
 
     #[test]
     fn what_is_saved_is_read_back() {
         assert_eq!(Profile::parse(&profile().to_text()), Ok(profile()));
+    }
+
+    #[test]
+    fn what_another_process_saved_is_kept_and_what_this_one_knows_stays() {
+        let kernels = |names: &[&str]| names.iter().map(|k| (k.to_string(), Default::default())).collect();
+        let saved = |names: &[&str]| Saved { kernels: kernels(names), ..Saved::default() };
+        let mut own = profile();
+        own.learned.insert("a card".into(), saved(&["1"]));
+        let mut other = profile();
+        other.devices.insert("another".into(), rates());
+        other.learned = [("a card".to_owned(), saved(&["1", "2"])), ("another".to_owned(), saved(&["3"]))].into();
+        own.merge(&other);
+        assert_eq!(own.devices.len(), 2);
+        assert_eq!(own.learned["a card"], saved(&["1", "2"]));
+        assert_eq!(own.learned["another"], saved(&["3"]));
+
+        other.devices.get_mut("a card").unwrap().launch_ns += 1.0;
+        let mut own = profile();
+        own.merge(&other);
+        assert!(!own.learned.contains_key("a card"), "learned on other rates");
     }
 
     #[test]

@@ -23,6 +23,7 @@ use std::{
 mod cache;
 mod handle;
 pub mod layout;
+pub mod native;
 pub mod reflect;
 pub mod rewrite;
 pub mod uniform;
@@ -31,8 +32,11 @@ pub mod wgsl;
 /// A kernel with its overrides resolved, ready for every back end.
 #[derive(Debug)]
 pub struct Compiled {
-    /// Identity for caches of pipelines and learned costs within this process.
+    /// Identity for caches of pipelines within this process.
     pub id: u64,
+    /// What its learned costs go by, the same in every process: a hash of the source, the entry point and the overrides. Two
+    /// kernels with one fingerprint would only be predicted worse.
+    pub fingerprint: u64,
     /// The module, overrides resolved.
     pub module: Module,
     /// What the entry point binds.
@@ -44,6 +48,8 @@ pub struct Compiled {
     pub analysis: Analysis,
     /// Where each of several sources starts in the joined text.
     starts: Vec<usize>,
+    /// What the CPU runs instead of the program.
+    pub(crate) native: Option<native::Native>,
     /// By [`Compiled::variant`].
     gpu: [OnceLock<Result<GpuModule, String>>; 4],
     /// What the analysis said of the last calls.
@@ -62,8 +68,25 @@ impl Compiled {
         KNOWN.get(cache::Key::new(sources, entry, overrides), || Self::compile(sources, entry, overrides))
     }
 
+    /// The same with a native body. It is a kernel of its own: what its runs teach is not what the program's teach.
+    pub(crate) fn with_native(
+        sources: &[&str],
+        entry: Option<&str>,
+        overrides: &BTreeMap<String, f64>,
+        native: native::Native,
+    ) -> Result<Arc<Self>> {
+        let compiled = Self::compile(sources, entry, overrides)?;
+        Ok(Arc::new(Compiled { native: Some(native), fingerprint: !compiled.fingerprint, ..compiled }))
+    }
+
+    /// Why the CPU interprets the kernel, if it does.
+    pub(crate) fn interpreted(&self) -> Option<&str> {
+        if self.native.is_some() { None } else { self.program.fallback() }
+    }
+
     fn compile(sources: &[&str], entry: Option<&str>, overrides: &BTreeMap<String, f64>) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        let fingerprint = fingerprint(sources, entry, overrides);
         let sources = wgsl::Sources::new(sources);
         let module = sources.parse()?;
         let entry = wgsl::find_entry(module.naga(), entry)?;
@@ -76,7 +99,7 @@ impl Compiled {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let starts = sources.into_starts();
         let (gpu, shapes) = Default::default();
-        Ok(Compiled { id, module, reflection, program, analysis, starts, gpu, shapes })
+        Ok(Compiled { id, fingerprint, module, reflection, program, analysis, starts, native: None, gpu, shapes })
     }
 
     /// A failure of the CPU program, told in terms of the source it is in.
@@ -108,6 +131,13 @@ impl Compiled {
     pub fn bindings(&self) -> &[evener_lanes::ir::Binding] {
         &self.program.kernel().bindings
     }
+}
+
+/// FNV-1a over all that decides what a kernel becomes.
+fn fingerprint(sources: &[&str], entry: Option<&str>, overrides: &BTreeMap<String, f64>) -> u64 {
+    let texts = sources.iter().copied().chain(entry).flat_map(|text| text.bytes().chain([0]));
+    let values = overrides.iter().flat_map(|(name, value)| name.bytes().chain(value.to_le_bytes()));
+    texts.chain(values).fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Runs `f` on a thread with a deep stack: naga recurses as deep as the source nests. A panic becomes an error.

@@ -34,6 +34,7 @@ fn temporary(name: &str) -> PathBuf {
 pub fn rated(name: &str, set: impl Fn(usize, &mut Rates)) -> Runtime {
     let (measured, _) = runtime(1);
     let mut profile = measured.profile();
+    profile.learned.clear();
     // The file is shared: it may hold other devices and not these.
     if measured.devices().iter().any(|info| !profile.devices.contains_key(&device_key(info))) {
         profile = measured.calibrate(true, &mut |_, _| {}).unwrap();
