@@ -1,6 +1,7 @@
 //! `evener bench`: what should run where on this machine, and how near the scheduler comes to it.
 //!
-//! [`kernels`] says what is measured and [`data`] holds its arguments, [`measure`] times a cell in interleaved turns,
+//! [`kernels`] says what is measured and [`data`] holds its arguments, [`measure`] times a cell in interleaved turns
+//! beside [`peers`],
 //! [`judge`] computes the oracle, regrets and baselines, [`results`] is what `--json` prints; [`print`] shows it and
 //! [`report`] writes it as a page.
 
@@ -29,6 +30,7 @@ pub mod data;
 pub mod judge;
 pub mod kernels;
 pub mod measure;
+pub mod peers;
 mod print;
 pub mod report;
 pub mod results;
@@ -104,7 +106,8 @@ pub fn run(args: &Args) -> Result<()> {
     // What the benchmark's calls teach is not kept in the profile.
     let runtime = all.with_devices(|d| is_wanted(d, args));
     let machine = machine(&runtime, args);
-    let (judged, left_out) = measure_all(args, &machine, Lab::new(runtime)?, started, budget, &progress)?;
+    let (judged, left_out) =
+        measure_all(args, &machine, Lab::new(runtime, args.throttled.is_none())?, started, budget, &progress)?;
     drop(progress);
     let [baselines, baselines_contested] = judge::baselines(&judged);
     let results = Results {
