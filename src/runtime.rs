@@ -314,18 +314,19 @@ impl Runtime {
                 store,
                 remembered: Remembered::default(),
                 learned: OnceLock::new(),
-                save_at: AtomicU64::new(8),
+                save_at: AtomicU64::new(u64::MAX),
                 kept: Mutex::default(),
             }),
         }
     }
 
-    /// Only some of the devices, the CPU always among them. Nothing learned is kept, nor arrays.
+    /// Only some of the devices, the CPU always among them, with their rates. Nothing learned is taken over or saved, and
+    /// arrays are not shared.
     #[doc(hidden)]
     pub fn with_devices(&self, keep: impl Fn(&DeviceInfo) -> bool) -> Self {
         let kept = self.inner.slots.iter().enumerate().filter(|(k, s)| *k == 0 || keep(s.backend.info()));
         let slots: Vec<Slot> = kept.map(|(_, s)| Slot::new(s.backend.clone())).collect();
-        let builder = Builder { profile: Some(self.profile_path()), ..Builder::default() };
+        let builder = Builder { profile: Some(None), ..Builder::default() };
         let runtime = Runtime::from_slots(slots, builder);
         for slot in runtime.slots() {
             if let Some(rates) = self.known_rates(slot) {

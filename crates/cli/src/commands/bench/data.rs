@@ -1,6 +1,9 @@
 //! The arguments of a cell: host slices, or arrays whose only valid copy is on a device before each call.
 
-use super::kernels::{Buffer, Fill, Kind, Shape};
+use super::{
+    kernels::{Buffer, Fill, Kind, Shape},
+    peers::Peer,
+};
 use anyhow::Result;
 use evener::{
     call::args::HostArg,
@@ -138,6 +141,17 @@ impl Data {
         // A call on the home device alone that moved nothing left all copies where they were.
         let ran_at_home = self.home_id.as_ref().is_some_and(|id| report.placement.contains_key(id));
         self.at_home = ran_at_home && report.placement.len() == 1 && report.moves.is_empty();
+    }
+
+    /// Runs the kernel as it is written by hand, on host slices. Arrays are left alone.
+    pub fn by_hand(&mut self, peer: Peer) {
+        let taken = self.stores.iter_mut().map(|store| match store {
+            Store::Host(words) => Some(std::mem::take(words)),
+            _ => None,
+        });
+        let Some(mut words) = taken.collect::<Option<Vec<Vec<u32>>>>() else { return };
+        peer(&self.shape, &mut words);
+        self.stores = words.into_iter().map(Store::Host).collect();
     }
 
     /// The words of the written buffers on the host: for comparing devices.

@@ -6,7 +6,7 @@
 use super::{
     kernels::Shape,
     measure::{Fixed, Measured, Sample},
-    results::{Auto, Cell, Crossover, Pair, Peaks, Position, Regret, Row, Summary, Timing, is_split},
+    results::{Auto, Cell, Crossover, Pair, Peaks, Peer, Position, Regret, Row, Summary, Timing, is_split},
     stats::{Random, geomean, interval, mad, median, quantile},
 };
 use evener::call::explain::Explanation;
@@ -74,11 +74,18 @@ pub fn judge(
         chose: last.chose.clone(),
         reason: last.reason.clone(),
         shares: last.placement.clone(),
+        peers: by_hand(&measured.by_hand),
         whole: measured.whole.clone(),
         refused: measured.refused.iter().cloned().collect(),
         last,
     };
     Judged { cell, halves, run10 }
+}
+
+/// The kernel by hand, if it was measured.
+fn by_hand(times: &[f64]) -> BTreeMap<String, Peer> {
+    let peer = Peer { median_ns: median(times), mad_ns: mad(times), runs: times.len() };
+    if times.is_empty() { BTreeMap::new() } else { BTreeMap::from([("rayon".into(), peer)]) }
 }
 
 /// The last report of a history that chose as most of them did.
@@ -263,4 +270,79 @@ pub fn crossovers(judged: &[Judged]) -> Vec<Crossover> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            data::{Data, Home},
+            kernels,
+        },
+        *,
+    };
+    use evener::prelude::{Placement, Runtime};
+
+    /// A cell of two devices and a split with these times; the scheduler always takes `auto`.
+    fn cell(size: u64, times: [(&str, &[f64]); 3], auto: f64) -> Judged {
+        let runtime = Runtime::builder().gpu(false).profile(None).build().unwrap();
+        let spec = kernels::spec("saxpy").unwrap();
+        let (kernel, shape) = (runtime.kernel(spec.source).unwrap(), (spec.shape)(size));
+        let mut data = Data::new(&runtime, shape.clone(), Home::Host).unwrap();
+        let explanation = data.call(&kernel).explain().unwrap();
+        let last = vec![data.call(&kernel).on(Placement::Cpu).run().unwrap()];
+        let sample = |ns: &f64| Sample { end_to_end: *ns, run: *ns, ..Sample::default() };
+        let fixed = times.map(|(name, times)| Fixed::new(name, times.iter().map(sample).collect()));
+        let measured = Measured {
+            fixed: fixed.into(),
+            devices: 2,
+            histories: vec![vec![auto; 12]; 2],
+            by_hand: vec![3.0, 1.0, 2.0],
+            last,
+            explanation,
+            whole: None,
+            refused: vec![],
+        };
+        judge("saxpy", &shape, None, measured, &BTreeMap::new())
+    }
+
+    #[test]
+    fn the_oracle_is_chosen_on_even_runs_and_timed_on_odd_ones() {
+        // By all runs the GPU would be best; by the even ones it is the CPU, whose odd runs are slow.
+        let j =
+            cell(1000, [("cpu", &[10.0, 40.0, 10.0, 40.0]), ("gpu:0", &[20.0; 4]), ("split=0.5", &[30.0; 4])], 60.0);
+        assert_eq!((j.cell.oracle.as_str(), j.cell.oracle_ns), ("cpu", 40.0));
+        assert_eq!(j.cell.regret.run10, 0.5);
+        assert_eq!(j.cell.regret.interval, [0.5, 0.5]);
+        assert!(j.cell.contested);
+        assert_eq!(j.cell.peers["rayon"].median_ns, 2.0);
+    }
+
+    #[test]
+    fn baselines_and_crossover_follow_from_the_cells() {
+        let small = cell(1000, [("cpu", &[10.0; 4]), ("gpu:0", &[80.0; 4]), ("split=0.5", &[50.0; 4])], 10.0);
+        let large = cell(64_000, [("cpu", &[640.0; 4]), ("gpu:0", &[80.0; 4]), ("split=0.5", &[100.0; 4])], 88.0);
+        assert!(!small.cell.contested && !large.cell.contested);
+        let both = [large, small];
+        let [all, contested] = baselines(&both);
+        assert!(contested.is_empty());
+        let over = |ratio: f64| ratio - 1.0;
+        assert!((all["cpu"] - over(8f64.sqrt())).abs() < 1e-9);
+        assert!((all["gpu:0"] - over(8f64.sqrt())).abs() < 1e-9);
+        assert!((all["half"] - over((5.0 * 1.25f64).sqrt())).abs() < 1e-9);
+        // Of the three, the split is the best over both sizes.
+        assert_eq!(all["static"], all["half"]);
+        let crossovers = crossovers(&both);
+        assert_eq!((crossovers[0].below.as_str(), crossovers[0].above.as_str()), ("cpu", "gpu:0"));
+        assert!((crossovers[0].size / 8000.0 - 1.0).abs() < 1e-9, "{crossovers:?}");
+        let summary = summary(&both);
+        assert!((summary.all.regret_geomean - (1.1f64.sqrt() - 1.0)).abs() < 1e-9);
+        assert_eq!(summary.wins, BTreeMap::from([("cpu".into(), 1), ("gpu:0".into(), 1)]));
+    }
+
+    #[test]
+    fn nothing_measured_is_no_regret() {
+        assert_eq!(summary(&[]).all, Row::default());
+        assert!(baselines(&[]).iter().all(BTreeMap::is_empty) && crossovers(&[]).is_empty());
+    }
 }

@@ -3,6 +3,7 @@
 use super::{
     data::{Data, Home, Touch, alone},
     kernels::{Shape, Spec},
+    peers::{self, Peer},
 };
 use anyhow::Result;
 use evener::{
@@ -61,6 +62,14 @@ pub struct Fixed {
     pub samples: Vec<Sample>,
 }
 
+#[cfg(test)]
+impl Fixed {
+    /// Runs that were not measured.
+    pub fn new(name: &str, samples: Vec<Sample>) -> Self {
+        Fixed { name: name.into(), placement: Placement::Auto, samples }
+    }
+}
+
 /// What was measured of a cell.
 #[derive(Clone, Debug)]
 pub struct Measured {
@@ -70,6 +79,8 @@ pub struct Measured {
     pub devices: usize,
     /// End-to-end times of the scheduler's calls, by history.
     pub histories: Vec<Vec<f64>>,
+    /// Times of the same kernel by hand, on host slices.
+    pub by_hand: Vec<f64>,
     /// The report of the last call of each history.
     pub last: Vec<Report>,
     /// What the analysis says of the call.
@@ -93,6 +104,8 @@ pub struct Lab {
     /// With every device of the benchmark, measured.
     pub runtime: Runtime,
     touch: Touch,
+    /// Whether to measure kernels written by hand, too.
+    peers: bool,
 }
 
 /// A cell under way.
@@ -101,16 +114,17 @@ struct Bench<'a> {
     data: Data,
     source: &'a str,
     kernel: Kernel,
+    peer: Option<Peer>,
 }
 
 impl Lab {
-    /// For a runtime.
+    /// For a runtime, with kernels written by hand beside it or not.
     ///
     /// # Errors
     /// The runtime's.
-    pub fn new(runtime: Runtime) -> Result<Self> {
+    pub fn new(runtime: Runtime, peers: bool) -> Result<Self> {
         let touch = Touch::new(&runtime)?;
-        Ok(Lab { runtime, touch })
+        Ok(Lab { runtime, touch, peers })
     }
 
     /// Measures a cell in about the time that is its share.
@@ -120,7 +134,8 @@ impl Lab {
     pub fn measure(&self, spec: &Spec, shape: Shape, home: Home, share: Duration) -> Result<Outcome> {
         let data = Data::new(&self.runtime, shape, home)?;
         let kernel = self.runtime.kernel(spec.source)?;
-        let mut bench = Bench { lab: self, data, source: spec.source, kernel };
+        let peer = peers::rayon(spec.name).filter(|_| self.peers && home == Home::Host);
+        let mut bench = Bench { lab: self, data, source: spec.source, kernel, peer };
         let explanation = bench.data.call(&bench.kernel).explain()?;
         let predicted = explanation.sizes.first().map(|s| &s.predicted[..]).unwrap_or_default();
         let least_ns = predicted.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
@@ -226,7 +241,13 @@ impl Bench<'_> {
         let fresh: Vec<Kernel> = fresh.collect::<Result<_, _>>()?;
         let mut histories = vec![Vec::new(); fresh.len()];
         let mut last: Vec<Option<Report>> = vec![None; fresh.len()];
+        let mut by_hand = Vec::new();
         for turn in 0..CALLS {
+            if let Some(peer) = self.peer {
+                let start = Instant::now();
+                self.data.by_hand(peer);
+                by_hand.push(start.elapsed().as_nanos() as f64);
+            }
             // Each turn starts at another place, so that nobody always runs after the same neighbour.
             let count = fixed.len() + fresh.len();
             for k in (0..count).map(|k| (k + turn * (count / 3 + 1)) % count) {
@@ -245,7 +266,16 @@ impl Bench<'_> {
             }
         }
         let last = last.into_iter().flatten().collect();
-        Ok(Outcome::Measured(Box::new(Measured { fixed, devices, histories, last, explanation, whole, refused })))
+        Ok(Outcome::Measured(Box::new(Measured {
+            fixed,
+            devices,
+            histories,
+            by_hand,
+            last,
+            explanation,
+            whole,
+            refused,
+        })))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `evener bench`: what should run where on this machine, and how near the scheduler comes to it.
 //!
-//! [`kernels`] says what is measured and [`data`] holds its arguments, [`measure`] times a cell in interleaved turns,
+//! [`kernels`] says what is measured and [`data`] holds its arguments, [`measure`] times a cell in interleaved turns
+//! beside [`peers`],
 //! [`judge`] computes the oracle, regrets and baselines, [`results`] is what `--json` prints; [`print`] shows it and
 //! [`report`] writes it as a page.
 
@@ -29,6 +30,7 @@ pub mod data;
 pub mod judge;
 pub mod kernels;
 pub mod measure;
+pub mod peers;
 mod print;
 pub mod report;
 pub mod results;
@@ -97,12 +99,15 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(folder) = &args.report {
         report::check(folder)?;
     }
-    let runtime = devices(args)?;
     let budget = Duration::from_secs_f64(args.budget.unwrap_or(if args.quick { QUICK_BUDGET } else { BUDGET }));
+    let all = devices(args)?;
     let progress = Progress::new(args.json);
-    progress.set("measuring the devices", 0.0);
-    let machine = machine(&runtime, args)?;
-    let (judged, left_out) = measure_all(args, &machine, Lab::new(runtime)?, started, budget, &progress)?;
+    measure_devices(&all, args, &progress)?;
+    // What the benchmark's calls teach is not kept in the profile.
+    let runtime = all.with_devices(|d| is_wanted(d, args));
+    let machine = machine(&runtime, args);
+    let (judged, left_out) =
+        measure_all(args, &machine, Lab::new(runtime, args.throttled.is_none())?, started, budget, &progress)?;
     drop(progress);
     let [baselines, baselines_contested] = judge::baselines(&judged);
     let results = Results {
@@ -123,7 +128,7 @@ pub fn run(args: &Args) -> Result<()> {
     written.map_or(Ok(()), |page| output::say(&format!("\nreport: {}", page.display())))
 }
 
-/// The runtime with the devices asked for.
+/// The runtime with all devices, among them those asked for.
 fn devices(args: &Args) -> Result<Runtime> {
     let all = match args.throttled {
         Some(throttle) => throttle.install(Runtime::builder())?.build()?,
@@ -134,19 +139,25 @@ fn devices(args: &Args) -> Result<Runtime> {
         let hint = "`evener devices` lists what is there, `--software-gpu` takes software devices too";
         return Err(bad_input(format!("--on-devices {missing}: there is {}; {hint}", known.join(", "))));
     }
-    let keep = |d: &DeviceInfo| args.on_devices.is_empty() || args.on_devices.contains(&d.id);
-    Ok(all.with_devices(keep))
+    Ok(all)
 }
 
-/// The machine, its devices measured if they were not.
-fn machine(runtime: &Runtime, args: &Args) -> Result<Machine> {
-    let devices = runtime.devices();
-    let known =
-        |profile: &evener::cost::profile::Profile| devices.iter().all(|d| profile.devices.contains_key(&device_key(d)));
-    let mut profile = runtime.profile();
-    if !known(&profile) {
-        profile = runtime.calibrate(args.quick, &mut |_, _| {})?;
+fn is_wanted(device: &DeviceInfo, args: &Args) -> bool {
+    device.id == "cpu" || args.on_devices.is_empty() || args.on_devices.contains(&device.id)
+}
+
+/// Measures the devices if one that is asked for was not, and saves that.
+fn measure_devices(all: &Runtime, args: &Args, progress: &Progress) -> Result<()> {
+    let profile = all.profile();
+    let is_known = |d: &DeviceInfo| profile.devices.contains_key(&device_key(d));
+    if !all.devices().iter().filter(|d| is_wanted(d, args)).all(is_known) {
+        all.calibrate(args.quick, &mut |what, done| progress.set(what, done))?;
     }
+    Ok(())
+}
+
+fn machine(runtime: &Runtime, args: &Args) -> Machine {
+    let (devices, profile) = (runtime.devices(), runtime.profile());
     let peaks = |d: &DeviceInfo| {
         let r = profile.devices.get(&device_key(d))?;
         let peaks = Peaks {
@@ -158,7 +169,7 @@ fn machine(runtime: &Runtime, args: &Args) -> Result<Machine> {
         };
         Some((d.id.clone(), peaks))
     };
-    Ok(Machine {
+    Machine {
         peaks: devices.iter().filter_map(peaks).collect(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         os: std::env::consts::OS,
@@ -166,7 +177,7 @@ fn machine(runtime: &Runtime, args: &Args) -> Result<Machine> {
         version: env!("CARGO_PKG_VERSION"),
         throttled: args.throttled,
         devices,
-    })
+    }
 }
 
 /// A cell to be measured.

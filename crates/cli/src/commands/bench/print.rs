@@ -90,6 +90,10 @@ fn cells(results: &Results) -> String {
         header.extend(["best split", "oracle"]);
     }
     header.extend(["auto", "cold", "3rd", "10th", "95 %", "chose", "of peak"]);
+    let by_hand = results.cells.iter().any(|c| !c.peers.is_empty());
+    if by_hand {
+        header.push("by hand");
+    }
     let mut table = output::table(&header);
     for c in &results.cells {
         let mut row = vec![c.kernel.clone(), count(c.size), c.home.clone().unwrap_or_else(|| "host".into())];
@@ -109,9 +113,15 @@ fn cells(results: &Results) -> String {
         row.push(format!("{}..{}", percent(c.regret.interval[0]), percent(c.regret.interval[1])));
         row.push(c.chose.clone());
         row.push(of_peak(c));
+        if by_hand {
+            row.push(c.peers.get("rayon").map_or("-".into(), |p| time(p.median_ns)));
+        }
         table.add_row(row);
     }
     let mut text = output::trimmed(&table);
+    if by_hand {
+        text.push_str("\nBy hand: the kernel in plain Rust on rayon, as this program was compiled.");
+    }
     if several {
         text.push_str("\n* contested: the best device alone is within 4x of the second. Splits: the CPU's share.");
     }

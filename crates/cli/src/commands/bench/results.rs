@@ -95,6 +95,9 @@ pub struct Cell {
     pub reason: String,
     /// Share of the work by device in the last call.
     pub shares: BTreeMap<String, f64>,
+    /// The same kernel by hand on the CPU, by what it is written with (`rayon`), where there is one: host slices only.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub peers: BTreeMap<String, Peer>,
     /// Why it cannot be split, if it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whole: Option<String>,
@@ -123,6 +126,17 @@ pub struct Timing {
     pub run_ns: f64,
     /// Median of the copies back.
     pub download_ns: f64,
+}
+
+/// A kernel written by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Peer {
+    /// End to end.
+    pub median_ns: f64,
+    /// Median absolute deviation.
+    pub mad_ns: f64,
+    /// Timed runs.
+    pub runs: usize,
 }
 
 /// The scheduler's calls, over fresh histories.

@@ -173,9 +173,12 @@ fn cells(results: &Results) -> String {
     let ids: Vec<&str> = results.machine.devices.iter().map(|d| d.id.as_str()).collect();
     let mut header = vec!["kernel", "size", "data"];
     header.extend(&ids);
-    header.extend(["best split", "oracle", "auto", "1st", "3rd", "10th", "chose", "why"]);
+    header.extend(["best split", "oracle", "auto", "1st", "3rd", "10th", "by hand", "chose", "why"]);
     let rows: String = results.cells.iter().map(|c| cell_row(c, &ids)).collect();
-    format!("<section><h2>All cells</h2><p>Medians, end to end.</p>{}</section>", table(&header, &rows))
+    format!(
+        "<section><h2>All cells</h2><p>Medians, end to end. <i>By hand</i> is the kernel in plain Rust on rayon.</p>{}</section>",
+        table(&header, &rows)
+    )
 }
 
 fn cell_row(c: &Cell, ids: &[&str]) -> String {
@@ -197,6 +200,7 @@ fn cell_row(c: &Cell, ids: &[&str]) -> String {
     row += &number(c.oracle_ns, &format!("{} {}", c.oracle, time(c.oracle_ns)));
     row += &ns(c.auto.run10_ns);
     row += &[c.regret.cold, c.regret.run3, c.regret.run10].map(|r| number(r, &percent(r))).concat();
+    row += &c.peers.get("rayon").map_or("<td>-</td>".into(), |p| ns(p.median_ns));
     let mut why = c.reason.clone();
     if let Some(whole) = &c.whole {
         why.push_str(&format!("; it runs whole: {whole}"));
