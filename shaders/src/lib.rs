@@ -4,6 +4,9 @@
 //! on their own as well; comments in each state its formula and its arguments. Typed functions that
 //! run them are in the crate `evener-kernels`.
 
+pub mod blocks;
+pub mod linalg;
+
 /// `y = a x + y`. Bindings: `a` (uniform f32), `x`, `y` (written). Items: the length.
 pub const SAXPY: &str = include_str!("saxpy.wgsl");
 

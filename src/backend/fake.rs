@@ -60,7 +60,7 @@ struct State {
 
 /// Memory of an array on the device, shared by the runs that use it.
 #[derive(Debug)]
-struct Words(Box<[UnsafeCell<u64>]>);
+pub(super) struct Words(Box<[UnsafeCell<u64>]>);
 
 // SAFETY: runs that are under way at once touch disjoint bytes, or only read, by the rules of calls.
 unsafe impl Send for Words {}
@@ -68,15 +68,15 @@ unsafe impl Send for Words {}
 unsafe impl Sync for Words {}
 
 impl Words {
-    fn poisoned(bytes: u64) -> Arc<Self> {
+    pub(super) fn poisoned(bytes: u64) -> Arc<Self> {
         Arc::new(Words((0..bytes.div_ceil(8)).map(|_| UnsafeCell::new(POISON)).collect()))
     }
 
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         8 * self.0.len() as u64
     }
 
-    fn first(&self) -> *mut u8 {
+    pub(super) fn first(&self) -> *mut u8 {
         self.0.as_ptr().cast_mut().cast()
     }
 }
@@ -307,7 +307,7 @@ impl State {
 }
 
 /// Copies a range of an argument between the host's bytes of it and the device's.
-fn copy(from: *const u8, to: *mut u8, range: &Range<u64>) {
+pub(super) fn copy(from: *const u8, to: *mut u8, range: &Range<u64>) {
     let (at, len) = (range.start as usize, (range.end - range.start) as usize);
     // SAFETY: the range lies inside the argument, as long as both memories, and is nobody else's to write meanwhile.
     unsafe { std::ptr::copy_nonoverlapping(from.add(at), to.add(at), len) };
@@ -319,8 +319,11 @@ fn cores() -> &'static rayon::ThreadPool {
     CORES.get_or_init(|| rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("the system gives a thread"))
 }
 
+/// Bytes on their way to a place: where they go, and what they are.
+pub(super) type Staged = Vec<(u64, Vec<u8>)>;
+
 /// Copies of a transfer's uploads with their places. What may not be read arrives as zeros.
-fn staged_upload(argument: &Argument, transfer: &Transfer) -> Vec<(u64, Vec<u8>)> {
+pub(super) fn staged_upload(argument: &Argument, transfer: &Transfer) -> Staged {
     let one = |range: &Range<u64>| {
         let mut bytes = vec![0; (range.end - range.start) as usize];
         for part in readable(transfer.exact.as_deref(), range).1 {
@@ -335,7 +338,7 @@ fn staged_upload(argument: &Argument, transfer: &Transfer) -> Vec<(u64, Vec<u8>)
 }
 
 /// Where an argument is on the device.
-enum Place {
+pub(super) enum Place {
     /// Memory of this run alone.
     Own(Arc<Words>),
     /// From this byte of an array's memory.
@@ -344,12 +347,13 @@ enum Place {
 
 impl Place {
     /// Writes bytes at a place.
-    fn fill(&self, at: u64, bytes: &[u8]) {
+    pub(super) fn fill(&self, at: u64, bytes: &[u8]) {
         // SAFETY: uploads lie inside the argument, as long as the memory, and no other run is under way there.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.first().add(at as usize), bytes.len()) };
     }
 
-    fn first(&self) -> *mut u8 {
+    /// Its first byte.
+    pub(super) fn first(&self) -> *mut u8 {
         match self {
             Place::Own(words) => words.first(),
             // Inside the array, or at its end.
@@ -423,7 +427,7 @@ struct FakeRun<'a> {
     chunk: Chunk<'a>,
     memory: Vec<Place>,
     /// By binding, what goes to its memory before the run, as in a queue: chunks before this one may not have run yet.
-    staged: Vec<Vec<(u64, Vec<u8>)>>,
+    staged: Vec<Staged>,
     step: Script,
     up_bytes: u64,
     upload_ns: f64,

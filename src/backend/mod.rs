@@ -24,6 +24,8 @@ pub mod cpu;
 pub mod fake;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+#[doc(hidden)]
+pub mod throttled;
 
 /// Kind of a device, as its driver says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,0 +1,104 @@
+//! What building blocks read and write: slices and vectors of the host, arrays, and views of arrays.
+
+use evener::{
+    Result,
+    array::{Array, View, ViewMut},
+    call::args::{HostArg, IntoArg},
+    prelude::Element,
+};
+
+/// Elements to be read: `&[T]`, `&Vec<T>`, `&[T; N]`, [`&Array<T>`](Array), or a view of an array.
+pub trait Input<T: Element> {
+    /// Elements.
+    fn count(&self) -> usize;
+    /// The argument of one call.
+    fn as_arg(&self) -> HostArg<'_>;
+}
+
+/// Elements to be written: `&mut` of what an [`Input`] may be.
+pub trait Output<T: Element> {
+    /// Elements.
+    fn count(&self) -> usize;
+    /// The argument of one call.
+    fn as_arg_mut(&mut self) -> HostArg<'_>;
+    /// Makes all elements the same.
+    ///
+    /// # Errors
+    /// As [`Array::write`].
+    fn fill(&mut self, value: T) -> Result<()>;
+}
+
+macro_rules! inputs {
+    ($([$($generics:tt)*] $ty:ty;)*) => {$(
+        impl<$($generics)*> Input<T> for $ty {
+            fn count(&self) -> usize {
+                self.len()
+            }
+
+            fn as_arg(&self) -> HostArg<'_> {
+                (&**self).into_arg()
+            }
+        }
+    )*};
+}
+
+inputs! {
+    [T: Element] &[T];
+    [T: Element] &Vec<T>;
+    [T: Element, const N: usize] &[T; N];
+    [T: Element] &Array<T>;
+    [T: Element] &View<'_, T>;
+}
+
+impl<T: Element> Input<T> for View<'_, T> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn as_arg(&self) -> HostArg<'_> {
+        self.into_arg()
+    }
+}
+
+macro_rules! outputs {
+    ($([$($generics:tt)*] $ty:ty, $into:ident: $write:expr;)*) => {$(
+        impl<$($generics)*> Output<T> for $ty {
+            fn count(&self) -> usize {
+                self.len()
+            }
+
+            fn as_arg_mut(&mut self) -> HostArg<'_> {
+                (&mut **self).into_arg()
+            }
+
+            fn fill(&mut self, value: T) -> Result<()> {
+                let $into = self;
+                <[T]>::fill($write, value);
+                Ok(())
+            }
+        }
+    )*};
+}
+
+outputs! {
+    [T: Element] &mut [T], x: x;
+    [T: Element] &mut Vec<T>, x: x;
+    [T: Element, const N: usize] &mut [T; N], x: &mut x[..];
+    [T: Element] &mut Array<T>, x: &mut x.write()?;
+    [T: Element] &mut ViewMut<'_, T>, x: &mut x.write()?;
+}
+
+impl<T: Element> Output<T> for ViewMut<'_, T> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn as_arg_mut(&mut self) -> HostArg<'_> {
+        self.into_arg()
+    }
+
+    fn fill(&mut self, value: T) -> Result<()> {
+        self.write()?.fill(value);
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! The building blocks against plain references, on the CPU, on the software GPU, split over both, and where they choose.
+
+mod places;
+mod random;
+mod rearrange;
+mod reduce;
+mod scan;
+mod sort;

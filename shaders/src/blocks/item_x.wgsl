@@ -1,0 +1,3 @@
+fn item(i: u32) -> T {
+    return x[i];
+}

@@ -1,0 +1,2 @@
+fn move_value(to: u32, at: u32) {
+}
