@@ -312,7 +312,10 @@ impl Runtime {
                 placement: inner.placement,
                 strict: inner.strict,
                 store,
-                learned: Learned::default(),
+                // Its store has nothing learned to begin with.
+                learned: OnceLock::new(),
+                remembered: Remembered::default(),
+                save_at: AtomicU64::new(8),
                 kept: Mutex::default(),
             }),
         }

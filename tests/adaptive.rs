@@ -118,8 +118,10 @@ fn a_report_shows_every_chunk_and_sums_them_for_people() {
     assert!(report.chunks.len() > 4, "{:?}", report.chunks);
     let (mut up, mut down) = (0, 0);
     report.chunks.iter().for_each(|c| (up, down) = (up + c.up_bytes, down + c.down_bytes));
-    assert_eq!((report.bytes.up, report.bytes.down), (up, down));
-    let lines = report.explain().lines().filter(|l| l.contains(" ran ")).count();
+    // What was sent for a chunk that was run once more elsewhere is no chunk's.
+    assert!(report.bytes.up >= up, "{report:?}");
+    assert_eq!(report.bytes.down, down);
+    let lines = report.explain().lines().filter(|l| l.contains(" ran ") && l.contains(" up, ")).count();
     assert_eq!(lines, report.placement.len(), "{}", report.explain());
     assert!(report.explain().contains(" chunks in "), "{}", report.explain());
 }
@@ -146,7 +148,8 @@ fn what_all_chunks_read_is_sent_once_to_each_device() {
     assert!(y.iter().enumerate().all(|(i, &v)| v == i as u32 + 768));
     assert!(report.chunks.len() > 4, "{:?}", report.chunks);
     let devices = report.placement.len() as u64;
-    assert_eq!((report.bytes.up, report.bytes.down), (4 * n as u64 + 1024 * devices, 4 * n as u64), "{report:?}");
+    let (up, down) = (report.bytes.up, report.bytes.down);
+    assert_eq!((up, down), (4 * n as u64 + 1024 * devices, 4 * n as u64), "{report:?}");
 }
 
 /// Both devices are lost with their first chunks: the second one is alone by then and is given all that is left.

@@ -248,6 +248,8 @@ impl<'a> Shift<'a> {
             Err(_) if self.desk.was_taken(&slices) => {
                 let had_ns = self.desk.now_ns() - started_ns.max(*last_end_ns);
                 driven.given_up.push((self.assignment(&slices), had_ns));
+                let sent = movement::slices_moved(self.job, self.device, transfers);
+                driven.moved.extend(sent.map(ArgumentMoved::up_alone));
             }
             Err(error) => self.failed(&slices, error, driven),
         }
