@@ -18,7 +18,7 @@ use crate::{
         native::{Native, NativeChunk},
     },
     memory::places::Places,
-    schedule::placement::Placement,
+    schedule::{placement::Placement, remember::Remembered},
 };
 use std::{
     collections::HashMap,
@@ -45,6 +45,7 @@ struct Inner {
     placement: Placement,
     strict: bool,
     store: Store,
+    remembered: Remembered,
     /// Begun with what earlier processes learned, once a call asks.
     learned: OnceLock<Learned>,
     /// Saved again at so many observations.
@@ -86,6 +87,7 @@ impl Runtime {
                 placement: builder.placement,
                 strict: builder.strict,
                 store: Store::new(builder.profile.unwrap_or_else(Profile::default_path)),
+                remembered: Remembered::default(),
                 learned: OnceLock::new(),
                 save_at: AtomicU64::new(8),
                 kept: Mutex::default(),
@@ -268,6 +270,11 @@ impl Runtime {
         }
     }
 
+    /// Plans of earlier calls.
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.inner.remembered
+    }
+
     pub(crate) fn strict(&self) -> bool {
         self.inner.strict
     }
@@ -305,6 +312,7 @@ impl Runtime {
                 placement: inner.placement,
                 strict: inner.strict,
                 store,
+                remembered: Remembered::default(),
                 learned: OnceLock::new(),
                 save_at: AtomicU64::new(u64::MAX),
                 kept: Mutex::default(),

@@ -8,7 +8,7 @@
 use super::{
     Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Room, Started, Warmth,
     cpu::CpuBackend,
-    fake::{Place, Words, copy, upload},
+    fake::{Place, Staged, Words, copy, staged_upload},
 };
 use crate::{
     error::{Error, ErrorKind, Result, did_you_mean},
@@ -267,23 +267,21 @@ impl ThrottledDevice {
         memory.ok_or_else(|| Error::new(ErrorKind::Device, "an array without memory on the device"))
     }
 
-    /// Where the arguments of a chunk are on the device, with what is uploaded there.
-    fn places(&self, chunk: &Chunk<'_>) -> Result<Vec<Place>> {
+    /// Where the arguments of a chunk are on the device, and what goes there before it runs: in the device's order, as chunks
+    /// before it may still be under way in buffers that both use.
+    fn places(&self, chunk: &Chunk<'_>) -> Result<(Vec<Place>, Vec<Staged>)> {
         let bindings = chunk.arguments.iter().zip(chunk.transfers).enumerate();
         let place = |(binding, (argument, transfer)): (usize, (&Argument, &super::Transfer))| {
             let carry = chunk.carry.filter(|_| transfer.carried);
-            if let Some(kept) = carry.and_then(|c| c.get::<Words>(binding)) {
-                return Ok(Place::Own(kept));
-            }
-            let place = match argument.array {
-                Some(part) => Place::Array(self.memory(argument)?, part.offset),
-                None => Place::Own(Words::poisoned(argument.len)),
+            let place = match (argument.array, carry.and_then(|c| c.get::<Words>(binding))) {
+                (_, Some(kept)) => Place::Own(kept),
+                (Some(part), _) => Place::Array(self.memory(argument)?, part.offset),
+                (None, _) => Place::Own(Words::poisoned(argument.len)),
             };
-            upload(argument, transfer, &place);
             if let (Some(carry), Place::Own(words)) = (carry, &place) {
                 carry.keep(binding, words.clone());
             }
-            Ok(place)
+            Ok((place, staged_upload(argument, transfer)))
         };
         bindings.map(place).collect()
     }
@@ -327,16 +325,16 @@ impl Backend for ThrottledDevice {
 
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
         let sent = Instant::now();
-        let places = Arc::new(self.places(chunk)?);
+        let (places, staged) = self.places(chunk)?;
         // Uniforms travel with the launch.
         let storage = chunk.kernel.bindings().iter().zip(chunk.transfers).filter(|(b, _)| b.space == Space::Storage);
         let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
         self.up.carry(sent, up_bytes);
         let upload_ns = ns_since(sent);
         let (ended, end) = sync_channel(1);
-        let job = Job::new(self, chunk, places.clone());
+        let job = Job::new(self, chunk, places, staged);
         self.thread.spawn(move || job.run(&ended));
-        Ok(Box::new(Running { device: self, chunk: *chunk, places, end: Some(end), up_bytes, upload_ns }))
+        Ok(Box::new(Running { device: self, chunk: *chunk, end: Some(end), up_bytes, upload_ns }))
     }
 
     fn warmth(&self, _kernel: &Compiled) -> Warmth {
@@ -373,7 +371,11 @@ struct Job {
     grid: evener_lanes::Grid,
     range: evener_lanes::GroupRange,
     repeat: Option<super::Repeat>,
-    places: Arc<Vec<Place>>,
+    places: Vec<Place>,
+    /// By binding, what goes to its place first.
+    staged: Vec<Staged>,
+    /// By binding, what goes to the host.
+    downloads: Vec<Vec<Strided>>,
     lens: Vec<u64>,
     submitted: Instant,
     launch: Duration,
@@ -381,17 +383,19 @@ struct Job {
     idle_since: Arc<Mutex<Instant>>,
 }
 
-/// How a job ended: its time in ns.
-type Ended = Result<f64, Fault>;
+/// How a job ended: its time in ns, and by binding what it leaves for the host.
+type Ended = Result<(f64, Vec<Staged>), Fault>;
 
 impl Job {
-    fn new(device: &ThrottledDevice, chunk: &Chunk<'_>, places: Arc<Vec<Place>>) -> Self {
+    fn new(device: &ThrottledDevice, chunk: &Chunk<'_>, places: Vec<Place>, staged: Vec<Staged>) -> Self {
         Job {
             program: chunk.kernel.program.clone(),
             grid: chunk.grid,
             range: chunk.range,
             repeat: chunk.repeat,
             places,
+            staged,
+            downloads: chunk.transfers.iter().map(|t| t.download.clone()).collect(),
             lens: chunk.arguments.iter().map(|a| a.len).collect(),
             submitted: Instant::now(),
             launch: device.launch,
@@ -408,12 +412,16 @@ impl Job {
         let result = self.compute();
         sleep_until(start + start.elapsed().mul_f64(self.times));
         *lock(&self.idle_since) = Instant::now();
-        let result = result.map(|()| ns_since(began));
+        let result = result.map(|results| (ns_since(began), results));
         // Nobody waits for a chunk that was dropped.
         let _ = ended.send(result);
     }
 
-    fn compute(&self) -> Result<(), Fault> {
+    /// Results are copied aside at once: the next job may write around them in the same memory.
+    fn compute(&self) -> Result<Vec<Staged>, Fault> {
+        for (place, staged) in self.places.iter().zip(&self.staged) {
+            staged.iter().for_each(|(at, bytes)| place.fill(*at, bytes));
+        }
         let buffers: Vec<Buffer<'_>> = (self.places.iter().zip(&self.lens))
             // SAFETY: the memory holds the argument; arguments that share some only read it, by the rules of calls.
             .map(|(place, len)| unsafe { Buffer::from_raw(place.first(), *len, true) })
@@ -423,15 +431,29 @@ impl Job {
             let buffers: Vec<Buffer<'_>> = (0..buffers.len()).map(|k| buffers[places(k)]).collect();
             self.program.run(&buffers, self.grid, self.range)?;
         }
-        Ok(())
+        let results = self.places.iter().zip(&self.downloads);
+        Ok(results.map(|(place, sets)| sets.iter().flat_map(|set| taken(place, set)).collect()).collect())
     }
+}
+
+/// The bytes of a set.
+fn taken(place: &Place, set: &Strided) -> Staged {
+    let mut runs = Vec::new();
+    set.for_each_run(|run| {
+        let mut bytes = vec![0; (run.end - run.start) as usize];
+        // SAFETY: downloads lie inside the argument, as long as the memory, and no other job runs meanwhile.
+        unsafe {
+            std::ptr::copy_nonoverlapping(place.first().add(run.start as usize), bytes.as_mut_ptr(), bytes.len())
+        };
+        runs.push((run.start, bytes));
+    });
+    runs
 }
 
 /// A chunk on the device.
 struct Running<'a> {
     device: &'a ThrottledDevice,
     chunk: Chunk<'a>,
-    places: Arc<Vec<Place>>,
     /// Taken by what waits for the end.
     end: Option<Receiver<Ended>>,
     up_bytes: u64,
@@ -443,11 +465,12 @@ impl Started for Running<'_> {
         let gone =
             || Error::new(ErrorKind::Device, format!("{} stopped in the middle of a chunk", self.device.info.id));
         let ended = self.end.take().and_then(|end| end.recv().ok());
-        let run_ns = ended.ok_or_else(gone)?.map_err(|e| self.chunk.kernel.fault(e))?;
+        let (run_ns, results) = ended.ok_or_else(gone)?.map_err(|e| self.chunk.kernel.fault(e))?;
         let sent = Instant::now();
-        for ((place, argument), transfer) in self.places.iter().zip(self.chunk.arguments).zip(self.chunk.transfers) {
-            for set in &transfer.download {
-                set.for_each_run(|run| copy(place.first(), argument.ptr, &run));
+        for (argument, runs) in self.chunk.arguments.iter().zip(&results) {
+            for (at, bytes) in runs {
+                // SAFETY: downloads lie inside the argument, and are what this chunk alone writes.
+                unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), argument.ptr.add(*at as usize), bytes.len()) };
             }
         }
         let down_bytes = self.chunk.transfers.iter().flat_map(|t| &t.download).map(Strided::bytes).sum();
