@@ -134,7 +134,7 @@ fn scans(bench: &Bench, rt: &Runtime, x: &[f32]) {
     let n = x.len();
     let (mut y, mut again) = (vec![0.0f32; n], vec![0.0f32; n]);
     bench.compare("inclusive_scan f32", n, || rt.inclusive_scan(x, &mut y).unwrap(), || rayon_scan(x, &mut again));
-    let words: Vec<u32> = x.iter().map(|x| (x * 1000.0) as u32).collect();
+    let words: Vec<u32> = x.iter().map(|x| (x * 100.0) as u32).collect();
     let (mut v, mut w) = (vec![0u32; n], vec![0u32; n]);
     bench.compare(
         "inclusive_scan u32",

@@ -76,6 +76,13 @@ sources! {
     /// Values of type `V` go with the keys.
     SORT_VALUES = "sort_values";
 
+    /// A sort by insertion, which stands for the CPU's own.
+    SORT_INSERTION = "sort_insertion";
+    /// No values go with the keys.
+    INSERTION_ALONE = "insertion_alone";
+    /// Values of type `V` go with the keys.
+    INSERTION_VALUES = "insertion_values";
+
     /// Reads through an index.
     GATHER = "gather";
     /// Writes through an index.
