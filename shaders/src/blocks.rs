@@ -76,12 +76,12 @@ sources! {
     /// Values of type `V` go with the keys.
     SORT_VALUES = "sort_values";
 
-    /// A sort by insertion, which stands for the CPU's own.
-    SORT_INSERTION = "sort_insertion";
+    /// A sort by one invocation, which stands for the CPU's own.
+    SORT_SERIAL = "sort_serial";
     /// No values go with the keys.
-    INSERTION_ALONE = "insertion_alone";
+    SERIAL_ALONE = "serial_alone";
     /// Values of type `V` go with the keys.
-    INSERTION_VALUES = "insertion_values";
+    SERIAL_VALUES = "serial_values";
 
     /// Reads through an index.
     GATHER = "gather";

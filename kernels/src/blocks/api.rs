@@ -37,10 +37,10 @@ pub trait Blocks {
     /// # use evener_kernels::{Blocks};
     /// # fn main() -> evener::Result<()> {
     /// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
-    /// assert_eq!(rt.dot(&[1.0f64, 2.0, 3.0], &[4.0, 5.0, 6.0])?.value, 32.0);
+    /// assert_eq!(rt.sum_of_products(&[1.0f64, 2.0, 3.0], &[4.0, 5.0, 6.0])?.value, 32.0);
     /// # Ok(()) }
     /// ```
-    fn dot<T: Number>(&self, x: impl Input<T>, y: impl Input<T>) -> Result<Done<T>>;
+    fn sum_of_products<T: Number>(&self, x: impl Input<T>, y: impl Input<T>) -> Result<Done<T>>;
 
     /// The least element, in the order of [`Number`].
     ///
@@ -517,7 +517,7 @@ pub trait Blocks {
     /// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
     /// let mut y = vec![0.0f32; 10_000];
     /// rt.random_normal(1, &mut y)?;
-    /// assert!((rt.dot(&y, &y)?.value / 10_000.0 - 1.0).abs() < 0.1);
+    /// assert!((rt.sum_of_products(&y, &y)?.value / 10_000.0 - 1.0).abs() < 0.1);
     /// # Ok(()) }
     /// ```
     fn random_normal(&self, stream: impl Into<Stream>, y: impl Output<f32>) -> Result<Done<()>>;

@@ -2,7 +2,7 @@
 
 use evener::prelude::*;
 use evener_shaders::blocks as wgsl;
-use std::ops::Not;
+use std::ops::{BitXor, Not};
 
 /// An element type of the building blocks: f32, f64, i32, u32, i64, u64. Those of 64 bits run on the CPU and on GPUs
 /// that have them.
@@ -19,10 +19,12 @@ pub trait Scalar: Element + Default {
     const TYPE_WGSL: &'static str;
     /// The WGSL of its sums.
     const SUM_WGSL: [&'static str; 2];
+    /// Whether sums do not depend on the order of their additions.
+    const EXACT: bool;
     /// What a sum carries beside the sum itself.
     type Rest: Element + Default + Send + Sync;
     /// Unsigned integers in the order of the values.
-    type Key: Element + Ord + Not<Output = Self::Key> + Into<u64>;
+    type Key: Element + Default + Ord + Not<Output = Self::Key> + BitXor<Output = Self::Key> + Into<u64> + Send + Sync;
     /// The greatest key.
     const LAST_KEY: Self::Key;
 
@@ -60,6 +62,7 @@ macro_rules! integers {
             const NAME: &'static str = stringify!($ty);
             const TYPE_WGSL: &'static str = wgsl::$wgsl;
             const SUM_WGSL: [&'static str; 2] = [wgsl::SUM_INTEGER, ""];
+            const EXACT: bool = true;
             type Rest = u32;
             type Key = $key;
             const LAST_KEY: $key = $key::MAX;
@@ -114,6 +117,7 @@ macro_rules! floats {
             const NAME: &'static str = stringify!($ty);
             const TYPE_WGSL: &'static str = wgsl::$wgsl;
             const SUM_WGSL: [&'static str; 2] = [wgsl::$sum, wgsl::SUM_FLOAT];
+            const EXACT: bool = false;
             type Rest = $ty;
             type Key = $key;
             const LAST_KEY: $key = $key::MAX;

@@ -86,7 +86,7 @@ pub(super) fn sum<T: Number>(rt: &Runtime, x: &impl Input<T>) -> Result<Done<T>>
     Ok(passes.done(T::total(&sums, &rests)))
 }
 
-pub(super) fn dot<T: Number>(rt: &Runtime, x: &impl Input<T>, y: &impl Input<T>) -> Result<Done<T>> {
+pub(super) fn sum_of_products<T: Number>(rt: &Runtime, x: &impl Input<T>, y: &impl Input<T>) -> Result<Done<T>> {
     let mut passes = Passes::new(rt);
     crate::same_length("x", x.count(), "y", y.count())?;
     let count = indexable("x", x.count())?;
@@ -112,7 +112,7 @@ pub(super) fn extreme<T: Number>(rt: &Runtime, x: &impl Input<T>, which: Extreme
         return Err(nothing("minimum or maximum"));
     }
     let parts = [T::TYPE_WGSL, wgsl::REDUCE_SHAPE, wgsl::LEAST, wgsl::ITEM_X, wgsl::REDUCE_GROUP, wgsl::REDUCE_WHOLE];
-    let kernel = passes.kernel(&parts)?;
+    let kernel = passes.native(&parts, host::reduce::extremes::<T>)?;
     let (keys, _) = blocks::<T::Key, u32>(&mut passes, &kernel, x.as_arg(), None, count, which.flip())?;
     let key = keys.into_iter().min().ok_or_else(|| nothing("minimum or maximum"))?;
     Ok(passes.done(T::of_key(if which == Extreme::Greatest { !key } else { key })))

@@ -12,8 +12,8 @@ impl Blocks for Runtime {
         reduce::sum(self, &x)
     }
 
-    fn dot<T: Number>(&self, x: impl Input<T>, y: impl Input<T>) -> Result<Done<T>> {
-        reduce::dot(self, &x, &y)
+    fn sum_of_products<T: Number>(&self, x: impl Input<T>, y: impl Input<T>) -> Result<Done<T>> {
+        reduce::sum_of_products(self, &x, &y)
     }
 
     fn min<T: Number>(&self, x: impl Input<T>) -> Result<Done<T>> {

@@ -16,6 +16,7 @@ use evener::{
         Call,
         args::{HostArg, IntoArg},
     },
+    kernel::native::NativeChunk,
     prelude::*,
 };
 use evener_shaders::blocks as wgsl;
@@ -54,17 +55,18 @@ pub(super) fn sort<T: Number>(rt: &Runtime, x: &mut impl Output<T>, order: Order
     Ok(passes.done(()))
 }
 
-/// Sorts at least one key.
+/// Sorts at least two keys.
 fn keys<T: Number>(passes: &mut Passes<'_>, x: &mut impl Output<T>, count: u32, order: Order) -> Result<()> {
     if is_for_host::<T>(passes, x.as_arg_mut(), count, order)? {
-        let source = [T::TYPE_WGSL, wgsl::SORT_INSERTION, wgsl::INSERTION_ALONE].concat();
-        let kernel = passes.runtime.kept_kernel_with_native(&source, |chunk| {
-            let [count, flip] = chunk.uniform::<[u32; 2]>("settings")?;
-            let flip = if flip == 0 { 0 } else { u64::MAX };
-            host::sort::sort(chunk.write::<T>("keys", 0..count as usize)?, |x: T| x.key().into() ^ flip);
+        let mut spare = passes.runtime.zeros::<T>(count as usize)?;
+        let kernel = passes.native(&[T::TYPE_WGSL, wgsl::SORT_SERIAL, wgsl::SERIAL_ALONE], |chunk| {
+            let (count, flip) = settings(chunk)?;
+            let (keys, spare) = (chunk.write::<T>("keys", 0..count)?, chunk.write::<T>("spare", 0..count)?);
+            host::sort::sort(keys, spare, |key: T| key.key().into() ^ flip);
             Ok(())
         })?;
-        return passes.run(on_host(&kernel, count, order).arg("keys", x.as_arg_mut()));
+        let call = on_host::<T>(&kernel, count, order).arg("keys", x.as_arg_mut());
+        return passes.run(call.arg("spare", &mut spare));
     }
     let keys = Column::new(passes.runtime, InPlace(x), count)?;
     run(passes, keys, None::<Column<InPlace<'_, &mut [u32]>, u32>>, count, order)
@@ -83,9 +85,15 @@ fn is_for_host<T: Number>(passes: &mut Passes<'_>, keys: HostArg<'_>, count: u32
     Ok(passes.last().is_some_and(|report| report.chose == "cpu"))
 }
 
-fn on_host(kernel: &Kernel, count: u32, order: Order) -> Call<'_> {
+fn on_host<K: Number>(kernel: &Kernel, count: u32, order: Order) -> Call<'_> {
     let call = kernel.call().set("settings.count", count).set("settings.flip", order.flip());
-    call.on(Placement::Cpu).groups([1, 1, 1])
+    call.set("settings.bits", 8 * size_of::<K>() as u32).on(Placement::Cpu).groups([1, 1, 1])
+}
+
+/// How many keys, and what turns their order round.
+fn settings(chunk: &NativeChunk<'_>) -> Result<(usize, u64)> {
+    let [count, flip] = chunk.uniform::<[u32; 2]>("settings")?;
+    Ok((count as usize, if flip == 0 { 0 } else { u64::MAX }))
 }
 
 pub(super) fn sort_by_key<K: Number, V: Number>(
@@ -101,26 +109,38 @@ pub(super) fn sort_by_key<K: Number, V: Number>(
         return Ok(passes.done(()));
     }
     if is_for_host::<K>(&mut passes, keys.as_arg_mut(), count, order)? {
-        let value_type = value_type::<V>();
-        let source = [K::TYPE_WGSL, wgsl::SORT_INSERTION, &value_type, wgsl::INSERTION_VALUES].concat();
-        let kernel = rt.kept_kernel_with_native(&source, |chunk| {
-            let [count, flip] = chunk.uniform::<[u32; 2]>("settings")?;
-            let flip = if flip == 0 { 0 } else { u64::MAX };
-            let keys = chunk.write::<K>("keys", 0..count as usize)?;
-            let values = chunk.write::<V>("values", 0..count as usize)?;
-            let mut pairs: Vec<(K, V)> = keys.par_iter().zip(&*values).map(|(k, v)| (*k, *v)).collect();
-            host::sort::sort(&mut pairs, |(key, _): (K, V)| key.key().into() ^ flip);
-            let places = keys.par_iter_mut().zip(values).zip(pairs);
-            places.for_each(|((k, v), pair)| (*k, *v) = pair);
-            Ok(())
-        })?;
-        passes.run(on_host(&kernel, count, order).arg("keys", keys.as_arg_mut()).arg("values", values.as_arg_mut()))?;
+        pairs_on_host(&mut passes, keys, values, count, order)?;
         return Ok(passes.done(()));
     }
     let keys = Column::new(rt, InPlace(keys), count)?;
     let values = Column::new(rt, InPlace(values), count)?;
     run(&mut passes, keys, Some(values), count, order)?;
     Ok(passes.done(()))
+}
+
+fn pairs_on_host<K: Number, V: Number>(
+    passes: &mut Passes<'_>,
+    keys: &mut impl Output<K>,
+    values: &mut impl Output<V>,
+    count: u32,
+    order: Order,
+) -> Result<()> {
+    // The body has no use for them; the WGSL does.
+    let mut spare = passes.runtime.zeros::<K>(count as usize)?;
+    let mut spare_values = passes.runtime.zeros::<V>(count as usize)?;
+    let sources = [K::TYPE_WGSL, wgsl::SORT_SERIAL, &value_type::<V>(), wgsl::SERIAL_VALUES];
+    let kernel = passes.native(&sources, |chunk| {
+        let (count, flip) = settings(chunk)?;
+        let (keys, values) = (chunk.write::<K>("keys", 0..count)?, chunk.write::<V>("values", 0..count)?);
+        let mut pairs: Vec<(K, V)> = keys.par_iter().zip(&*values).map(|(k, v)| (*k, *v)).collect();
+        let mut scratch = vec![(K::default(), V::default()); count];
+        host::sort::sort(&mut pairs, &mut scratch, |(key, _): (K, V)| key.key().into() ^ flip);
+        let places = keys.par_iter_mut().zip(values).zip(pairs);
+        places.for_each(|((k, v), pair)| (*k, *v) = pair);
+        Ok(())
+    })?;
+    let call = on_host::<K>(&kernel, count, order).arg("keys", keys.as_arg_mut()).arg("spare", &mut spare);
+    passes.run(call.arg("values", values.as_arg_mut()).arg("spare_values", &mut spare_values))
 }
 
 /// `sorted` becomes `x` in ascending order.

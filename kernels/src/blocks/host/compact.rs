@@ -17,7 +17,7 @@ pub(in super::super) fn counts(chunk: &mut NativeChunk<'_>) -> Result<()> {
     let mask = chunk.read::<u32>("mask", elements)?;
     let counts = chunk.write::<u32>("counts", groups)?;
     let tiles = counts.par_iter_mut().zip(mask.par_chunks(TILE)).with_min_len(TASK);
-    tiles.for_each(|(count, tile)| *count = tile.iter().map(|m| u32::from(*m != 0)).sum());
+    tiles.for_each(|(count, tile)| *count = kept(tile) as u32);
     Ok(())
 }
 
@@ -30,25 +30,27 @@ pub(in super::super) fn tiles<T: Number>(chunk: &mut NativeChunk<'_>) -> Result<
     let start = offsets.first().map_or(0, |o| *o as usize);
     let y = chunk.write::<T>("y", start..chunk.len::<T>("y")?)?;
     let part = TILE * TASK;
-    let mut rest = y;
-    let mut places = Vec::with_capacity(offsets.len().div_ceil(TASK));
-    for of_part in offsets.chunks(TASK).map(|part| part[0] as usize).skip(1).scan(start, |last, next| {
-        let count = next - *last;
-        *last = next;
-        Some(count)
-    }) {
-        let (own, others) = rest.split_at_mut(of_part);
+    let last = mask.len().saturating_sub(1) / part * part;
+    let ends = offsets.iter().step_by(TASK).skip(1).map(|offset| *offset as usize - start);
+    let all = offsets.last().map_or(0, |_| offsets[last / TILE] as usize - start + kept(&mask[last..]));
+    let (mut rest, mut places, mut from) = (y, Vec::with_capacity(offsets.len().div_ceil(TASK)), 0);
+    for end in ends.chain([all]) {
+        let (own, others) = rest.split_at_mut(end - from);
         places.push(own);
-        rest = others;
+        (rest, from) = (others, end);
     }
-    places.push(rest);
     places.into_par_iter().zip(x.par_chunks(part).zip(mask.par_chunks(part))).for_each(|(y, (x, mask))| {
-        let mut place = y.iter_mut();
-        for (x, _) in x.iter().zip(mask).filter(|(_, mask)| **mask != 0) {
-            if let Some(place) = place.next() {
-                *place = *x;
-            }
+        let mut place = 0;
+        for (x, mask) in x.iter().zip(mask) {
+            // Without a branch on the mask, which nobody could foretell: what is not kept is written over.
+            let Some(y) = y.get_mut(place) else { break };
+            *y = *x;
+            place += usize::from(*mask != 0);
         }
     });
     Ok(())
+}
+
+fn kept(mask: &[u32]) -> usize {
+    mask.iter().map(|m| u32::from(*m != 0)).sum::<u32>() as usize
 }

@@ -4,6 +4,7 @@
 
 pub(super) mod bins;
 pub(super) mod compact;
+pub(super) mod convolve;
 pub(super) mod moves;
 pub(super) mod reduce;
 pub(super) mod scan;

@@ -13,13 +13,23 @@ const BLOCK: usize = WIDTH * 128;
 /// Elements whose sums one task makes at least.
 const TASK: usize = 1 << 15;
 
-/// The state of 64 lanes, of which lane `l` takes element `l` of each row, joined by a tree.
-fn lanes<T: Number>(rows: impl Iterator<Item = [T; WIDTH]>, last: impl Iterator<Item = T>) -> (T, T::Rest) {
+/// Lanes whose states stay in registers together.
+const GROUP: usize = 32;
+
+/// The state of 64 lanes, of which lane `l` takes `item` of each row and `l`, and of the last row the first ones; joined by
+/// a tree.
+#[inline(always)]
+fn lanes<T: Number>(rows: usize, item: impl Fn(usize, usize) -> T, last: impl Iterator<Item = T>) -> (T, T::Rest) {
     let (mut first, mut second) = ([T::default(); WIDTH], [T::Rest::default(); WIDTH]);
-    for row in rows {
-        for lane in 0..WIDTH {
-            T::take(&mut first[lane], &mut second[lane], row[lane]);
+    for start in (0..WIDTH).step_by(GROUP) {
+        let (mut sums, mut rests) = ([T::default(); GROUP], [T::Rest::default(); GROUP]);
+        for row in 0..rows {
+            for lane in 0..GROUP {
+                T::take(&mut sums[lane], &mut rests[lane], item(row, start + lane));
+            }
         }
+        first[start..start + GROUP].copy_from_slice(&sums);
+        second[start..start + GROUP].copy_from_slice(&rests);
     }
     for (lane, value) in last.enumerate() {
         T::take(&mut first[lane], &mut second[lane], value);
@@ -36,15 +46,62 @@ fn lanes<T: Number>(rows: impl Iterator<Item = [T; WIDTH]>, last: impl Iterator<
     (first[0], second[0])
 }
 
-fn sum<T: Number>(x: &[T]) -> (T, T::Rest) {
+#[inline(always)]
+fn sum_of<T: Number>(x: &[T]) -> (T, T::Rest) {
     let (rows, last) = x.as_chunks::<WIDTH>();
-    lanes(rows.iter().copied(), last.iter().copied())
+    lanes(rows.len(), |row, lane| rows[row][lane], last.iter().copied())
 }
 
-fn dot<T: Number>(x: &[T], y: &[T]) -> (T, T::Rest) {
+#[inline(always)]
+fn dot_of<T: Number>(x: &[T], y: &[T]) -> (T, T::Rest) {
     let ((rows, last), (rows_y, last_y)) = (x.as_chunks::<WIDTH>(), y.as_chunks::<WIDTH>());
-    let products = |(x, y): (&[T; WIDTH], &[T; WIDTH])| std::array::from_fn(|lane| x[lane].times(y[lane]));
-    lanes(rows.iter().zip(rows_y).map(products), last.iter().zip(last_y).map(|(x, y)| x.times(*y)))
+    let rows_y = &rows_y[..rows.len()];
+    let item = |row: usize, lane: usize| rows[row][lane].times(rows_y[row][lane]);
+    lanes(rows.len(), item, last.iter().zip(last_y).map(|(x, y)| x.times(*y)))
+}
+
+#[inline(always)]
+fn least_of<T: Number>(x: &[T], flip: T::Key) -> T::Key {
+    x.iter().fold(T::LAST_KEY, |least, x| least.min(x.key() ^ flip))
+}
+
+/// The same functions compiled once more for wider vectors, which are taken where the processor has them. The operations
+/// and their order are the same, so the bits are.
+macro_rules! by_vector_width {
+    ($($name:ident = $of:ident $wide:ident ($($arg:ident: $ty:ty),*) -> $result:ty;)*) => {$(
+        fn $name<T: Number>($($arg: $ty),*) -> $result {
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: the processor has AVX2, as was asked.
+                return unsafe { $wide($($arg),*) };
+            }
+            $of($($arg),*)
+        }
+
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2")]
+        fn $wide<T: Number>($($arg: $ty),*) -> $result {
+            $of($($arg),*)
+        }
+    )*};
+}
+
+by_vector_width! {
+    sum = sum_of sum_wide (x: &[T]) -> (T, T::Rest);
+    dot = dot_of dot_wide (x: &[T], y: &[T]) -> (T, T::Rest);
+    least = least_of least_wide (x: &[T], flip: T::Key) -> T::Key;
+}
+
+/// `reduce_whole` with the least keys.
+pub(in super::super) fn extremes<T: Number>(chunk: &mut NativeChunk<'_>) -> Result<()> {
+    let flip = if chunk.uniform::<[u32; 7]>("shape")?[6] == 0 { T::Key::default() } else { T::LAST_KEY };
+    let groups = chunk.groups().start[0] as usize..chunk.groups().end[0] as usize;
+    let x = chunk.read::<T>("x", groups.start * BLOCK..(groups.end * BLOCK).min(chunk.len::<T>("x")?))?;
+    let first = chunk.write::<T::Key>("first", groups.clone())?;
+    chunk.write::<u32>("second", groups)?.fill(0);
+    let blocks = first.par_iter_mut().zip(x.par_chunks(BLOCK)).with_min_len(TASK / BLOCK);
+    blocks.for_each(|(first, x)| *first = least::<T>(x, flip));
+    Ok(())
 }
 
 /// `reduce_whole` with sums of elements, or of products.

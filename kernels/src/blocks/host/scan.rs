@@ -23,6 +23,9 @@ pub(in super::super) fn totals<T: Number>(chunk: &mut NativeChunk<'_>) -> Result
 
 /// The sum of a tile by strided lanes and a tree.
 fn whole<T: Number>(tile: &[T]) -> T {
+    if T::EXACT {
+        return tile.iter().fold(T::default(), |sum, x| sum.plus(*x));
+    }
     let mut part = [T::default(); WIDTH];
     for row in tile.chunks(WIDTH) {
         part.iter_mut().zip(row).for_each(|(part, x)| *part = part.plus(*x));
@@ -51,23 +54,30 @@ pub(in super::super) fn tiles<T: Number>(chunk: &mut NativeChunk<'_>) -> Result<
     let tiles = y.par_chunks_mut(TILE).zip(x.par_chunks(TILE)).enumerate().with_min_len(TASK);
     tiles.for_each(|(k, (y, x))| {
         let offset = offsets.map_or(T::default(), |offsets| offsets[k]);
-        match <&[T; TILE]>::try_from(x) {
-            Ok(x) => one(x, y, offset, inclusive != 0),
-            Err(_) => {
-                let mut padded = [T::default(); TILE];
-                padded[..x.len()].copy_from_slice(x);
-                one(&padded, y, offset, inclusive != 0);
-            }
-        }
+        if inclusive != 0 { tile::<T, true>(x, y, offset) } else { tile::<T, false>(x, y, offset) }
     });
     Ok(())
 }
 
-fn one<T: Number>(x: &[T; TILE], y: &mut [T], offset: T, inclusive: bool) {
-    let (lanes, _) = x.as_chunks::<LENGTH>();
+/// Scans a tile, of which the last one may be shorter.
+fn tile<T: Number, const INCLUSIVE: bool>(x: &[T], y: &mut [T], offset: T) {
+    if T::EXACT {
+        run::<T, INCLUSIVE>(x, y, offset);
+    } else if let (Ok(x), Ok(y)) = (<&[T; TILE]>::try_from(x), <&mut [T; TILE]>::try_from(&mut *y)) {
+        lanes::<T, INCLUSIVE>(x, y, offset);
+    } else {
+        let (mut padded, mut scanned) = ([T::default(); TILE], [T::default(); TILE]);
+        padded[..x.len()].copy_from_slice(x);
+        lanes::<T, INCLUSIVE>(&padded, &mut scanned, offset);
+        y.copy_from_slice(&scanned[..y.len()]);
+    }
+}
+
+fn lanes<T: Number, const INCLUSIVE: bool>(x: &[T; TILE], y: &mut [T; TILE], offset: T) {
+    let ((x, _), (y, _)) = (x.as_chunks::<LENGTH>(), y.as_chunks_mut::<LENGTH>());
     let mut sums = [T::default(); WIDTH];
-    for (sum, lane) in sums.iter_mut().zip(lanes) {
-        *sum = lane.iter().fold(T::default(), |sum, x| sum.plus(*x));
+    for (sum, x) in sums.iter_mut().zip(x) {
+        *sum = x.iter().fold(T::default(), |sum, x| sum.plus(*x));
     }
     let mut step = 1;
     while step < WIDTH {
@@ -77,12 +87,18 @@ fn one<T: Number>(x: &[T; TILE], y: &mut [T], offset: T, inclusive: bool) {
         sums[step..].iter_mut().zip(&before).for_each(|(sum, before)| *sum = sum.plus(*before));
         step *= 2;
     }
-    for (lane, (x, y)) in lanes.iter().zip(y.chunks_mut(LENGTH)).enumerate() {
-        let mut sum = if lane == 0 { offset } else { offset.plus(sums[lane - 1]) };
-        for (x, y) in x.iter().zip(y) {
-            let next = sum.plus(*x);
-            *y = if inclusive { next } else { sum };
-            sum = next;
-        }
+    for (lane, (x, y)) in x.iter().zip(y).enumerate() {
+        let start = if lane == 0 { offset } else { offset.plus(sums[lane - 1]) };
+        run::<T, INCLUSIVE>(x, y, start);
+    }
+}
+
+#[inline]
+fn run<T: Number, const INCLUSIVE: bool>(x: &[T], y: &mut [T], start: T) {
+    let mut sum = start;
+    for (x, y) in x.iter().zip(y) {
+        let next = sum.plus(*x);
+        *y = if INCLUSIVE { next } else { sum };
+        sum = next;
     }
 }

@@ -18,18 +18,21 @@ const PART: usize = 1 << 12;
 /// Bits of the widest digit of the small sort: its counters stay in the first cache.
 const WIDEST: u32 = 11;
 
-/// What is sorted: keys, or keys with their values.
-pub(in super::super) trait Item: Copy + Default + Send + Sync {}
+/// Counters of such a digit.
+const COUNTERS: usize = 1 << WIDEST;
 
-impl<T: Copy + Default + Send + Sync> Item for T {}
+/// What is sorted: keys, or keys with their values.
+pub(in super::super) trait Item: Copy + Send + Sync {}
+
+impl<T: Copy + Send + Sync> Item for T {}
 
 /// The place of an item in the order, as an unsigned number.
 pub(in super::super) trait Rank<E>: Fn(E) -> u64 + Copy + Send + Sync {}
 
 impl<E, F: Fn(E) -> u64 + Copy + Send + Sync> Rank<E> for F {}
 
-/// Sorts by rank. Items of one rank keep their order.
-pub(in super::super) fn sort<E: Item>(x: &mut [E], rank: impl Rank<E>) {
+/// Sorts by rank. Items of one rank keep their order. `scratch` is as long as `x`; what is in it does not matter.
+pub(in super::super) fn sort<E: Item>(x: &mut [E], scratch: &mut [E], rank: impl Rank<E>) {
     let Some(first) = x.first().map(|first| rank(*first)) else { return };
     if x.len() <= FEW {
         return insert(x, rank);
@@ -37,8 +40,7 @@ pub(in super::super) fn sort<E: Item>(x: &mut [E], rank: impl Rank<E>) {
     let differing = |part: &[E]| part.iter().fold(0, |bits, e| bits | (rank(*e) ^ first));
     let differing = x.par_chunks(SMALL).map(differing).reduce(|| 0, |a, b| a | b);
     if differing != 0 {
-        let mut scratch = vec![E::default(); x.len()];
-        in_place(x, &mut scratch, u64::BITS - differing.leading_zeros(), rank);
+        in_place(x, scratch, u64::BITS - differing.leading_zeros(), rank);
     }
 }
 
@@ -100,12 +102,13 @@ fn cut<E: Item>(from: &[E], to: &mut [E], bits: u32, rank: impl Rank<E>) -> (Vec
     };
     let counts: Vec<[usize; 256]> = from.par_chunks(piece).map(count).collect();
     // The places for each digit of each piece: digit by digit, and in a digit piece by piece.
-    let mut places: Vec<Vec<std::slice::IterMut<'_, E>>> = counts.iter().map(|_| Vec::with_capacity(256)).collect();
+    let mut places: Vec<[std::slice::IterMut<'_, E>; 256]> =
+        counts.iter().map(|_| std::array::from_fn(|_| [].iter_mut())).collect();
     let (mut rest, mut ends, mut end) = (to, Vec::with_capacity(256), 0);
     for d in 0..256 {
         for (counts, places) in counts.iter().zip(&mut places) {
             let (own, others) = std::mem::take(&mut rest).split_at_mut(counts[d]);
-            places.push(own.iter_mut());
+            places[d] = own.iter_mut();
             rest = others;
             end += counts[d];
         }
@@ -150,23 +153,18 @@ fn passes(bits: u32, parity: u32) -> u32 {
 fn by_digits<E: Item>(a: &mut [E], b: &mut [E], bits: u32, rank: impl Rank<E>, parity: u32) -> bool {
     let passes = passes(bits, parity);
     let width = bits.div_ceil(passes);
-    let digits = 1usize << width;
-    let digit = move |e: E, pass: u32| (rank(e) >> (pass * width)) as usize & (digits - 1);
-    let mut counts = vec![0u32; digits * passes as usize];
-    for e in a.iter() {
-        for (pass, counts) in counts.chunks_exact_mut(digits).enumerate() {
-            counts[digit(*e, pass as u32)] += 1;
-        }
-    }
     let (mut from, mut to, mut moved) = (a, b, false);
-    for (pass, places) in counts.chunks_exact_mut(digits).enumerate() {
-        if places[digit(from[0], pass as u32)] as usize == from.len() {
+    for pass in 0..passes {
+        let digit = move |e: E| (rank(e) >> (pass * width)) as usize & ((1 << width) - 1) & (COUNTERS - 1);
+        let mut places = [0u32; COUNTERS];
+        from.iter().for_each(|e| places[digit(*e)] += 1);
+        if places[digit(from[0])] as usize == from.len() {
             continue;
         }
         let mut start = 0;
-        places.iter_mut().for_each(|place| start += std::mem::replace(place, start));
+        places[..1 << width].iter_mut().for_each(|place| start += std::mem::replace(place, start));
         for e in from.iter() {
-            let place = &mut places[digit(*e, pass as u32)];
+            let place = &mut places[digit(*e)];
             to[*place as usize] = *e;
             *place += 1;
         }
@@ -183,8 +181,8 @@ mod tests {
     /// Sorts pairs by their first half and compares with the standard library's stable sort.
     fn check(name: &str, keys: impl Iterator<Item = u64>) {
         let x: Vec<(u64, u32)> = keys.zip(0..).collect();
-        let (mut ours, mut theirs) = (x.clone(), x);
-        sort(&mut ours, |pair| pair.0);
+        let (mut ours, mut theirs, mut scratch) = (x.clone(), x.clone(), x);
+        sort(&mut ours, &mut scratch, |pair| pair.0);
         theirs.sort_by_key(|pair| pair.0);
         assert!(ours == theirs, "{name}, {} items", ours.len());
     }
