@@ -25,6 +25,7 @@ pub mod call;
 pub mod cost;
 mod device;
 pub mod error;
+mod interop;
 pub mod kernel;
 mod memory;
 pub mod report;

@@ -141,6 +141,26 @@ pub struct ChunkReport {
     pub down_bytes: u64,
 }
 
+impl ChunkReport {
+    /// Its work-groups.
+    fn groups(&self) -> u64 {
+        (0..3).map(|a| u64::from(self.end[a].saturating_sub(self.start[a]))).product()
+    }
+}
+
+/// What a device's chunks took together.
+#[derive(Clone, Copy, Debug, Default)]
+struct DeviceSum<'a> {
+    device: &'a str,
+    chunks: usize,
+    groups: u64,
+    upload_ns: f64,
+    run_ns: f64,
+    download_ns: f64,
+    up_bytes: u64,
+    down_bytes: u64,
+}
+
 impl Report {
     pub(crate) fn new(
         kernel: &str,
@@ -219,13 +239,36 @@ impl Report {
     }
 
     fn measure(&mut self) {
-        for chunk in &self.chunks {
+        let mut phases = self.phases;
+        for sum in self.by_device() {
             let longest = |phase: &mut Phase, ns: f64| phase.actual_ns = phase.actual_ns.max(ns);
-            longest(&mut self.phases.upload, chunk.upload_ns);
-            longest(&mut self.phases.run, chunk.run_ns);
-            longest(&mut self.phases.download, chunk.download_ns);
+            longest(&mut phases.upload, sum.upload_ns);
+            longest(&mut phases.run, sum.run_ns);
+            longest(&mut phases.download, sum.download_ns);
         }
+        self.phases = phases;
         self.bytes = Bytes { up: self.moves.iter().map(|m| m.up).sum(), down: self.moves.iter().map(|m| m.down).sum() };
+    }
+
+    /// The chunks of each device put together, devices in the order of their first one.
+    fn by_device(&self) -> Vec<DeviceSum<'_>> {
+        let mut sums: Vec<DeviceSum<'_>> = Vec::new();
+        for chunk in &self.chunks {
+            let known = sums.iter().position(|s| s.device == chunk.device);
+            let at = known.unwrap_or_else(|| {
+                sums.push(DeviceSum { device: &chunk.device, ..DeviceSum::default() });
+                sums.len() - 1
+            });
+            let sum = &mut sums[at];
+            sum.chunks += 1;
+            sum.groups += chunk.groups();
+            sum.upload_ns += chunk.upload_ns;
+            sum.run_ns += chunk.run_ns;
+            sum.download_ns += chunk.download_ns;
+            sum.up_bytes += chunk.up_bytes;
+            sum.down_bytes += chunk.down_bytes;
+        }
+        sums
     }
 
     /// The whole report as a readable table.
@@ -249,17 +292,15 @@ impl Report {
         for c in &self.candidates {
             let _ = writeln!(out, "  {:<10} predicted {}", c.placement, time(c.predicted_ns));
         }
-        for c in &self.chunks {
-            let _ = writeln!(
-                out,
-                "  {} ran work-groups {:?}..{:?} in {} ({} up, {} down)",
-                c.device,
-                c.start,
-                c.end,
-                time(c.upload_ns + c.run_ns + c.download_ns),
-                human_bytes(c.up_bytes),
-                human_bytes(c.down_bytes)
-            );
+        for sum in self.by_device() {
+            let took = time(sum.upload_ns + sum.run_ns + sum.download_ns);
+            let (up, down) = (human_bytes(sum.up_bytes), human_bytes(sum.down_bytes));
+            let mut own = self.chunks.iter().filter(|c| c.device == sum.device);
+            let what = match (own.next(), sum.chunks) {
+                (Some(c), 1) => format!("work-groups {:?}..{:?}", c.start, c.end),
+                (_, chunks) => format!("{} work-groups in {chunks} chunks", sum.groups),
+            };
+            let _ = writeln!(out, "  {} ran {what} in {took} ({up} up, {down} down)", sum.device);
         }
         for line in &self.windows {
             let _ = writeln!(out, "  {line}");

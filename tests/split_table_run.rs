@@ -7,9 +7,12 @@ mod support;
 
 use evener::{
     backend::fake::FakeGpu,
-    call::args::HostArg,
+    call::{Call, args::HostArg},
     prelude::*,
-    schedule::plan::{Assignment, cut},
+    schedule::{
+        chunks::Worker,
+        plan::{Assignment, cut},
+    },
 };
 use evener_lanes::{Grid, GroupRange, analysis::Split};
 use split_table::{Case, Expect, cases};
@@ -19,6 +22,16 @@ const SHARES: [f64; 4] = [0.1, 0.37, 0.5, 0.9];
 
 /// Runs a case in the parts that `place` gives and compares every buffer.
 fn run_case(rt: &Runtime, case: &Case, what: &str, place: impl FnOnce(Grid, &Split) -> Vec<Assignment>) {
+    set_up_and_run(rt, case, what, |call, grid, split| call.assignments(place(grid, split)));
+}
+
+/// Runs a case as `set_up` says and compares every buffer.
+fn set_up_and_run(
+    rt: &Runtime,
+    case: &Case,
+    what: &str,
+    set_up: impl for<'a> FnOnce(Call<'a>, Grid, &Split) -> Call<'a>,
+) {
     let wgsl = case.wgsl();
     let kernel = rt.kernel(&wgsl).unwrap_or_else(|e| panic!("{}: {e}\n{wgsl}", case.name));
     let mut data: Vec<Vec<u32>> = case.buffers.iter().map(|b| b.before.clone()).collect();
@@ -40,7 +53,7 @@ fn run_case(rt: &Runtime, case: &Case, what: &str, place: impl FnOnce(Grid, &Spl
         call = call.arg(buffer.name, arg);
     }
     let (grid, split) = call.cut_axis().unwrap_or_else(|e| panic!("{}: {e}", case.name));
-    let report = call.assignments(place(grid, &split)).run();
+    let report = set_up(call, grid, &split).run();
     let report = report.unwrap_or_else(|e| panic!("{} {what}: {e}\n{wgsl}", case.name));
     for (buffer, words) in case.buffers.iter().zip(&data) {
         let expected = buffer.after.as_ref().unwrap_or(&buffer.before);
@@ -91,6 +104,24 @@ impl Random {
     }
 }
 
+impl Random {
+    /// Devices of any speed and doubt, the CPU the first: what chunks are sized by.
+    fn workers(&mut self, devices: u32) -> Vec<(usize, Worker)> {
+        let mut ns = |most: u32| f64::from(self.below(most));
+        let mut worker = |device: u32| Worker {
+            chunk_ns: ns(3),
+            filling_ns: ns(3),
+            first_ns: ns(1000),
+            link_ns: ns(3),
+            slice_ns: 1.0 + ns(300),
+            spread: ns(200) / 100.0,
+            uneven: ns(100) / 100.0,
+            in_place: device == 0,
+        };
+        (0..devices).map(|d| (d as usize, worker(d))).collect()
+    }
+}
+
 /// Every placement of every case; the devices are the CPU and two others.
 fn run_all(rt: &Runtime, seeds: u64) {
     for case in cases() {
@@ -106,6 +137,8 @@ fn run_all(rt: &Runtime, seeds: u64) {
         for seed in 0..seeds {
             let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) + 1);
             run_case(rt, &case, &format!("seed {seed}"), |grid, split| random.parts(grid, split, 3));
+            let workers = random.workers(3);
+            set_up_and_run(rt, &case, &format!("in chunks, seed {seed}"), |call, _, _| call.workers(workers));
         }
     }
 }

@@ -9,14 +9,15 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
+    memory::staging::readable,
 };
 use evener_lanes::{Buffer, analysis::Strided, ir::Space};
 use std::{
     cell::UnsafeCell,
     collections::{HashMap, VecDeque},
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
 /// What a scripted device does with a chunk.
@@ -30,6 +31,8 @@ pub enum Script {
     LostInRun,
     /// Has no memory for it.
     OutOfMemory,
+    /// Runs it, but begins so late.
+    Late(Duration),
 }
 
 /// A scripted device.
@@ -56,7 +59,7 @@ struct State {
 
 /// Memory of an array on the device, shared by the runs that use it.
 #[derive(Debug)]
-struct Words(Box<[UnsafeCell<u64>]>);
+pub(super) struct Words(Box<[UnsafeCell<u64>]>);
 
 // SAFETY: runs that are under way at once touch disjoint bytes, or only read, by the rules of calls.
 unsafe impl Send for Words {}
@@ -64,15 +67,15 @@ unsafe impl Send for Words {}
 unsafe impl Sync for Words {}
 
 impl Words {
-    fn poisoned(bytes: u64) -> Arc<Self> {
+    pub(super) fn poisoned(bytes: u64) -> Arc<Self> {
         Arc::new(Words((0..bytes.div_ceil(8)).map(|_| UnsafeCell::new(POISON)).collect()))
     }
 
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         8 * self.0.len() as u64
     }
 
-    fn first(&self) -> *mut u8 {
+    pub(super) fn first(&self) -> *mut u8 {
         self.0.as_ptr().cast_mut().cast()
     }
 }
@@ -112,6 +115,11 @@ impl FakeGpu {
     /// The same device with little storage.
     pub fn with_room(self, room: Room) -> Self {
         FakeGpu { room, ..self }
+    }
+
+    /// Adds to the script.
+    pub fn follow(&self, script: impl IntoIterator<Item = Script>) {
+        self.state().script.extend(script);
     }
 
     /// Chunks started so far.
@@ -203,21 +211,20 @@ impl Backend for FakeGpu {
             Script::OutOfMemory => {
                 return Err(Error::new(ErrorKind::OutOfMemory, format!("{} has no memory left", self.info.id)));
             }
-            Script::Run | Script::LostInRun => {}
+            Script::Run | Script::LostInRun | Script::Late(_) => {}
         }
         let start = Instant::now();
+        let mut staged = Vec::new();
         let memory = (chunk.arguments.iter().zip(chunk.transfers))
             .enumerate()
             .map(|(binding, (argument, transfer))| {
                 let carry = chunk.carry.filter(|_| transfer.carried);
-                if let Some(kept) = carry.and_then(|c| c.get::<Words>(binding)) {
-                    return Ok(Place::Own(kept));
-                }
-                let place = match argument.array {
-                    Some(part) => Place::Array(self.live()?.memory(argument)?, part.offset),
-                    None => Place::Own(Words::poisoned(argument.len)),
+                let place = match (argument.array, carry.and_then(|c| c.get::<Words>(binding))) {
+                    (_, Some(kept)) => Place::Own(kept),
+                    (Some(part), _) => Place::Array(self.live()?.memory(argument)?, part.offset),
+                    (None, _) => Place::Own(Words::poisoned(argument.len)),
                 };
-                upload(argument, transfer, &place);
+                staged.push(staged_upload(argument, transfer));
                 if let (Some(carry), Place::Own(words)) = (carry, &place) {
                     carry.keep(binding, words.clone());
                 }
@@ -228,14 +235,7 @@ impl Backend for FakeGpu {
         let storage = chunk.kernel.bindings().iter().zip(chunk.transfers).filter(|(b, _)| b.space == Space::Storage);
         let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
         let upload_ns = start.elapsed().as_nanos() as f64;
-        Ok(Box::new(FakeRun {
-            device: self,
-            chunk: *chunk,
-            memory,
-            lost: step == Script::LostInRun,
-            up_bytes,
-            upload_ns,
-        }))
+        Ok(Box::new(FakeRun { device: self, chunk: *chunk, memory, staged, step, up_bytes, upload_ns }))
     }
 
     fn warmth(&self, _kernel: &Compiled) -> Warmth {
@@ -297,24 +297,38 @@ impl State {
 }
 
 /// Copies a range of an argument between the host's bytes of it and the device's.
-fn copy(from: *const u8, to: *mut u8, range: &Range<u64>) {
+pub(super) fn copy(from: *const u8, to: *mut u8, range: &Range<u64>) {
     let (at, len) = (range.start as usize, (range.end - range.start) as usize);
     // SAFETY: the range lies inside the argument, as long as both memories, and is nobody else's to write meanwhile.
     unsafe { std::ptr::copy_nonoverlapping(from.add(at), to.add(at), len) };
 }
 
-/// Copies what may be read of a transfer's upload.
-fn upload(argument: &Argument, transfer: &Transfer, place: &Place) {
-    let mut up = |range: Range<u64>| copy(argument.ptr, place.first(), &range);
-    match &transfer.exact {
-        Some(sets) if !transfer.upload.is_empty() => sets.iter().for_each(|s| s.for_each_run(&mut up)),
-        Some(_) => {}
-        None => transfer.upload.iter().cloned().for_each(up),
-    }
+/// The threads of all scripted devices: their own, so that a thread of the caller's pool may wait for them.
+fn cores() -> &'static rayon::ThreadPool {
+    static CORES: OnceLock<rayon::ThreadPool> = OnceLock::new();
+    CORES.get_or_init(|| rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("the system gives a thread"))
+}
+
+/// Bytes on their way to a place: where they go, and what they are.
+pub(super) type Staged = Vec<(u64, Vec<u8>)>;
+
+/// Copies of a transfer's uploads with their places. What may not be read arrives as zeros.
+pub(super) fn staged_upload(argument: &Argument, transfer: &Transfer) -> Staged {
+    let one = |range: &Range<u64>| {
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        for part in readable(transfer.exact.as_deref(), range).1 {
+            let (at, len) = ((part.start - range.start) as usize, (part.end - part.start) as usize);
+            // SAFETY: uploads lie inside the argument, and nobody writes what may be read of them.
+            let host = unsafe { std::slice::from_raw_parts(argument.ptr.add(part.start as usize), len) };
+            bytes[at..at + len].copy_from_slice(host);
+        }
+        (range.start, bytes)
+    };
+    transfer.upload.iter().filter(|range| !range.is_empty()).map(one).collect()
 }
 
 /// Where an argument is on the device.
-enum Place {
+pub(super) enum Place {
     /// Memory of this run alone.
     Own(Arc<Words>),
     /// From this byte of an array's memory.
@@ -322,7 +336,14 @@ enum Place {
 }
 
 impl Place {
-    fn first(&self) -> *mut u8 {
+    /// Writes bytes at a place.
+    pub(super) fn fill(&self, at: u64, bytes: &[u8]) {
+        // SAFETY: uploads lie inside the argument, as long as the memory, and no other run is under way there.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.first().add(at as usize), bytes.len()) };
+    }
+
+    /// Its first byte.
+    pub(super) fn first(&self) -> *mut u8 {
         match self {
             Place::Own(words) => words.first(),
             // Inside the array, or at its end.
@@ -335,7 +356,9 @@ struct FakeRun<'a> {
     device: &'a FakeGpu,
     chunk: Chunk<'a>,
     memory: Vec<Place>,
-    lost: bool,
+    /// By binding, what goes to its memory before the run, as in a queue: chunks before this one may not have run yet.
+    staged: Vec<Staged>,
+    step: Script,
     up_bytes: u64,
     upload_ns: f64,
 }
@@ -343,7 +366,13 @@ struct FakeRun<'a> {
 impl Started for FakeRun<'_> {
     fn finish(self: Box<Self>) -> Result<ChunkRun> {
         let chunk = self.chunk;
+        if let Script::Late(by) = self.step {
+            std::thread::sleep(by);
+        }
         let start = Instant::now();
+        for (place, staged) in self.memory.iter().zip(&self.staged) {
+            staged.iter().for_each(|(at, bytes)| place.fill(*at, bytes));
+        }
         let buffers: Vec<Buffer<'_>> = (self.memory.iter().zip(chunk.arguments))
             // SAFETY: the memory holds the argument; arguments that share some only read it, by the rules of calls.
             .map(|(place, argument)| unsafe { Buffer::from_raw(place.first(), argument.len, true) })
@@ -351,10 +380,10 @@ impl Started for FakeRun<'_> {
         for step in 0..chunk.repeat.map_or(1, |r| r.steps) {
             let places = |k: usize| chunk.repeat.filter(|_| step % 2 == 1).map_or(k, |r| r.swapped(k));
             let buffers: Vec<Buffer<'_>> = (0..buffers.len()).map(|k| buffers[places(k)]).collect();
-            chunk.kernel.program.run(&buffers, chunk.grid, chunk.range)?;
+            cores().install(|| chunk.kernel.program.run(&buffers, chunk.grid, chunk.range))?;
         }
         let run_ns = start.elapsed().as_nanos() as f64;
-        if self.lost {
+        if self.step == Script::LostInRun {
             return Err(self.device.lose());
         }
         let start = Instant::now();

@@ -24,6 +24,8 @@ pub mod cpu;
 pub mod fake;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+#[doc(hidden)]
+pub mod throttled;
 
 /// Kind of a device, as its driver says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -253,6 +255,13 @@ impl Carry {
         kept.and_then(|any| any.downcast().ok())
     }
 
+    /// Gives up what was kept.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn into_kept<T: Any + Send + Sync>(self) -> impl Iterator<Item = Arc<T>> {
+        let kept = self.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+        kept.into_values().filter_map(|any| any.downcast().ok())
+    }
+
     /// Keeps a binding's buffer for the chunks to come.
     pub(crate) fn keep<T: Any + Send + Sync>(&self, binding: usize, buffer: Arc<T>) {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(binding, buffer);
@@ -353,6 +362,9 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// # Errors
     /// Device loss, memory, driver refusal.
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>>;
+
+    /// Takes back the buffers of chunks that all ended well, for calls to come.
+    fn take_back(&self, _carry: Carry) {}
 
     /// What the device already has: nothing of it is paid for again.
     fn warmth(&self, kernel: &Compiled) -> Warmth;

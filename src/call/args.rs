@@ -99,6 +99,8 @@ pub struct HostArg<'a> {
     pub(crate) count: u64,
     /// Whether it was given as `&mut`.
     pub(crate) writable: bool,
+    /// Why it cannot be bound.
+    refused: Option<String>,
     /// The array that it is a part of.
     array: Option<Arc<ArrayMemory>>,
     /// The user's handle of a whole array given as `&mut`: what [`Call::iterate`](super::Call::iterate) swaps.
@@ -114,7 +116,7 @@ impl<'a> HostArg<'a> {
 
     fn new(argument: Argument, elements: Elements, count: u64) -> Self {
         let writable = argument.writable;
-        HostArg { argument, elements, count, writable, array: None, handle: None, _life: PhantomData }
+        HostArg { argument, elements, count, writable, refused: None, array: None, handle: None, _life: PhantomData }
     }
 
     /// The bytes `range` of an array.
@@ -126,6 +128,13 @@ impl<'a> HostArg<'a> {
     ) -> Self {
         let argument = array.argument(range, writable);
         HostArg { array: Some(array), ..HostArg::new(argument, Elements::Typed(T::TYPE), count as u64) }
+    }
+
+    /// No slice at all, and why: an error of the call.
+    #[cfg(feature = "ndarray")]
+    pub(crate) fn refused<T: Element>(count: usize, writable: bool, why: String) -> Self {
+        let nothing = HostArg::typed::<T>(std::ptr::NonNull::dangling().as_ptr(), 0, writable);
+        HostArg { refused: Some(why), count: count as u64, ..nothing }
     }
 
     pub(crate) fn with_handle(self, handle: &'a mut Arc<ArrayMemory>) -> Self {
@@ -158,6 +167,9 @@ impl<'a> HostArg<'a> {
     }
 
     fn check(&self, parameter: &Parameter) -> Result<()> {
+        if let Some(why) = &self.refused {
+            return Err(Error::new(ErrorKind::ArgumentType, format!("`{}`: {why}", parameter.binding.name)));
+        }
         match &self.elements {
             Elements::Typed(host) => check_elements(parameter, host, self.count as usize),
             Elements::File(kind, shape) => {
@@ -191,8 +203,8 @@ fn element_of(host: &HostType) -> &HostType {
     }
 }
 
-/// What can be bound to a storage binding: `&[T]`, `&Vec<T>`, `&[T; N]`, [`&Array<T>`](crate::Array), views of arrays, and
-/// the same as `&mut`.
+/// What can be bound to a storage binding: `&[T]`, `&Vec<T>`, `&[T; N]`, [`&Array<T>`](crate::Array), views of arrays, with the
+/// feature `ndarray` arrays and views of that crate in C order, and the same as `&mut`.
 pub trait IntoArg<'a> {
     /// The argument.
     fn into_arg(self) -> HostArg<'a>;

@@ -16,10 +16,15 @@ use crate::{
         movement::{self, WouldMove},
         placement::Placement,
         plan::{Assignment, Candidate, Moves, Plan},
+        transfers,
         windows::{self, Cutter},
     },
 };
-use evener_lanes::GroupRange;
+use evener_lanes::{
+    GroupRange,
+    analysis::{Footprint, Split},
+    ir::Space,
+};
 use std::time::{Duration, Instant};
 
 impl Call<'_> {
@@ -33,7 +38,30 @@ impl Call<'_> {
             let (bindings, places) = (self.kernel.bindings(), self.runtime.places());
             movement::would_move(places, place, &whole, bindings, &ready.arguments, &ready.arrays)
         };
-        slots.iter().enumerate().map(|(k, slot)| self.candidate(k, slot, ready, &moved(k))).collect()
+        let shared_input = self.shared_input(ready, &whole);
+        let one = |(k, slot)| Candidate { shared_input, ..self.candidate(k, slot, ready, &moved(k)) };
+        slots.iter().enumerate().map(one).collect()
+    }
+
+    /// The part of the input, 0 to 1, that every part of the call needs: what two halves need both.
+    fn shared_input(&self, ready: &Ready, whole: &Footprint) -> f64 {
+        if self.placement != Placement::Auto || ready.arrays.iter().any(Option::is_some) {
+            return 0.0;
+        }
+        let Split::Axis(axis) = ready.split(self.kernel) else { return 0.0 };
+        let uploaded = |footprint: &Footprint| {
+            let moved = transfers::of_footprint(footprint, self.kernel.bindings(), &ready.sizes);
+            let storage = self.kernel.bindings().iter().zip(moved).filter(|(b, _)| b.space == Space::Storage);
+            storage.map(|(_, t)| t.bytes().0).sum::<u64>() as f64
+        };
+        let axis = usize::from(*axis);
+        let (front, back) = GroupRange::all(ready.grid).split_at(axis, ready.grid.groups[axis] / 2);
+        if front.is_empty() || back.is_empty() {
+            return 0.0;
+        }
+        let parts: f64 = [front, back].iter().map(|half| uploaded(&ready.footprint(self.kernel, half))).sum();
+        let all = uploaded(whole);
+        if all > 0.0 { ((parts - all) / all).clamp(0.0, 1.0) } else { 0.0 }
     }
 
     /// What one part of the call would move.
@@ -59,6 +87,7 @@ impl Call<'_> {
     /// Whether the placement leaves a choice that this device takes part in.
     fn in_question(&self, number: usize) -> bool {
         self.assignments.is_none()
+            && self.workers.is_none()
             && match self.placement {
                 Placement::Cpu => number == 0,
                 Placement::Gpu(Some(k)) => number == k + 1,
@@ -160,22 +189,28 @@ impl Call<'_> {
         report: &Report,
     ) {
         let cold = decided.assignments.iter().any(|a| candidates[a.device].one_time > Cost::ZERO);
-        if cold || !report.recoveries.is_empty() || self.assignments.is_some() {
+        if cold || !report.recoveries.is_empty() || self.assignments.is_some() || self.workers.is_some() {
             return;
         }
         self.runtime.learned().spend(report.actual_ns, decided.explored.ns());
         let total = GroupRange::all(ready.grid).count() as f64;
-        let part = |Ran { assignment, run }: &Ran| PartRun {
-            device: assignment.device,
-            share: assignment.range.count() as f64 / total,
-            chunks: 1,
-            together: ran.len() > 1,
-            ended: true,
-            run_ns: run.run_ns,
-            up: (run.up_bytes as f64, run.upload_ns),
-            down: (run.down_bytes as f64, run.download_ns),
-        };
-        let parts: Vec<PartRun> = ran.iter().map(part).collect();
+        let mut parts: Vec<PartRun> = Vec::new();
+        for Ran { assignment, run } in ran {
+            let chunk = PartRun {
+                device: assignment.device,
+                share: assignment.range.count() as f64 / total,
+                chunks: 1,
+                together: decided.assignments.len() > 1,
+                ended: true,
+                run_ns: run.run_ns,
+                up: (run.up_bytes as f64, run.upload_ns),
+                down: (run.down_bytes as f64, run.download_ns),
+            };
+            match parts.iter_mut().find(|p| p.device == chunk.device) {
+                Some(part) => part.add(&chunk),
+                None => parts.push(chunk),
+            }
+        }
         teach(self.runtime.learned(), self.kernel.fingerprint, candidates, &parts);
         self.runtime.keep_learned();
     }

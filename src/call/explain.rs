@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     report::human_bytes,
     schedule::{
-        plan::{Candidate, Question, plan},
+        plan::{Candidate, plan},
         windows,
     },
 };
@@ -185,15 +185,8 @@ impl Call<'_> {
 
     fn explain_size(&self, ready: &Ready) -> Result<SizeExplanation> {
         let candidates = self.candidates(ready);
-        let decided = plan(&Question {
-            grid: ready.grid,
-            split: ready.split(self.kernel),
-            candidates: &candidates,
-            adaptive: false,
-            explore: Cost::ZERO,
-            placement: self.placement,
-            strict: self.strict,
-        })?;
+        let split = ready.split(self.kernel);
+        let decided = plan(&self.question(ready, split, &candidates, self.adapts(ready, split, &candidates)))?;
         let chose = match decided.assignments.as_slice() {
             [one] => candidates[one.device].id.clone(),
             _ => "split".into(),

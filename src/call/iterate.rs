@@ -64,7 +64,7 @@ impl<'a> Call<'a> {
         let start = start + calibration;
         let candidates: Vec<Candidate> =
             self.candidates(&ready).into_iter().map(|c| Candidate { steps: f64::from(steps), ..c }).collect();
-        let decided = self.decide(&ready, &candidates, true)?;
+        let decided = self.decide_steps(&ready, &candidates)?;
         let decide_ns = start.elapsed().as_nanos() as f64;
         let outcome = self.steps(&mut ready, &decided, &candidates, Repeat { steps, swap });
         // Also after an error: what was computed last is under the first name.
@@ -92,6 +92,7 @@ impl<'a> Call<'a> {
         let mut total = Outcome::default();
         let mut done = 0;
         while done < repeat.steps {
+            let uniforms = ready.uniform_slices();
             let mut job = Job {
                 kernel: self.kernel,
                 grid: ready.grid,
@@ -100,7 +101,7 @@ impl<'a> Call<'a> {
                 devices: &devices,
                 places: self.runtime.places(),
                 footprints: &footprints,
-                known: &ready.known,
+                shape: ready.shape(&uniforms),
                 repeat: None,
                 strict: self.strict,
             };

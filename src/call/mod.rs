@@ -3,25 +3,26 @@
 pub mod args;
 mod candidates;
 mod check;
+mod decide;
 pub mod explain;
 mod iterate;
-pub(crate) mod known;
 pub mod map;
 mod size;
 
 use crate::{
     array::Array,
     backend::{Argument, Backend},
-    cost::Cost,
     error::{Error, Result},
     kernel::{Compiled, uniform::UniformValue},
     memory::array::Owners,
     report::{Phase, Report},
     runtime::Runtime,
     schedule::{
+        chunked,
+        chunks::Worker,
         coexec::{self, Job, Outcome},
         placement::Placement,
-        plan::{Assignment, Candidate, Plan, Question, is_cut_on, plan, stick},
+        plan::{Assignment, Candidate, Plan},
     },
 };
 use args::{Arguments, IntoArg, Name, Pinned, Resolved};
@@ -29,10 +30,10 @@ use evener_lanes::{
     Grid, GroupRange,
     analysis::{CallShape, Features, Footprint, Split},
 };
-use known::{Known, Shapes};
 pub use size::Items;
 use size::Size;
 use std::{
+    cell::OnceCell,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -48,6 +49,7 @@ pub struct Call<'a> {
     placement: Placement,
     strict: bool,
     assignments: Option<Vec<Assignment>>,
+    workers: Option<Vec<(usize, Worker)>>,
     /// The first error of the building steps: reported by `run`.
     error: Option<Error>,
 }
@@ -63,6 +65,7 @@ impl<'a> Call<'a> {
             placement: runtime.placement(),
             strict: runtime.strict(),
             assignments: None,
+            workers: None,
             error: None,
         }
     }
@@ -155,6 +158,14 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// For tests: chunks are handed out to these devices (0 the CPU) as if this were predicted of them, where the call may
+    /// be run so at all.
+    #[doc(hidden)]
+    pub fn workers(mut self, workers: Vec<(usize, Worker)>) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
     /// For tests: the call's grid, and whether and along which axis it may be cut.
     #[doc(hidden)]
     pub fn cut_axis(&self) -> Result<(Grid, Split)> {
@@ -181,10 +192,11 @@ impl<'a> Call<'a> {
         let calibration = self.measure(&ready);
         let start = start + calibration;
         let candidates = self.candidates(&ready);
-        let decided = self.decide(&ready, &candidates, false)?;
-        let footprints = self.footprints(&ready, &decided.assignments);
+        let (decided, crew) = self.decide(&ready, &candidates)?;
+        let footprints = if crew.is_some() { Vec::new() } else { self.footprints(&ready, &decided.assignments) };
         let decide_ns = start.elapsed().as_nanos() as f64;
         let devices: Vec<&dyn Backend> = self.runtime.slots().iter().map(|s| &*s.backend).collect();
+        let uniforms = ready.uniform_slices();
         let job = Job {
             kernel: self.kernel,
             grid: ready.grid,
@@ -193,14 +205,17 @@ impl<'a> Call<'a> {
             devices: &devices,
             places: self.runtime.places(),
             footprints: &footprints,
-            known: &ready.known,
+            shape: ready.shape(&uniforms),
             repeat: None,
             strict: self.strict,
         };
         if let Some((lost, devices)) = &decided.lost {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
-        let outcome = coexec::execute(&job, &decided.assignments)?;
+        let outcome = match &crew {
+            Some(crew) => chunked::execute(&job, crew)?,
+            None => coexec::execute(&job, &decided.assignments)?,
+        };
         let ran = outcome.ran.clone();
         let mut report = self.report(&decided, &candidates, outcome, calibration, decide_ns);
         report.actual_ns = start.elapsed().as_nanos() as f64;
@@ -238,8 +253,9 @@ impl<'a> Call<'a> {
     fn ready(&self, grid: Grid, resolve: impl FnOnce(&Arguments<'a>) -> Result<Resolved>) -> Result<Ready> {
         let Resolved { arguments, uniforms, arrays } = resolve(&self.arguments)?;
         let sizes: Vec<u64> = arguments.iter().map(|a| a.len).collect();
-        let known = Shapes::of(self.kernel, grid, &sizes, &uniforms);
-        Ok(Ready { grid, sizes, arguments, uniforms, arrays, features: known.features(), known })
+        let slices: Vec<&[u8]> = uniforms.iter().map(Vec::as_slice).collect();
+        let features = self.kernel.analysis.features(&CallShape { grid, sizes: &sizes, uniforms: &slices });
+        Ok(Ready { grid, sizes, arguments, uniforms, arrays, features, split: OnceCell::new() })
     }
 
     /// Footprints of the parts; empty where nothing moves and nothing is recorded: on the CPU, which works in place, without
@@ -254,57 +270,6 @@ impl<'a> Call<'a> {
         };
         assignments.iter().map(of).collect()
     }
-
-    /// `steps` of them are asked for: then no device is idle long enough for a split of every step to be considered.
-    fn decide(&self, ready: &Ready, candidates: &[Candidate], steps: bool) -> Result<Plan> {
-        if let Some(assignments) = &self.assignments {
-            let reason = "the parts were given".into();
-            return Ok(Plan {
-                assignments: assignments.clone(),
-                rival: None,
-                reason,
-                predicted: Cost::ZERO,
-                considered: vec![],
-                tempting: Cost::INFINITE,
-                explored: Cost::ZERO,
-                lost: None,
-                groups: ready.grid.groups,
-            });
-        }
-        // With nothing to split over, the analysis is not asked: it takes longer than a small call.
-        let alone = Split::Whole("the CPU is the only device".into());
-        let together = Split::Whole("its steps run one after the other on one device".into());
-        let split = match self.placement {
-            _ if candidates.len() == 1 => &alone,
-            Placement::Auto if steps => &together,
-            _ => ready.split(self.kernel),
-        };
-        let question = Question {
-            grid: ready.grid,
-            split,
-            candidates,
-            adaptive: false,
-            explore: Cost::ZERO,
-            placement: self.placement,
-            strict: self.strict,
-        };
-        let decided = plan(&question)?;
-        match self.earlier(ready, &question) {
-            Some(earlier) => Ok(stick(&question, decided, earlier, |part| self.moves(ready, part))),
-            None => Ok(decided),
-        }
-    }
-
-    /// How an earlier call of this grid was split over the arrays of this one, if this one may be split like it.
-    fn earlier(&self, ready: &Ready, question: &Question<'_>) -> Option<Vec<Assignment>> {
-        let Split::Axis(axis) = question.split else { return None };
-        if self.placement != Placement::Auto {
-            return None;
-        }
-        let earlier = ready.arrays.iter().flatten().find_map(|a| a.owners(ready.grid))?;
-        let usable = |a: &Assignment| question.candidates[a.device].refusal.is_none();
-        (is_cut_on(&earlier, ready.grid, usize::from(*axis)) && earlier.iter().all(usable)).then_some(earlier)
-    }
 }
 
 /// A checked call.
@@ -318,7 +283,7 @@ struct Ready {
     /// The arrays of the arguments.
     arrays: Vec<Option<Pinned>>,
     features: Features,
-    known: Arc<Known>,
+    split: OnceCell<Split>,
 }
 
 impl Ready {
@@ -337,7 +302,7 @@ impl Ready {
     }
 
     fn split(&self, kernel: &Compiled) -> &Split {
-        self.known.split(kernel)
+        self.split.get_or_init(|| kernel.analysis.split(&self.shape(&self.uniform_slices())))
     }
 
     fn invocations(&self, kernel: &Compiled) -> f64 {
@@ -345,6 +310,6 @@ impl Ready {
     }
 
     fn footprint(&self, kernel: &Compiled, range: &GroupRange) -> Arc<Footprint> {
-        self.known.footprint(kernel, range)
+        Arc::new(kernel.analysis.footprint(&self.shape(&self.uniform_slices()), range))
     }
 }

@@ -5,10 +5,7 @@
 
 pub use handle::{Kernel, KernelOptions, Source};
 
-use crate::{
-    call::known::Shapes,
-    error::{Error, Result},
-};
+use crate::error::{Error, Result};
 use evener_lanes::{Analysis, Module, Program};
 use reflect::Reflection;
 use rewrite::GpuModule;
@@ -42,7 +39,8 @@ pub struct Compiled {
     /// What the entry point binds.
     pub reflection: Reflection,
     /// The CPU program; its `kernel().bindings` fixes the order of arguments everywhere.
-    pub program: Program,
+    /// Shared, so that a device's own thread may run it.
+    pub program: Arc<Program>,
     /// Footprint, splittability, features.
     pub analysis: Analysis,
     /// Where each of several sources starts in the joined text.
@@ -51,8 +49,6 @@ pub struct Compiled {
     pub(crate) native: Option<native::Native>,
     /// By [`Compiled::variant`].
     gpu: [OnceLock<Result<GpuModule, String>>; 4],
-    /// What the analysis said of the last calls.
-    pub(crate) shapes: Shapes,
 }
 
 impl Compiled {
@@ -94,11 +90,11 @@ impl Compiled {
         let lane = module.lower(&entry).map_err(|e| sources.error(e))?;
         let reflection = Reflection::new(&module, &entry, &lane)?;
         let analysis = Analysis::new(&lane);
-        let program = Program::new(lane)?;
+        let program = Arc::new(Program::new(lane)?);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let starts = sources.into_starts();
-        let (gpu, shapes) = Default::default();
-        Ok(Compiled { id, fingerprint, module, reflection, program, analysis, starts, native: None, gpu, shapes })
+        let gpu = Default::default();
+        Ok(Compiled { id, fingerprint, module, reflection, program, analysis, starts, native: None, gpu })
     }
 
     /// A failure of the CPU program, told in terms of the source it is in.

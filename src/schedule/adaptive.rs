@@ -81,7 +81,7 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
     let weigh = |view, budget_ns| {
         let lines: Vec<Option<Line>> = question.candidates.iter().enumerate().map(|(d, c)| line(c, d, view)).collect();
         let splittable = matches!(question.split, Split::Axis(_));
-        choose::choose(&Weighing { lines: &lines, splittable, adaptive: true, budget_ns })
+        choose::choose(&Weighing { lines: &lines, splittable, adaptive: true, races: question.races, budget_ns })
     };
     let Some(choice) = weigh(View::Choice, question.explore.ns()) else {
         let (assignments, reason) = whole(question, 0, "no device can run it".into());

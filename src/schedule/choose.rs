@@ -84,6 +84,8 @@ pub struct Weighing<'a> {
     pub splittable: bool,
     /// Whether parts adapt while they run.
     pub adaptive: bool,
+    /// Whether two devices may both run the whole call.
+    pub races: bool,
     /// What exploring may cost, in ns.
     pub budget_ns: f64,
 }
@@ -152,7 +154,7 @@ fn in_time(lines: &[Option<Line>]) -> Vec<usize> {
     (0..lines.len()).filter(|d| lines[*d].as_ref().is_some_and(begins)).collect()
 }
 
-/// Each device alone; where the call may be cut, the CPU with each other, all others, and all; and where parts adapt,
+/// Each device alone; where the call may be cut, the CPU with each other, all others, and all; and where it may be,
 /// races of two.
 fn options(usable: &[usize], weighing: &Weighing<'_>) -> Vec<Weighed> {
     let option = |set, race| Weighed { set, race, expected_ns: 0.0, regret: 0.0 };
@@ -169,7 +171,7 @@ fn options(usable: &[usize], weighing: &Weighing<'_>) -> Vec<Weighed> {
         sets.dedup();
         out.extend(sets.into_iter().map(|set| option(set, false)));
     }
-    if weighing.adaptive {
+    if weighing.races {
         let pairs = usable.iter().flat_map(|a| usable.iter().filter(move |b| *b > a).map(move |b| 1 << a | 1 << b));
         out.extend(pairs.map(|set| option(set, true)));
     }
@@ -336,7 +338,7 @@ mod tests {
     }
 
     fn ask(lines: &[Option<Line>], splittable: bool, budget_ns: f64) -> Choice {
-        choose(&Weighing { lines, splittable, adaptive: true, budget_ns }).unwrap()
+        choose(&Weighing { lines, splittable, adaptive: true, races: true, budget_ns }).unwrap()
     }
 
     #[test]
@@ -371,6 +373,9 @@ mod tests {
 
     #[test]
     fn nothing_is_chosen_where_nothing_can_run() {
-        assert!(choose(&Weighing { lines: &[None], splittable: true, adaptive: true, budget_ns: 0.0 }).is_none());
+        assert!(
+            choose(&Weighing { lines: &[None], splittable: true, adaptive: true, races: true, budget_ns: 0.0 })
+                .is_none()
+        );
     }
 }

@@ -71,6 +71,8 @@ struct State {
     started: bool,
     /// Chunks under way with the time at which they were given.
     under_way: Vec<(Range<u64>, f64)>,
+    /// It failed and does nothing more.
+    retired: bool,
 }
 
 impl State {
@@ -119,13 +121,19 @@ impl Chunks {
             uneven: w.uneven * w.uneven,
             started: false,
             under_way: Vec::new(),
+            retired: false,
         };
         Chunks { left: 0..slices, workers: workers.iter().map(state).collect() }
     }
 
-    /// Slices that no worker was given.
+    /// How many slices no worker was given.
     pub fn left(&self) -> u64 {
         self.left.end - self.left.start
+    }
+
+    /// The slices that no worker was given.
+    pub fn rest(&self) -> Range<u64> {
+        self.left.clone()
     }
 
     /// What a worker that is free does next.
@@ -133,7 +141,7 @@ impl Chunks {
         if self.left() == 0 {
             return self.at_the_end(worker, now_ns);
         }
-        if self.workers.len() == 1 {
+        if self.workers.iter().filter(|s| !s.retired).count() == 1 {
             return self.give(worker, self.left(), now_ns);
         }
         let fair = self.fair(worker, now_ns);
@@ -176,8 +184,10 @@ impl Chunks {
             let start = s.busy_until(now_ns) + first + s.worker.chunk_ns;
             Side { start, link: s.worker.link_ns, kernel: s.worker.slice_ns, least: s.worker.filling_ns }
         };
-        let sides: Vec<Side> = self.workers.iter().map(side).collect();
-        divide(&sides, self.left() as f64).1[worker]
+        let at_work = || self.workers.iter().enumerate().filter(|(_, s)| !s.retired);
+        let sides: Vec<Side> = at_work().map(|(_, s)| side(s)).collect();
+        let place = at_work().position(|(k, _)| k == worker);
+        place.map_or(0.0, |place| divide(&sides, self.left() as f64).1[place])
     }
 
     fn at_the_end(&mut self, worker: usize, now_ns: f64) -> Step {
@@ -196,6 +206,13 @@ impl Chunks {
             wait = wait.min(overdue_ns);
         }
         if wait.is_finite() { Step::Wait(wait) } else { Step::Done }
+    }
+
+    /// A worker has failed: nothing more is expected of it, and its chunks under way are lost.
+    pub fn retire(&mut self, worker: usize) {
+        let state = &mut self.workers[worker];
+        state.retired = true;
+        state.under_way.clear();
     }
 
     /// A worker's chunk has ended after so long; or another result of it was taken, and it is no longer waited for.

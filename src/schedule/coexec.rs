@@ -11,12 +11,15 @@ use super::{
 };
 use crate::{
     backend::{Argument, Backend, Chunk, ChunkRun, Repeat, Started},
-    call::{args::Pinned, known::Known},
+    call::args::Pinned,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
     memory::places::Places,
 };
-use evener_lanes::{Grid, analysis::Footprint};
+use evener_lanes::{
+    Grid,
+    analysis::{CallShape, Footprint},
+};
 use std::{
     sync::{
         Arc,
@@ -42,8 +45,8 @@ pub(crate) struct Job<'a> {
     pub(crate) places: &'a Places,
     /// Footprint of each assignment, in their order; an empty one where nothing moves and nothing is recorded.
     pub(crate) footprints: &'a [Arc<Footprint>],
-    /// What the analysis says of the call.
-    pub(crate) known: &'a Known,
+    /// What the analysis is evaluated for.
+    pub(crate) shape: CallShape<'a>,
     /// Several steps in one go; the only assignment is the whole grid on a device that holds the arrays.
     pub(crate) repeat: Option<Repeat>,
     /// No recovery on another device.
@@ -85,11 +88,9 @@ impl Job<'_> {
         let Assignment { device, range } = part.assignment;
         let device = self.devices[device];
         let Some(room) = device.room() else { return Streamed::default() };
-        self.known.with_shape(|shape| {
-            let cutter = Cutter::new(self.kernel, *shape, self.known.split(self.kernel), room, range);
-            let (kernel, grid) = (self.kernel, self.grid);
-            Stream { kernel, grid, arguments, device, part: range, stop }.run(cutter)
-        })
+        let (kernel, grid) = (self.kernel, self.grid);
+        let cutter = Cutter::new(kernel, self.shape, &kernel.analysis.split(&self.shape), room, range);
+        Stream { kernel, grid, arguments, device, part: range, stop }.run(cutter)
     }
 }
 
@@ -356,7 +357,7 @@ fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
 }
 
 /// Runs the failed chunks on the CPU.
-fn recover(job: &Job<'_>, failed: Vec<(Part, Error)>, mut outcome: Outcome) -> Result<Outcome> {
+pub(super) fn recover(job: &Job<'_>, failed: Vec<(Part, Error)>, mut outcome: Outcome) -> Result<Outcome> {
     for (part, error) in failed {
         let mendable = matches!(error.kind(), ErrorKind::DeviceLost | ErrorKind::OutOfMemory | ErrorKind::Device);
         if job.strict || !mendable {

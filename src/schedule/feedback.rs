@@ -24,6 +24,18 @@ pub struct PartRun {
     pub down: (f64, f64),
 }
 
+impl PartRun {
+    /// Adds a further chunk.
+    pub(crate) fn add(&mut self, chunk: &PartRun) {
+        self.share += chunk.share;
+        self.chunks += chunk.chunks;
+        self.ended &= chunk.ended;
+        self.run_ns += chunk.run_ns;
+        self.up = (self.up.0 + chunk.up.0, self.up.1 + chunk.up.1);
+        self.down = (self.down.0 + chunk.down.0, self.down.1 + chunk.down.1);
+    }
+}
+
 /// Takes in the parts of a call of a kernel.
 pub fn teach(learned: &Learned, kernel: u64, candidates: &[Candidate], parts: &[PartRun]) {
     // Shorter runs measure the clock, not the kernel.

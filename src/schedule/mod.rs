@@ -2,6 +2,7 @@
 
 pub mod adaptive;
 pub mod choose;
+pub(crate) mod chunked;
 pub mod chunks;
 pub(crate) mod coexec;
 pub mod feedback;
@@ -12,5 +13,6 @@ pub mod plan;
 pub mod remember;
 pub mod sim;
 pub mod stream;
+mod supply;
 pub mod transfers;
 pub mod windows;

@@ -213,6 +213,12 @@ impl Part {
         Part { number: self.number, assignment, arguments, transfers: Vec::new(), uses }
     }
 
+    /// A chunk of host slices that failed on its device.
+    pub(super) fn of_slices(job: &Job<'_>, assignment: Assignment) -> Part {
+        let arguments = job.arguments.to_vec();
+        Part { number: 0, assignment, arguments, transfers: Vec::new(), uses: Vec::new() }
+    }
+
     /// Records what the chunk wrote.
     pub(super) fn wrote(&self, job: &Job<'_>) {
         let bindings = job.kernel.bindings();
@@ -235,13 +241,7 @@ impl Part {
 
     /// Bytes of host slices that move for the chunk.
     pub(super) fn slices_moved(&self, job: &Job<'_>) -> impl Iterator<Item = ArgumentMoved> {
-        let bindings = job.kernel.bindings().iter().enumerate().zip(&self.transfers);
-        bindings.filter(|((_, b), _)| b.space == Space::Storage).map(|((binding, _), transfer)| {
-            let down = transfer.download.iter().map(Strided::bytes).sum();
-            let moved =
-                Moved { device: self.assignment.device, up: intervals::bytes(&transfer.upload), down, evicted: false };
-            ArgumentMoved { binding: Some(binding), array: false, moved }
-        })
+        slices_moved(job, self.assignment.device, &self.transfers)
     }
 
     /// Bytes of device memory that the chunk takes beside arrays.
@@ -249,6 +249,20 @@ impl Part {
         let storage = job.kernel.bindings().iter().zip(&self.arguments).filter(|(b, _)| b.space == Space::Storage);
         storage.map(|(_, a)| a).filter(|a| a.array.is_none()).map(|a| a.len).sum()
     }
+}
+
+/// Bytes of host slices that move for a chunk.
+pub(super) fn slices_moved(
+    job: &Job<'_>,
+    device: usize,
+    transfers: &[Transfer],
+) -> impl Iterator<Item = ArgumentMoved> {
+    let bindings = job.kernel.bindings().iter().enumerate().zip(transfers);
+    bindings.filter(|((_, b), _)| b.space == Space::Storage).map(move |((binding, _), transfer)| {
+        let down = transfer.download.iter().map(Strided::bytes).sum();
+        let moved = Moved { device, up: intervals::bytes(&transfer.upload), down, evicted: false };
+        ArgumentMoved { binding: Some(binding), array: false, moved }
+    })
 }
 
 /// What a whole call would move if it ran on one device.

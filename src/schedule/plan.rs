@@ -128,6 +128,8 @@ pub struct Question<'a> {
     pub candidates: &'a [Candidate],
     /// Whether parts adapt while they run ([`Chunks`](super::chunks::Chunks)), so that doubt costs little.
     pub adaptive: bool,
+    /// Whether two devices may run the whole call at once, of which the first to end is taken.
+    pub races: bool,
     /// What may be lost to learn about a device.
     pub explore: Cost,
     /// What the caller asks for.
@@ -513,6 +515,7 @@ mod tests {
             split,
             candidates,
             adaptive: false,
+            races: false,
             explore: Cost::ZERO,
             placement,
             strict,
@@ -604,6 +607,7 @@ mod tests {
             split: &split,
             candidates: devices,
             adaptive: false,
+            races: false,
             explore: Cost::ZERO,
             placement: Placement::Auto,
             strict: false,

@@ -2,6 +2,7 @@
 
 use super::plan::{Candidate, Plan, Question, plan};
 use crate::{cost::Cost, error::Result};
+use evener_lanes::analysis::Split;
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,8 +15,10 @@ const TOLERANCE: f64 = 0.05;
 /// Figures of one candidate.
 const FIGURES: usize = 7;
 
-/// By kernel and grid: the figures of the candidates that it was made for, and the plan.
-type Plans = HashMap<(u64, [u32; 3]), (Vec<[f64; FIGURES]>, Plan)>;
+/// Kernel, grid and the axis that it may be cut on: calls of other sizes or uniforms may have to run whole.
+type Key = (u64, [u32; 3], Option<u8>);
+/// By key: the figures of the candidates that it was made for, and the plan.
+type Plans = HashMap<Key, (Vec<[f64; FIGURES]>, Plan)>;
 
 /// Plans by kernel, with what they were made from.
 #[derive(Debug, Default)]
@@ -29,7 +32,11 @@ impl Remembered {
     /// # Errors
     /// See [`plan`].
     pub fn plan(&self, kernel: u64, question: &Question<'_>) -> Result<(Plan, bool)> {
-        let key = (kernel, question.grid.groups);
+        let axis = match question.split {
+            Split::Axis(axis) => Some(*axis),
+            Split::Whole(_) => None,
+        };
+        let key = (kernel, question.grid.groups, axis);
         let figures: Vec<[f64; FIGURES]> = question.candidates.iter().map(figures).collect();
         if let Some((made_from, known)) = self.lock().get(&key) {
             let same = made_from.len() == figures.len() && made_from.iter().zip(&figures).all(|(a, b)| alike(a, b));

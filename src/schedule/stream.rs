@@ -86,6 +86,9 @@ impl Stream<'_> {
             let error = out.failed.swap_remove(0).1;
             return Streamed { failed: vec![(self.part, error)], ..Streamed::default() };
         }
+        if out.failed.is_empty() {
+            self.device.take_back(carry);
+        }
         out
     }
 

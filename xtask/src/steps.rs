@@ -11,7 +11,7 @@ use std::{fs, path::PathBuf, process::Command};
 const TARGETS: [&str; 3] = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin", "aarch64-unknown-linux-gnu"];
 
 /// Everything with every feature: one set of features for all steps, so that dependencies are built once.
-const ALL: &str = "--workspace --features evener/interop-wgpu";
+const ALL: &str = "--workspace --features evener/interop-wgpu,evener/ndarray,evener/complex,evener/half";
 
 /// Runs all steps.
 pub fn all(r: &mut Runner, options: Options) {

@@ -3,12 +3,14 @@
 use super::{
     Options, arrays,
     faults::lost_error,
+    lease::Lease,
     limits,
     live::Live,
     run::{self, GpuRun, Job},
+    storage::Storage,
 };
 use crate::{
-    backend::{Argument, Backend, Chunk, DeviceInfo, Room, Started, Warmth, Window},
+    backend::{Argument, Backend, Carry, Chunk, DeviceInfo, Room, Started, Warmth, Window},
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
 };
@@ -201,6 +203,11 @@ impl Backend for GpuDevice {
             repeat: chunk.repeat,
             alone: chunk.alone,
         })
+    }
+
+    fn take_back(&self, carry: Carry) {
+        let leases = carry.into_kept::<Storage>().filter_map(Arc::into_inner).filter_map(|s| s.lease);
+        leases.for_each(Lease::keep);
     }
 
     fn warmth(&self, kernel: &Compiled) -> Warmth {

@@ -12,7 +12,8 @@ use super::{
 use crate::error::{Error, ErrorKind, Result};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 /// A created device.
@@ -28,6 +29,8 @@ pub(super) struct Live {
     pub(super) uniform_align: u64,
     pub(super) storage_align: u64,
     pub(super) arrays: Arrays,
+    /// When a submission ended last.
+    last_end: Mutex<Option<Instant>>,
 }
 
 impl Live {
@@ -76,10 +79,19 @@ impl Live {
             arrays: Arrays::default(),
             pipelines: Pipelines::default(),
             spirv: options.spirv,
+            last_end: Mutex::default(),
             device,
             queue,
             faults,
             waiter,
         }))
+    }
+
+    /// How long a submission had the device: not before the one that ended last had left it.
+    pub(super) fn busy_ns(&self, submitted: Instant, ended: Instant) -> f64 {
+        let mut last = self.last_end.lock().unwrap_or_else(PoisonError::into_inner);
+        let began = last.filter(|end| *end <= ended).map_or(submitted, |end| end.max(submitted));
+        *last = Some(last.map_or(ended, |end| end.max(ended)));
+        ended.saturating_duration_since(began).as_nanos() as f64
     }
 }

@@ -363,7 +363,7 @@ impl Started for GpuRun<'_> {
         let header = readback.land(live, arguments, transfers)?;
         let landing_ns = nanos(landing);
 
-        let wall_ns = done.saturating_duration_since(self.submitted).as_nanos() as f64;
+        let wall_ns = live.busy_ns(self.submitted, done);
         let phases = marks.as_ref().and_then(|m| m.phases(&header, wall_ns));
         let run = measured(self.upload_ns, wall_ns, landing_ns, phases, self.up_bytes, download_bytes(transfers));
         keep(live, bound, staged, marks);

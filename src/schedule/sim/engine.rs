@@ -340,14 +340,3 @@ impl<'a> Engine<'a> {
         self.left_over.push(Whole { took_ns: other.at_ns, part });
     }
 }
-
-impl PartRun {
-    fn add(&mut self, chunk: &PartRun) {
-        self.share += chunk.share;
-        self.chunks += chunk.chunks;
-        self.ended &= chunk.ended;
-        self.run_ns += chunk.run_ns;
-        self.up = (self.up.0 + chunk.up.0, self.up.1 + chunk.up.1);
-        self.down = (self.down.0 + chunk.down.0, self.down.1 + chunk.down.1);
-    }
-}

@@ -315,7 +315,7 @@ impl<'t> Parser<'t> {
     fn atomic(&self, dst: Option<Value>, line: &mut Line<'t>) -> Parse<Inst> {
         let word = line.word();
         let name = word.trim_start_matches("atomic_");
-        let op = line::named(ATOMIC, name).ok_or_else(|| format!("no atomic operation `{word}`"))?;
+        let op = line::named(AtomicOp::ALL, name).ok_or_else(|| format!("no atomic operation `{word}`"))?;
         let place = line.place(&self.bases)?;
         line.expect(",")?;
         let value = line.value()?;
@@ -337,11 +337,6 @@ impl<'t> Parser<'t> {
         line.op(ty)
     }
 }
-
-const ATOMIC: &[AtomicOp] = {
-    use AtomicOp::*;
-    &[Load, Store, Add, Sub, Min, Max, And, Or, Xor, Exchange, CompareExchange]
-};
 
 #[cfg(test)]
 mod tests {

@@ -45,6 +45,8 @@ struct Emit<'a> {
     labels: Vec<Label>,
     helper: Label,
     calls: bool,
+    /// Offset of the frame's first vector and bytes of one.
+    vectors: [i32; 2],
     /// Where the caller's stack pointer is kept.
     saved: i32,
 }
@@ -53,6 +55,8 @@ struct Emit<'a> {
 struct Operands<'a> {
     allocs: &'a [Allocation],
     next: usize,
+    /// Offset of the frame's first vector and bytes of one.
+    vectors: [i32; 2],
 }
 
 impl Operands<'_> {
@@ -72,6 +76,7 @@ impl Operands<'_> {
             From::Context => (Base::Reg(CONTEXT), 0),
             From::Pool(at) => (Base::Pool(at), 0),
             From::Area => (Base::Reg(Gpr(4)), 0),
+            From::Frame(number) => (Base::Reg(Gpr(4)), self.vectors[0] + number as i32 * self.vectors[1]),
         };
         let index = a.index.map(|(_, scale, vector)| {
             let n = self.number();
@@ -94,7 +99,8 @@ impl Operands<'_> {
 /// # Errors
 /// A frame that is too large.
 pub(super) fn emit(f: &Function, out: &Output, isa: Isa, pool: &[u8], requests: *const u8) -> Result<Vec<u8>, String> {
-    let saved = cx::AREA_BYTES as usize + out.num_spillslots * 8;
+    let vectors = (cx::AREA_BYTES as usize + out.num_spillslots * 8).next_multiple_of(64);
+    let saved = vectors + f.parked as usize * f.vector_bytes;
     let frame = (saved + 8 + 64).next_multiple_of(64);
     if frame > MAX_FRAME {
         return Err(format!("{frame} bytes of spilled registers"));
@@ -102,7 +108,8 @@ pub(super) fn emit(f: &Function, out: &Output, isa: Isa, pool: &[u8], requests: 
     let mut asm = Asm::new(isa);
     let labels = f.nodes.iter().map(|_| asm.label()).collect();
     let helper = asm.label();
-    let mut e = Emit { asm, f, out, isa, labels, helper, calls: false, saved: saved as i32 };
+    let vectors = [vectors as i32, f.vector_bytes as i32];
+    let mut e = Emit { asm, f, out, isa, labels, helper, calls: false, vectors, saved: saved as i32 };
     e.enter(frame, requests);
     e.blocks();
     if e.calls {
@@ -218,7 +225,7 @@ impl Emit<'_> {
             for item in out.block_insts_and_edits(self.f, block) {
                 match item {
                     InstOrEdit::Inst(inst) => {
-                        let mut o = Operands { allocs: out.inst_allocs(inst), next: 0 };
+                        let mut o = Operands { allocs: out.inst_allocs(inst), next: 0, vectors: self.vectors };
                         let kind = self.f.kinds[inst.index()];
                         self.inst(&kind, &mut o, block, next);
                     }
@@ -389,6 +396,20 @@ impl Emit<'_> {
 
     fn general(&mut self, kind: &Kind, o: &mut Operands<'_>) {
         match kind {
+            Kind::Imm(_) | Kind::Copy(_) | Kind::SignExtend | Kind::Load(..) | Kind::Lea(..) => {
+                self.move_general(kind, o)
+            }
+            Kind::Store(..) | Kind::StoreImm(..) | Kind::StoreLane(..) | Kind::AluMem(..) | Kind::ExchangeAdd(..) => {
+                self.change_memory(kind, o)
+            }
+            Kind::SetIf(..) | Kind::MoveIf(..) => self.choose(kind, o),
+            kind => self.compute(kind, o),
+        }
+    }
+
+    /// What gives a general register a value that is there.
+    fn move_general(&mut self, kind: &Kind, o: &mut Operands<'_>) {
+        match kind {
             Kind::Imm(value) => {
                 let d = o.gpr();
                 self.asm.mov_ri(Size::Q, d, *value);
@@ -406,6 +427,18 @@ impl Emit<'_> {
                 let m = o.mem(m);
                 self.asm.mov_load(*size, d, m);
             }
+            Kind::Lea(size, m) => {
+                let d = o.gpr();
+                let m = o.mem(m);
+                self.asm.lea(*size, d, m);
+            }
+            _ => debug_assert!(false, "{kind:?} is encoded elsewhere"),
+        }
+    }
+
+    /// What writes memory.
+    fn change_memory(&mut self, kind: &Kind, o: &mut Operands<'_>) {
+        match kind {
             Kind::Store(size, m) => {
                 let s = o.gpr();
                 let m = o.mem(m);
@@ -414,11 +447,6 @@ impl Emit<'_> {
             Kind::StoreImm(m, value) => {
                 let m = o.mem(m);
                 self.asm.mov_store_imm(Size::D, m, *value);
-            }
-            Kind::Lea(size, m) => {
-                let d = o.gpr();
-                let m = o.mem(m);
-                self.asm.lea(*size, d, m);
             }
             Kind::StoreLane(size, m, lane) => {
                 let s = Xmm(o.number());
@@ -440,6 +468,34 @@ impl Emit<'_> {
                 let m = o.mem(m);
                 self.asm.lock_xadd(*size, m, d);
             }
+            _ => debug_assert!(false, "{kind:?} is encoded elsewhere"),
+        }
+    }
+
+    /// What depends on a comparison.
+    fn choose(&mut self, kind: &Kind, o: &mut Operands<'_>) {
+        match kind {
+            Kind::SetIf(cond, size, b) => {
+                let (d, a) = (o.gpr(), o.gpr());
+                self.compare(*size, a, b, o);
+                self.asm.setcc(*cond, d);
+                self.asm.movzx8(d, Rm::Reg(d));
+            }
+            Kind::MoveIf(cond, size, b) => {
+                let d = o.gpr();
+                o.next += 1;
+                let a = o.gpr();
+                self.compare(*size, a, b, o);
+                let yes = o.gpr();
+                self.asm.cmov(*cond, Size::Q, d, Rm::Reg(yes));
+            }
+            _ => debug_assert!(false, "{kind:?} is encoded elsewhere"),
+        }
+    }
+
+    /// Arithmetic on general registers.
+    fn compute(&mut self, kind: &Kind, o: &mut Operands<'_>) {
+        match kind {
             Kind::LowestOne => {
                 let d = o.gpr();
                 self.asm.tzcnt(Size::D, d, Rm::Reg(o.gpr()));
@@ -471,20 +527,6 @@ impl Emit<'_> {
             Kind::ShiftVar(op, size) => {
                 let (d, a, by) = (o.gpr(), o.gpr(), o.gpr());
                 self.asm.shift_var(*op, *size, d, Rm::Reg(a), by);
-            }
-            Kind::SetIf(cond, size, b) => {
-                let (d, a) = (o.gpr(), o.gpr());
-                self.compare(*size, a, b, o);
-                self.asm.setcc(*cond, d);
-                self.asm.movzx8(d, Rm::Reg(d));
-            }
-            Kind::MoveIf(cond, size, b) => {
-                let d = o.gpr();
-                o.next += 1;
-                let a = o.gpr();
-                self.compare(*size, a, b, o);
-                let yes = o.gpr();
-                self.asm.cmov(*cond, Size::Q, d, Rm::Reg(yes));
             }
             Kind::Divide { signed, size } => {
                 o.next += 3;

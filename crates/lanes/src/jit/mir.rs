@@ -19,6 +19,8 @@ pub(super) enum From {
     Pool(u32),
     /// The area through which helpers get and give values.
     Area,
+    /// A vector of the frame, by its number below [`Function::parked`].
+    Frame(u32),
 }
 
 /// An address.
@@ -209,6 +211,8 @@ pub(super) struct Function {
     pub(super) vregs: usize,
     /// Bytes of a vector register.
     pub(super) vector_bytes: usize,
+    /// Vectors of the frame that selection uses.
+    pub(super) parked: u32,
     /// Instructions of each block, while blocks are not contiguous.
     lists: Vec<Vec<(Kind, Vec<Operand>)>>,
 }

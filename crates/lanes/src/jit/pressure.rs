@@ -6,8 +6,24 @@ use crate::ir::{Inst, Kernel, Op, Param, Region, Ty, Value};
 /// Most vectors a part that live at once, 64-bit ones counted twice, Bools not. `mask`: vectors that an execution mask
 /// takes.
 pub(super) fn pressure(kernel: &Kernel, classes: &Classes, mask: usize) -> usize {
-    let mut p = Pressure { kernel, classes, mask, live: vec![false; kernel.values.len()], now: 0, most: 0 };
+    let live = vec![false; kernel.values.len()];
+    let mut p = Pressure { kernel, classes, mask, live, now: 0, most: 0 };
     p.region(&kernel.body);
+    p.most
+}
+
+/// The same of a loop alone, with what it only reads and without what lives on after it.
+pub(super) fn of_loop(
+    kernel: &Kernel,
+    classes: &Classes,
+    params: &[Param],
+    body: &Region,
+    again: Value,
+    mask: usize,
+) -> usize {
+    let live = vec![false; kernel.values.len()];
+    let mut p = Pressure { kernel, classes, mask, live, now: 0, most: 0 };
+    p.repeat(params, body, again);
     p.most
 }
 
@@ -69,27 +85,7 @@ impl Pressure<'_> {
                     inst.regions().for_each(|r| self.region(r));
                 }
             }
-            Inst::Loop { params, body, again, .. } => {
-                // Lanes that left need a mask, and registers where results differ that are the same in the loop.
-                let collected = |p: &&Param| self.live[p.result.index()] && self.weight(p.dst) < self.weight(p.result);
-                let extra = match self.classes.of(*again) {
-                    Class::Varying => self.mask + params.iter().filter(collected).count(),
-                    _ => 0,
-                };
-                params.iter().for_each(|p| self.end(p.result));
-                self.now += extra;
-                // What the body reads from outside lives through all of it.
-                let mut outside = Vec::new();
-                reads(body, &mut outside);
-                inst.operands(|v| self.start(v));
-                outside.into_iter().for_each(|v| self.start(v));
-                self.region(body);
-                self.now -= extra.min(self.now);
-                params.iter().for_each(|p| {
-                    self.end(p.dst);
-                    self.start(p.init);
-                });
-            }
+            Inst::Loop { params, body, again, .. } => self.repeat(params, body, *again),
             // What lives over a barrier lies in slots.
             Inst::Barrier { .. } => {
                 self.live.fill(false);
@@ -102,6 +98,29 @@ impl Pressure<'_> {
                 inst.operands(|v| self.start(v));
             }
         }
+    }
+
+    fn repeat(&mut self, params: &[Param], body: &Region, again: Value) {
+        // Lanes that left need a mask, and registers where results differ that are the same in the loop.
+        let collected = |p: &&Param| self.live[p.result.index()] && self.weight(p.dst) < self.weight(p.result);
+        let extra = match self.classes.of(again) {
+            Class::Varying => self.mask + params.iter().filter(collected).count(),
+            _ => 0,
+        };
+        params.iter().for_each(|p| self.end(p.result));
+        self.now += extra;
+        let mut outside = Vec::new();
+        reads(body, &mut outside);
+        params.iter().for_each(|p| self.start(p.next));
+        self.start(again);
+        // What the body reads from outside lives through all of it.
+        outside.into_iter().for_each(|v| self.start(v));
+        self.region(body);
+        self.now -= extra.min(self.now);
+        params.iter().for_each(|p| {
+            self.end(p.dst);
+            self.start(p.init);
+        });
     }
 }
 

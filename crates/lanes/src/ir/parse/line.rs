@@ -108,10 +108,10 @@ impl<'t> Line<'t> {
             "convert" => Op::Convert(self.value()?),
             "bitcast" => Op::Bitcast(self.value()?),
             _ => {
-                if let Some(op) = named(BINARY, word) {
+                if let Some(op) = named(BinaryOp::ALL, word) {
                     return Ok(Op::Binary(op, self.value()?, self.second()?));
                 }
-                let op = named(UNARY, word).ok_or_else(|| format!("no operation `{word}`"))?;
+                let op = named(UnaryOp::ALL, word).ok_or_else(|| format!("no operation `{word}`"))?;
                 Op::Unary(op, self.value()?)
             }
         })
@@ -121,7 +121,7 @@ impl<'t> Line<'t> {
     pub fn subgroup(&mut self) -> Parse<SubgroupOp> {
         let word = self.word();
         let name = word.trim_start_matches("subgroup_");
-        let combined = |name: &str| named(BINARY, name);
+        let combined = |name: &str| named(BinaryOp::ALL, name);
         let op = match name {
             "ballot" => Some(SubgroupOp::Ballot),
             "first" => Some(SubgroupOp::First),
@@ -174,46 +174,3 @@ fn builtin(word: &str) -> Option<Builtin> {
         _ => return None,
     })
 }
-
-const UNARY: &[UnaryOp] = {
-    use UnaryOp::*;
-    &[
-        Neg,
-        Not,
-        Abs,
-        Floor,
-        Ceil,
-        Round,
-        Trunc,
-        Sqrt,
-        InverseSqrt,
-        Exp,
-        Exp2,
-        Log,
-        Log2,
-        Sin,
-        Cos,
-        Tan,
-        Asin,
-        Acos,
-        Atan,
-        Sinh,
-        Cosh,
-        Tanh,
-        Asinh,
-        Acosh,
-        Atanh,
-        CountOneBits,
-        ReverseBits,
-        CountLeadingZeros,
-        CountTrailingZeros,
-        FirstLeadingBit,
-        FirstTrailingBit,
-        QuantizeF16,
-    ]
-};
-
-const BINARY: &[BinaryOp] = {
-    use BinaryOp::*;
-    &[Add, Sub, Mul, MulHigh, Div, Rem, Min, Max, And, Or, Xor, Shl, Shr, Eq, Ne, Lt, Le, Gt, Ge, Pow, Atan2]
-};

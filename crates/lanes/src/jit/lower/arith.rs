@@ -401,7 +401,8 @@ impl Lower<'_> {
         let family = usize::from(nx != ny) * 2 + usize::from(nz);
         let (x, y) = if self.is_in_memory(x) && !self.is_in_memory(y) { (y, x) } else { (x, y) };
         if self.constant(z).is_some() {
-            // x = x * y + z with z last.
+            // x = x * y + z with z last: a constant factor is overwritten, not a value that lives on.
+            let (x, y) = if self.constant(y).is_some() && self.uses[x.index()] > 1 { (y, x) } else { (x, y) };
             let (x, y, z) = (self.vectors(x), self.vectors(y), self.sources(z));
             let op = FUSED[family][1][usize::from(wide)];
             return (0..z.len()).map(|i| self.v4(op, x[i], y[i], z[i])).collect();

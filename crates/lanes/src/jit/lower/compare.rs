@@ -35,6 +35,17 @@ fn integer_predicate(op: BinaryOp) -> u8 {
     }
 }
 
+/// The comparison with its sides exchanged.
+fn mirrored(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Lt => BinaryOp::Gt,
+        BinaryOp::Le => BinaryOp::Ge,
+        BinaryOp::Gt => BinaryOp::Lt,
+        BinaryOp::Ge => BinaryOp::Le,
+        op => op,
+    }
+}
+
 impl Lower<'_> {
     /// A comparison that is made for the whole block: where its lanes disagree, the block is left.
     pub(super) fn compare_block(&mut self, dst: Value, op: BinaryOp, a: Value, b: Value) {
@@ -104,14 +115,7 @@ impl Lower<'_> {
     /// the first lane tells whether the block has nothing to do at all.
     fn compare_guard(&mut self, dst: Value, op: BinaryOp, a: Value, b: Value) -> bool {
         let (Some(expected), Some((idle, next))) = (self.expected[dst.index()], self.idle) else { return false };
-        let (op, a, b) = match op {
-            _ if self.class(b).is_uniform() => (op, a, b),
-            BinaryOp::Lt => (BinaryOp::Gt, b, a),
-            BinaryOp::Gt => (BinaryOp::Lt, b, a),
-            BinaryOp::Le => (BinaryOp::Ge, b, a),
-            BinaryOp::Ge => (BinaryOp::Le, b, a),
-            _ => return false,
-        };
+        let (op, a, b) = if self.class(b).is_uniform() { (op, a, b) } else { (mirrored(op), b, a) };
         let Class::Affine { lane, part, row: 0 } = self.class(a) else { return false };
         // What holds where lanes go on, and what where they do not.
         let (fails, holds) = match (op, expected) {
@@ -159,6 +163,9 @@ impl Lower<'_> {
     /// A comparison of two numbers.
     pub(super) fn compare(&mut self, op: BinaryOp, a: Value, b: Value) -> Vec<VReg> {
         let ty = self.ty(a);
+        // Constants last, where an instruction reads them from memory.
+        let turn = self.constant(a).is_some() && self.constant(b).is_none() && !ty.is_float();
+        let (op, a, b) = if turn { (mirrored(op), b, a) } else { (op, a, b) };
         let (a, b) = (self.vectors(a), self.sources(b));
         self.compare_vectors(op, ty, &a, &b)
     }
@@ -242,6 +249,11 @@ impl Lower<'_> {
             BinaryOp::Ne => {
                 let same = self.v3(equal, a, b);
                 self.mask_invert(same)
+            }
+            BinaryOp::Gt if ty.is_signed() => self.v3(greater, a, b),
+            BinaryOp::Le if ty.is_signed() => {
+                let more = self.v3(greater, a, b);
+                self.mask_invert(more)
             }
             _ => {
                 let b = self.in_register(b);

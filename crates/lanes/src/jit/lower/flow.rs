@@ -269,9 +269,9 @@ impl<'k> Lower<'k> {
         params.into_iter().map(Some).collect()
     }
 
-    pub(super) fn repeat(&mut self, params: &'k [Param], body: &'k Region, again: Value) {
+    pub(super) fn repeat(&mut self, all: &'k [Param], body: &'k Region, again: Value) {
         let params: Vec<&Param> =
-            params.iter().filter(|p| self.uses[p.dst.index()] + self.uses[p.result.index()] > 0).collect();
+            all.iter().filter(|p| self.uses[p.dst.index()] + self.uses[p.result.index()] > 0).collect();
         let form = WhileForm::of(body, again);
         // Accesses in later iterations come after the side effects of earlier ones.
         self.dirty |= crate::jit::class::has_effects(body, self.private_lanes > 0);
@@ -280,9 +280,13 @@ impl<'k> Lower<'k> {
             if let Some(trips) = self.trips(&params, body, again, form.as_ref()) {
                 return self.unroll(&params, body, trips, form.as_ref());
             }
+            let parked = self.park(all, body, again);
             self.uniform_loop(&params, body, again, form.as_ref());
+            self.unpark(parked);
         } else {
+            let parked = self.park(all, body, again);
             self.divergent_loop(&params, body, again, form.as_ref());
+            self.unpark(parked);
         }
     }
 

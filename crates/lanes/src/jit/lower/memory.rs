@@ -18,6 +18,7 @@ use crate::{
     },
 };
 use regalloc2::{Operand, RegClass, VReg};
+use std::ops::Range;
 
 /// A range test that was made: all lanes of an index are below a length.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -566,6 +567,10 @@ impl<'k> Lower<'k> {
                         self.v2(op, Src::Mem(at))
                     }
                     l if l == bytes => self.v2(VOp::Movups, Src::Mem(at.plus((half * half_bytes) as i32))),
+                    l if halves == 1 && self.isa == Isa::Avx2 => {
+                        let address = |_: &mut Self, lane: i32| at.plus(lane * l as i32);
+                        self.words_at(0..self.lane_count() as i32, &address)
+                    }
                     l => {
                         let lanes = self.lane_count() as i64 / Self::halves(ty) as i64;
                         let offsets = self.pooled(
@@ -640,9 +645,49 @@ impl<'k> Lower<'k> {
         }
     }
 
+    /// The address of element 0 of a place, if all its indices differ from lane to lane. What is bound holds at least
+    /// one element of its array, so it can be read whatever the indices are.
+    fn readable_origin(&mut self, place: &Place) -> Option<Address> {
+        let is_common = |s: &Step| self.class(s.index).is_uniform();
+        let is_there = self.isa == Isa::Avx2 && !place.steps.iter().any(is_common);
+        is_there.then(|| self.origin(place))
+    }
+
+    /// Gathers words by a load a lane: a machine without AVX-512 takes several times as long for a gather. Lanes that
+    /// are masked off read the word at the address, which must be readable, and are zero.
+    fn gather_words(&mut self, at: Address, offsets: VReg, scale: u8, mask: VReg) -> VReg {
+        let base = match at.index {
+            None => at,
+            Some(_) => Address::at(From::Reg(self.lea(Size::Q, at)), 0),
+        };
+        let offsets = self.v3r(VOp::And, offsets, mask);
+        self.put_slot(0, &[offsets]);
+        let slot = self.slot(0, 0);
+        let address = |l: &mut Self, lane: i32| {
+            let offset = l.load(Size::D, slot.plus(4 * lane));
+            Address { index: Some((offset, scale, false)), ..base }
+        };
+        let words = self.words_at(0..self.lane_count() as i32, &address);
+        self.v3r(VOp::And, words, mask)
+    }
+
+    /// The words at the addresses of some lanes, in these lanes.
+    fn words_at(&mut self, lanes: Range<i32>, address: &dyn Fn(&mut Self, i32) -> Address) -> VReg {
+        if lanes.len() == 1 {
+            let at = address(self, lanes.start);
+            return self.v2(VOp::Broadcastss, Src::Mem(at));
+        }
+        let middle = (lanes.start + lanes.end) / 2;
+        let low = self.words_at(lanes.start..middle, address);
+        let high = self.words_at(middle..lanes.end, address);
+        let from_high = (middle..lanes.end).fold(0, |bits, lane| bits | 1 << lane);
+        self.v3i(VOp::Blendps, low, Src::Reg(high), from_high)
+    }
+
     /// Gathers values at distances from a place.
     pub(super) fn gather(&mut self, ty: Ty, place: &Place, from: &[i32]) -> Vec<Vec<VReg>> {
         let wide = ty.bytes() == 8;
+        let readable = if wide { None } else { self.readable_origin(place) };
         let (at, offsets, masks, scale) = match self.scaled_index(place) {
             Some((index, scale)) => {
                 let masks = self.inside_masks(place);
@@ -655,6 +700,12 @@ impl<'k> Lower<'k> {
         };
         let mut result = vec![Vec::new(); from.len()];
         for (offsets, mask) in offsets.into_iter().zip(masks) {
+            if let Some(at) = readable {
+                for (r, from) in result.iter_mut().zip(from) {
+                    r.push(self.gather_words(at.plus(*from), offsets, scale, mask));
+                }
+                continue;
+            }
             let halves = match wide {
                 true => {
                     let [low, high] = self.split_mask(mask);

@@ -14,6 +14,7 @@ mod interleave;
 mod lanewise;
 mod machine;
 mod memory;
+mod park;
 mod rare;
 mod scalar;
 mod transpose;

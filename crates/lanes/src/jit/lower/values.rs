@@ -56,6 +56,10 @@ impl<'k> Lower<'k> {
             Val::Gpr(r) | Val::Base(r) | Val::Stepped(r, _) => r,
             Val::Imm(bits) => self.imm(bits),
             Val::Splat(r) => self.general_of(Self::size(self.ty(v)), r),
+            Val::Memory(operands) if self.class(v).is_uniform() => {
+                let r = self.loaded_operand(self.ty(v), operands[0]);
+                self.general_of(Self::size(self.ty(v)), r)
+            }
             Val::Parts(_) | Val::Masks(_) | Val::Memory(_) => {
                 self.refuse(format!("value {} is not uniform", v.0));
                 self.int()
@@ -128,6 +132,7 @@ impl<'k> Lower<'k> {
                 self.splat_gpr(Size::D, m)
             }
             Val::Gpr(r) | Val::Base(r) => self.splat_gpr(Self::size(ty), r),
+            Val::Memory(operands) if self.class(v).is_uniform() => return self.loaded_operand(ty, operands[0]),
             Val::Stepped(..) | Val::Parts(_) | Val::Masks(_) | Val::Memory(_) => {
                 self.refuse(format!("value {} is not uniform", v.0));
                 return self.float();
@@ -147,6 +152,7 @@ impl<'k> Lower<'k> {
         match entry.val {
             Val::Parts(r) => r,
             Val::Imm(_) | Val::Gpr(_) | Val::Splat(_) => vec![self.splat(v); count],
+            Val::Memory(_) if self.class(v).is_uniform() => vec![self.splat(v); count],
             Val::Masks(r) => r,
             Val::Memory(operands) => operands.into_iter().map(|src| self.loaded_operand(self.ty(v), src)).collect(),
             Val::Base(_) | Val::Stepped(..) => {
@@ -210,6 +216,7 @@ impl<'k> Lower<'k> {
                 vec![src; self.parts * Self::halves(ty)]
             }
             _ => match self.val(v) {
+                Val::Memory(operands) if self.class(v).is_uniform() => vec![operands[0]; self.parts * Self::halves(ty)],
                 Val::Memory(operands) => operands,
                 _ => self.vectors(v).into_iter().map(Src::Reg).collect(),
             },

@@ -301,6 +301,8 @@ vops! {
     Blendmpd       P66  M0F38 0x65 -  w1 Rvm,      Full    8 L128;
     Blendmd        P66  M0F38 0x64 -  w0 Rvm,      Full    4 L128;
     Blendmq        P66  M0F38 0x64 -  w1 Rvm,      Full    8 L128;
+    // The same with a bit of the immediate for each element.
+    Blendps        P66  M0F3A 0x0C w0 -  RvmI,     FullMem 4 L128;
     // Conversions.
     Cvtdq2ps       None M0F   0x5B w0 w0 Rm,       Full    4 L128;
     Cvtps2dq       P66  M0F   0x5B w0 w0 Rm,       Full    4 L128;

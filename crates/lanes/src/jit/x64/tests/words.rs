@@ -115,6 +115,7 @@ Blendmps       -              vblendmps        d:v a:v b:v/b4
 Blendmpd       -              vblendmpd        d:v a:v b:v/b8
 Blendmd        -              vpblendmd        d:v a:v b:v/b4
 Blendmq        -              vpblendmq        d:v a:v b:v/b8
+Blendps        vblendps       -                d:v a:v b:v i
 Cvtdq2ps       vcvtdq2ps      =                d:v b:v/b4
 Cvtps2dq       vcvtps2dq      =                d:v b:v/b4
 Cvttps2dq      vcvttps2dq     =                d:v b:v/b4

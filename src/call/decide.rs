@@ -1,0 +1,138 @@
+//! Where a call runs: the plan, and who takes part where its parts adapt while they run.
+
+use super::{Call, Ready};
+use crate::{
+    cost::Cost,
+    error::Result,
+    schedule::{
+        adaptive,
+        chunked::Crew,
+        chunks::Worker,
+        placement::Placement,
+        plan::{Assignment, Candidate, Plan, Question, is_cut_on, plan, stick},
+        windows,
+    },
+};
+use evener_lanes::{GroupRange, analysis::Split};
+
+impl Call<'_> {
+    /// The plan, and the crew where its parts are handed out in chunks.
+    pub(super) fn decide(&self, ready: &Ready, candidates: &[Candidate]) -> Result<(Plan, Option<Crew>)> {
+        if let Some(plan) = self.given(ready) {
+            return Ok((plan, None));
+        }
+        // With nothing to split over, the analysis is not asked: it takes longer than a small call.
+        let alone = Split::Whole("the CPU is the only device".into());
+        let split = if candidates.len() == 1 { &alone } else { ready.split(self.kernel) };
+        let adaptive = self.adapts(ready, split, candidates);
+        if let (Some(workers), Split::Axis(axis), true) = (&self.workers, split, adaptive) {
+            let crew = Crew { axis: usize::from(*axis), workers: workers.clone() };
+            return Ok((hired(ready, &crew), Some(crew)));
+        }
+        let question = self.question(ready, split, candidates, adaptive);
+        if adaptive {
+            let (decided, _) = self.runtime.remembered().plan(self.kernel.id, &question)?;
+            let crew = crew(&question, &decided);
+            return Ok((decided, crew));
+        }
+        let decided = plan(&question)?;
+        match self.earlier(ready, &question) {
+            Some(earlier) => Ok((stick(&question, decided, earlier, |part| self.moves(ready, part)), None)),
+            None => Ok((decided, None)),
+        }
+    }
+
+    /// The plan of many steps: no device is idle long enough between them for a split of every one to be considered.
+    pub(super) fn decide_steps(&self, ready: &Ready, candidates: &[Candidate]) -> Result<Plan> {
+        if let Some(plan) = self.given(ready) {
+            return Ok(plan);
+        }
+        let together = Split::Whole("its steps run one after the other on one device".into());
+        let split = match self.placement {
+            Placement::Auto => &together,
+            _ => ready.split(self.kernel),
+        };
+        let question = self.question(ready, split, candidates, false);
+        let decided = plan(&question)?;
+        match self.earlier(ready, &question) {
+            Some(earlier) => Ok(stick(&question, decided, earlier, |part| self.moves(ready, part))),
+            None => Ok(decided),
+        }
+    }
+
+    /// The plan of parts that the caller gave.
+    fn given(&self, ready: &Ready) -> Option<Plan> {
+        let assignments = self.assignments.clone()?;
+        Some(Plan { assignments, groups: ready.grid.groups, ..Plan::nothing("the parts were given") })
+    }
+
+    pub(super) fn question<'q>(
+        &self,
+        ready: &Ready,
+        split: &'q Split,
+        candidates: &'q [Candidate],
+        adaptive: bool,
+    ) -> Question<'q> {
+        let explore = if adaptive { Cost::from_ns(self.runtime.learned().budget_ns()) } else { Cost::ZERO };
+        Question {
+            grid: ready.grid,
+            split,
+            candidates,
+            adaptive,
+            // A race needs a copy of all that is written, on both devices.
+            races: false,
+            explore,
+            placement: self.placement,
+            strict: self.strict,
+        }
+    }
+
+    /// Whether the parts of the call, if it has several, are handed out while it runs. Arrays stay where they are, so
+    /// their boundaries are fixed; what goes through windows is cut by what fits; and copies of what merges are made once
+    /// for each part.
+    pub(super) fn adapts(&self, ready: &Ready, split: &Split, candidates: &[Candidate]) -> bool {
+        if self.placement != Placement::Auto {
+            return false;
+        }
+        if candidates.len() == 1 || matches!(split, Split::Whole(_)) {
+            return ready.arrays.iter().all(Option::is_none);
+        }
+        let bindings = self.kernel.bindings();
+        let whole = ready.footprint(self.kernel, &GroupRange::all(ready.grid));
+        let merges = whole.bindings.iter().any(|b| !b.merges.is_empty());
+        let windowed = self.runtime.slots().iter().zip(candidates).any(|(slot, candidate)| {
+            let fits = |room| windows::whole_misfit(bindings, &ready.sizes, &room).is_none();
+            candidate.refusal.is_none() && !slot.backend.room().is_none_or(fits)
+        });
+        !merges && !windowed && ready.arrays.iter().all(Option::is_none)
+    }
+
+    /// How an earlier call of this grid was split over the arrays of this one, if this one may be split like it.
+    fn earlier(&self, ready: &Ready, question: &Question<'_>) -> Option<Vec<Assignment>> {
+        let Split::Axis(axis) = question.split else { return None };
+        if self.placement != Placement::Auto {
+            return None;
+        }
+        let earlier = ready.arrays.iter().flatten().find_map(|a| a.owners(ready.grid))?;
+        let usable = |a: &Assignment| question.candidates[a.device].refusal.is_none();
+        (is_cut_on(&earlier, ready.grid, usize::from(*axis)) && earlier.iter().all(usable)).then_some(earlier)
+    }
+}
+
+/// A plan for workers that the caller gave.
+fn hired(ready: &Ready, crew: &Crew) -> Plan {
+    let part = |(device, _): &(usize, Worker)| Assignment { device: *device, range: GroupRange::all(ready.grid) };
+    let assignments = crew.workers.iter().map(part).collect();
+    Plan { assignments, groups: ready.grid.groups, ..Plan::nothing("the workers were given") }
+}
+
+/// The workers of a plan with several parts.
+fn crew(question: &Question<'_>, plan: &Plan) -> Option<Crew> {
+    let Split::Axis(axis) = question.split else { return None };
+    let axis = usize::from(*axis);
+    if plan.assignments.len() < 2 {
+        return None;
+    }
+    let workers = adaptive::workers(question, plan, u64::from(question.grid.groups[axis]));
+    Some(Crew { axis, workers })
+}

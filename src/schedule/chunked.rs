@@ -1,0 +1,393 @@
+//! Runs a call in chunks that are handed out while it runs: GPUs take them from the front, the CPU from the back, in the
+//! sizes that [`Chunks`] says. Whoever is free takes what is left, so a device that turns out slow, or becomes so, costs
+//! no more than its chunks under way.
+//!
+//! Each GPU has a thread, which prepares the next chunk while one runs; the CPU's chunks run on the calling thread, so
+//! that a call inside a rayon worker helps. The lock of the [`Desk`] is held only while a chunk is given or noted, never
+//! while one runs.
+//!
+//! Uploads happen beside the CPU's work and other devices' results. That is right for calls on host slices that may be
+//! split: what a chunk needs of the host ([`Supply`]) is what it may read or may leave unwritten, and by the proof of the
+//! split no other chunk writes any of it, at whatever work-group they are cut. So no chunk, given or yet to be given, can
+//! find its input changed; bytes between those that it needs are not read. A chunk's results are exactly its own writes.
+
+use super::{
+    chunks::{Chunks, Step, Worker},
+    coexec::{self, Job, Outcome, Ran},
+    movement::{self, ArgumentMoved, Part},
+    plan::Assignment,
+    supply::Supply,
+};
+use crate::{
+    backend::{Carry, Chunk, ChunkRun, Started, Transfer},
+    error::{Error, ErrorKind, Result},
+};
+use evener_lanes::{GroupRange, ir::Space};
+use std::{
+    cell::OnceCell,
+    collections::VecDeque,
+    ops::Range,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Chunks of a GPU under way at once: one runs, the next is there.
+const IN_FLIGHT: usize = 2;
+/// Shortest wait for a chunk of another worker.
+const LEAST_WAIT: Duration = Duration::from_micros(20);
+/// Longest one: what is waited for wakes the waiter earlier.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Who takes part, and how the call is cut.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Crew {
+    /// The axis of the cut.
+    pub(crate) axis: usize,
+    /// Devices with what is predicted of them.
+    pub(crate) workers: Vec<(usize, Worker)>,
+}
+
+/// What is handed out, and whether work goes on.
+struct State {
+    chunks: Chunks,
+    /// A kernel failed, or a worker panicked.
+    stopped: bool,
+}
+
+/// Where workers get their chunks.
+struct Desk {
+    state: Mutex<State>,
+    /// A chunk has ended, or all work.
+    changed: Condvar,
+    began: Instant,
+}
+
+impl Desk {
+    fn new(slices: u64, crew: &Crew) -> Self {
+        let workers: Vec<Worker> = crew.workers.iter().map(|w| w.1).collect();
+        let state = State { chunks: Chunks::new(slices, &workers), stopped: false };
+        Desk { state: Mutex::new(state), changed: Condvar::new(), began: Instant::now() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // What is handed out is whole at any time.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ns(&self) -> f64 {
+        self.began.elapsed().as_nanos() as f64
+    }
+
+    /// The next chunk of a worker; `None` where there is none, or, unless it may wait, none now.
+    fn next(&self, worker: usize, may_wait: bool) -> Option<Range<u64>> {
+        let mut state = self.lock();
+        while !state.stopped {
+            let now_ns = self.now_ns();
+            let until_ns = match state.chunks.next(worker, now_ns) {
+                Step::Run(slices) => return Some(slices),
+                Step::Done => return None,
+                Step::Repeat(_) => f64::INFINITY,
+                Step::Wait(until_ns) => until_ns,
+            };
+            if !may_wait {
+                return None;
+            }
+            let wait = Duration::try_from_secs_f64((until_ns - now_ns) * 1e-9).unwrap_or(LONGEST_WAIT);
+            let wait = wait.clamp(LEAST_WAIT, LONGEST_WAIT);
+            state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        None
+    }
+
+    /// A chunk has ended.
+    fn done(&self, worker: usize, slices: &Range<u64>, took_ns: f64) {
+        self.lock().chunks.done(worker, slices, Some(took_ns));
+        self.changed.notify_all();
+    }
+
+    /// A worker has failed.
+    fn retire(&self, worker: usize) {
+        self.lock().chunks.retire(worker);
+        self.changed.notify_all();
+    }
+
+    /// Nobody gets another chunk.
+    fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// What nobody was given.
+    fn left(&self) -> Range<u64> {
+        self.lock().chunks.rest()
+    }
+}
+
+/// Stops all work where a worker unwinds: others would wait for its chunks.
+struct StopOnPanic<'a>(&'a Desk);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
+/// Things that stay where they are until all are dropped, while more are added.
+struct Kept<T> {
+    first: OnceCell<Box<Link<T>>>,
+}
+
+struct Link<T> {
+    item: T,
+    next: OnceCell<Box<Link<T>>>,
+}
+
+impl<T> Kept<T> {
+    const fn new() -> Self {
+        Kept { first: OnceCell::new() }
+    }
+}
+
+impl<T> Link<T> {
+    /// Adds an item at an open end and moves on to the next one.
+    fn add<'a>(end: &mut &'a OnceCell<Box<Link<T>>>, item: T) -> &'a T {
+        let link = end.get_or_init(|| Box::new(Link { item, next: OnceCell::new() }));
+        *end = &link.next;
+        &link.item
+    }
+}
+
+impl<T> Drop for Kept<T> {
+    // Link by link: a chain may be longer than the stack is deep.
+    fn drop(&mut self) {
+        let mut next = self.first.take();
+        while let Some(mut link) = next {
+            next = link.next.take();
+        }
+    }
+}
+
+/// What a device did.
+#[derive(Default)]
+struct Driven {
+    ran: Vec<Ran>,
+    moved: Vec<ArgumentMoved>,
+    failed: Vec<(Assignment, Error)>,
+}
+
+/// A chunk of a GPU under way.
+struct Flying<'a> {
+    slices: Range<u64>,
+    since_ns: f64,
+    transfers: &'a [Transfer],
+    started: Box<dyn Started + 'a>,
+}
+
+/// One worker of a call.
+struct Shift<'a> {
+    job: &'a Job<'a>,
+    desk: &'a Desk,
+    axis: usize,
+    /// Its number at the desk.
+    worker: usize,
+    device: usize,
+}
+
+impl<'a> Shift<'a> {
+    fn range(&self, slices: &Range<u64>) -> GroupRange {
+        range_of(self.job, self.axis, slices)
+    }
+
+    fn ran(&self, slices: &Range<u64>, run: ChunkRun) -> Ran {
+        Ran { assignment: self.assignment(slices), run }
+    }
+
+    fn assignment(&self, slices: &Range<u64>) -> Assignment {
+        Assignment { device: self.device, range: self.range(slices) }
+    }
+
+    fn chunk<'c>(&self, slices: &Range<u64>, transfers: &'c [Transfer], carry: Option<&'c Carry>) -> Chunk<'c>
+    where
+        'a: 'c,
+    {
+        let job = self.job;
+        Chunk {
+            kernel: job.kernel,
+            grid: job.grid,
+            range: self.range(slices),
+            arguments: job.arguments,
+            transfers,
+            carry,
+            repeat: None,
+            alone: false,
+        }
+    }
+
+    /// Runs chunks in place on the calling thread.
+    fn on_cpu(&self) -> (Driven, Option<Error>) {
+        let _stop = StopOnPanic(self.desk);
+        let mut driven = Driven::default();
+        while let Some(slices) = self.desk.next(self.worker, true) {
+            let since = Instant::now();
+            let chunk = self.chunk(&slices, &[], None);
+            match self.job.devices[self.device].start(&chunk).and_then(|s| s.finish()) {
+                Ok(run) => driven.ran.push(self.ran(&slices, run)),
+                Err(fault) => {
+                    self.desk.stop();
+                    return (driven, Some(fault));
+                }
+            }
+            self.desk.done(self.worker, &slices, since.elapsed().as_nanos() as f64);
+        }
+        (driven, None)
+    }
+
+    /// Runs chunks on a device with its own memory until there is none left or it fails. On return the device touches
+    /// the arguments no more.
+    fn on_gpu(&self) -> Driven {
+        let _stop = StopOnPanic(self.desk);
+        let (carry, sent) = (Carry::default(), Kept::new());
+        let mut driven = Driven::default();
+        self.make_room(&mut driven);
+        self.drive(&carry, &sent.first, &mut driven);
+        if driven.failed.is_empty() {
+            self.job.devices[self.device].take_back(carry);
+        }
+        driven
+    }
+
+    fn drive<'c>(&'c self, carry: &'c Carry, sent: &'c OnceCell<Box<Link<Vec<Transfer>>>>, driven: &mut Driven) {
+        let mut supply = Supply::new(self.job.arguments.len());
+        let mut flying: VecDeque<Flying<'c>> = VecDeque::new();
+        let (mut end, mut last_end_ns) = (sent, 0.0);
+        loop {
+            let room = flying.len() < IN_FLIGHT && driven.failed.is_empty();
+            // With a chunk under way that is waited for, not for a chunk to be given.
+            let next = if room { self.desk.next(self.worker, flying.is_empty()) } else { None };
+            if let Some(slices) = next {
+                let since_ns = self.desk.now_ns();
+                let transfers = Link::add(&mut end, self.transfers(&mut supply, &slices)).as_slice();
+                match self.start(&self.chunk(&slices, transfers, Some(carry)), driven) {
+                    Ok(started) => flying.push_back(Flying { slices, since_ns, transfers, started }),
+                    Err(error) => self.failed(&slices, error, driven),
+                }
+            } else if let Some(chunk) = flying.pop_front() {
+                self.land(chunk, &mut last_end_ns, driven);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Waits for a chunk and notes what it took: since it was given, or since the one before it had ended.
+    fn land(&self, chunk: Flying<'_>, last_end_ns: &mut f64, driven: &mut Driven) {
+        let Flying { slices, since_ns, transfers, started } = chunk;
+        match started.finish() {
+            Ok(run) => {
+                let now_ns = self.desk.now_ns();
+                driven.ran.push(self.ran(&slices, run));
+                driven.moved.extend(movement::slices_moved(self.job, self.device, transfers));
+                if driven.failed.is_empty() {
+                    self.desk.done(self.worker, &slices, now_ns - since_ns.max(*last_end_ns));
+                }
+                *last_end_ns = now_ns;
+            }
+            Err(error) => self.failed(&slices, error, driven),
+        }
+    }
+
+    fn failed(&self, slices: &Range<u64>, error: Error, driven: &mut Driven) {
+        driven.failed.push((self.assignment(slices), error));
+        self.desk.retire(self.worker);
+    }
+
+    fn transfers(&self, supply: &mut Supply, slices: &Range<u64>) -> Vec<Transfer> {
+        let job = self.job;
+        let footprint = job.kernel.analysis.footprint(&job.shape, &self.range(slices));
+        supply.transfers(&footprint, job.kernel.bindings(), job.shape.sizes)
+    }
+
+    /// Arrays that are not in use leave what the chunks will take.
+    fn make_room(&self, driven: &mut Driven) {
+        let storage = self.job.kernel.bindings().iter().zip(self.job.arguments);
+        let bytes = storage.filter(|(b, _)| b.space == Space::Storage).map(|(_, a)| a.byte_len()).sum();
+        let mut evicted = Vec::new();
+        // What does not fit even then is the device's to refuse.
+        let _ = self.job.places.make_room(self.device, bytes, &mut evicted);
+        driven.moved.extend(evicted.into_iter().map(|m| ArgumentMoved::of_array(None, m)));
+    }
+
+    /// Starts a chunk. Where the device's memory is full, all arrays that are not in use make room once.
+    fn start<'c>(&'c self, chunk: &Chunk<'c>, driven: &mut Driven) -> Result<Box<dyn Started + 'c>> {
+        let device = self.job.devices[self.device];
+        let started = device.start(chunk);
+        let Err(error) = &started else { return started };
+        let mut evicted = Vec::new();
+        if error.kind() != ErrorKind::OutOfMemory
+            || !self.job.places.evict(self.device, u64::MAX, &mut evicted).unwrap_or(false)
+        {
+            return started;
+        }
+        driven.moved.extend(evicted.into_iter().map(|m| ArgumentMoved::of_array(None, m)));
+        device.start(chunk)
+    }
+}
+
+/// The work-groups of some slices.
+fn range_of(job: &Job<'_>, axis: usize, slices: &Range<u64>) -> GroupRange {
+    let mut range = GroupRange::all(job.grid);
+    // Slices are work-groups of the axis, which are counted in 32 bits.
+    (range.start[axis], range.end[axis]) = (slices.start as u32, slices.end as u32);
+    range
+}
+
+/// Runs a call on host slices, which may be split and merges nothing, and returns when no device can touch the arguments
+/// any more.
+///
+/// # Errors
+/// A fault of the kernel; a device's failure that may not (strict) or cannot be mended.
+pub(crate) fn execute(job: &Job<'_>, crew: &Crew) -> Result<Outcome> {
+    let desk = Desk::new(u64::from(job.grid.groups[crew.axis]), crew);
+    let shifts = crew.workers.iter().enumerate();
+    let shifts =
+        shifts.map(|(worker, (device, _))| Shift { job, desk: &desk, axis: crew.axis, worker, device: *device });
+    let (cpu, gpus): (Vec<Shift<'_>>, Vec<Shift<'_>>) = shifts.partition(|s| s.device == 0);
+    let mut fault = None;
+    let driven: Vec<Driven> = std::thread::scope(|scope| {
+        let threads: Vec<_> = gpus.iter().map(|shift| scope.spawn(|| shift.on_gpu())).collect();
+        let mut driven = Vec::new();
+        for shift in &cpu {
+            let (own, failed) = shift.on_cpu();
+            driven.push(own);
+            fault = failed;
+        }
+        let joined = threads.into_iter().map(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        driven.extend(joined);
+        driven
+    });
+    match fault {
+        Some(fault) => Err(fault),
+        None => gather(job, crew.axis, &desk.left(), driven),
+    }
+}
+
+/// Puts together what the workers did, and runs on the CPU what is left.
+fn gather(job: &Job<'_>, axis: usize, left: &Range<u64>, driven: Vec<Driven>) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let mut failed = Vec::new();
+    for device in driven {
+        outcome.ran.extend(device.ran);
+        outcome.moved.extend(device.moved);
+        failed.extend(device.failed);
+    }
+    if !left.is_empty() {
+        // All that could run it have failed.
+        let last = failed.last().map(|(a, e): &(Assignment, Error)| (a.device, e.kind(), e.to_string()));
+        let (device, kind, why) = last.unwrap_or((0, ErrorKind::Device, "no device took it".into()));
+        failed.push((Assignment { device, range: range_of(job, axis, left) }, Error::new(kind, why)));
+    }
+    let part = |(assignment, error)| (Part::of_slices(job, assignment), error);
+    coexec::recover(job, failed.into_iter().map(part).collect(), outcome)
+}
