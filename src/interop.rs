@@ -47,7 +47,7 @@ mod ndarray {
         fn into_arg(self) -> HostArg<'a> {
             match self.as_slice() {
                 Some(elements) => elements.into_arg(),
-                None => HostArg::refused::<T>(self.len(), scattered(self.shape(), self.strides())),
+                None => HostArg::refused::<T>(self.len(), false, scattered(self.shape(), self.strides())),
             }
         }
     }
@@ -58,7 +58,7 @@ mod ndarray {
             let (count, why) = (self.len(), scattered(self.shape(), self.strides()));
             match self.as_slice_mut() {
                 Some(elements) => elements.into_arg(),
-                None => HostArg::refused::<T>(count, why),
+                None => HostArg::refused::<T>(count, true, why),
             }
         }
     }

@@ -293,6 +293,49 @@ impl Runtime {
         self.inner.store.known(slot.backend.info())
     }
 
+    /// The same devices with what they hold and the same rates, but nothing learned from calls: a new history, for
+    /// benchmarks. Arrays of either may be used with both.
+    #[doc(hidden)]
+    pub fn afresh(&self) -> Self {
+        let inner = &self.inner;
+        let store = Store::new(None);
+        for slot in &inner.slots {
+            if let Some(rates) = self.known_rates(slot) {
+                store.insert(slot.backend.info(), rates);
+            }
+        }
+        Runtime {
+            inner: Arc::new(Inner {
+                places: inner.places.clone(),
+                slots: inner.slots.iter().map(|s| Slot::new(s.backend.clone())).collect(),
+                left_out: inner.left_out.clone(),
+                placement: inner.placement,
+                strict: inner.strict,
+                store,
+                remembered: Remembered::default(),
+                learned: OnceLock::new(),
+                save_at: AtomicU64::new(u64::MAX),
+                kept: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Only some of the devices, the CPU always among them, with their rates. Nothing learned is taken over or saved, and
+    /// arrays are not shared.
+    #[doc(hidden)]
+    pub fn with_devices(&self, keep: impl Fn(&DeviceInfo) -> bool) -> Self {
+        let kept = self.inner.slots.iter().enumerate().filter(|(k, s)| *k == 0 || keep(s.backend.info()));
+        let slots: Vec<Slot> = kept.map(|(_, s)| Slot::new(s.backend.clone())).collect();
+        let builder = Builder { profile: Some(None), ..Builder::default() };
+        let runtime = Runtime::from_slots(slots, builder);
+        for slot in runtime.slots() {
+            if let Some(rates) = self.known_rates(slot) {
+                runtime.inner.store.insert(slot.backend.info(), rates);
+            }
+        }
+        runtime
+    }
+
     /// As [`Runtime::kernel`] for one source, but made once and kept as long as the runtime: for libraries of kernels,
     /// whose functions get the same source again and again.
     ///
@@ -369,6 +412,7 @@ pub struct Builder {
     strict: bool,
     profile: Option<Option<PathBuf>>,
     device_memory: Option<u64>,
+    cpu: Option<Arc<dyn Backend>>,
     extra: Vec<Arc<dyn Backend>>,
     #[cfg(feature = "interop-wgpu")]
     wgpu_devices: Vec<(wgpu::Device, wgpu::Queue)>,
@@ -388,6 +432,7 @@ impl Default for Builder {
             strict: false,
             profile: None,
             device_memory: None,
+            cpu: None,
             extra: Vec::new(),
             #[cfg(feature = "interop-wgpu")]
             wgpu_devices: Vec::new(),
@@ -451,6 +496,13 @@ impl Builder {
         self
     }
 
+    /// For tests: the first device, instead of the machine's own cores. It works in place.
+    #[doc(hidden)]
+    pub fn cpu_backend(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.cpu = Some(backend);
+        self
+    }
+
     /// Where calls run unless they say otherwise (default: [`Placement::Auto`]).
     pub fn placement(mut self, placement: Placement) -> Self {
         self.placement = placement;
@@ -489,7 +541,8 @@ impl Builder {
             let why = |e| Error::new(ErrorKind::Limit, format!("a pool of {threads} threads: {e}")).with_source(e);
             self.pool = Some(Arc::new(pool.map_err(why)?));
         }
-        let mut slots = vec![Slot::new(Arc::new(CpuBackend::new(self.pool.clone())))];
+        let cpu = self.cpu.take().unwrap_or_else(|| Arc::new(CpuBackend::new(self.pool.clone())));
+        let mut slots = vec![Slot::new(cpu)];
         let mut left_out = Vec::new();
         if self.gpu {
             find_gpus(&self, &mut slots, &mut left_out);

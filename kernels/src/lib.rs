@@ -15,10 +15,12 @@
 //! ```
 
 pub mod blocks;
+pub mod linalg;
 mod mandelbrot;
 mod shallow_water;
 
 pub use blocks::{Axis, Blocks, Done, Order, Stream};
+pub use linalg::Linalg;
 pub use mandelbrot::View;
 pub use shallow_water::{Settings, ShallowWater, Step};
 
@@ -26,7 +28,7 @@ use evener::{Error, ErrorKind, Report, Result, Runtime};
 
 /// The traits of the library's functions.
 pub mod prelude {
-    pub use crate::{Blocks, Kernels};
+    pub use crate::{Blocks, Kernels, Linalg};
 }
 
 /// The kernels as functions. Each returns when the result is in the slice, with the report of where it ran.

@@ -5,6 +5,7 @@
 //! run them are in the crate `evener-kernels`.
 
 pub mod blocks;
+pub mod linalg;
 
 /// `y = a x + y`. Bindings: `a` (uniform f32), `x`, `y` (written). Items: the length.
 pub const SAXPY: &str = include_str!("saxpy.wgsl");

@@ -4,7 +4,8 @@
 //! bytes come back, and it can be lost at any point. So splits, footprints and recovery are tested without a driver.
 
 use super::{
-    Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Room, Started, Transfer, Warmth,
+    Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, GiveUp, Limits, Room, Started, Transfer,
+    Warmth,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -16,7 +17,7 @@ use std::{
     cell::UnsafeCell,
     collections::{HashMap, VecDeque},
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -59,7 +60,7 @@ struct State {
 
 /// Memory of an array on the device, shared by the runs that use it.
 #[derive(Debug)]
-struct Words(Box<[UnsafeCell<u64>]>);
+pub(super) struct Words(Box<[UnsafeCell<u64>]>);
 
 // SAFETY: runs that are under way at once touch disjoint bytes, or only read, by the rules of calls.
 unsafe impl Send for Words {}
@@ -67,15 +68,15 @@ unsafe impl Send for Words {}
 unsafe impl Sync for Words {}
 
 impl Words {
-    fn poisoned(bytes: u64) -> Arc<Self> {
+    pub(super) fn poisoned(bytes: u64) -> Arc<Self> {
         Arc::new(Words((0..bytes.div_ceil(8)).map(|_| UnsafeCell::new(POISON)).collect()))
     }
 
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         8 * self.0.len() as u64
     }
 
-    fn first(&self) -> *mut u8 {
+    pub(super) fn first(&self) -> *mut u8 {
         self.0.as_ptr().cast_mut().cast()
     }
 }
@@ -235,7 +236,16 @@ impl Backend for FakeGpu {
         let storage = chunk.kernel.bindings().iter().zip(chunk.transfers).filter(|(b, _)| b.space == Space::Storage);
         let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
         let upload_ns = start.elapsed().as_nanos() as f64;
-        Ok(Box::new(FakeRun { device: self, chunk: *chunk, memory, staged, step, up_bytes, upload_ns }))
+        Ok(Box::new(FakeRun {
+            claim: Arc::default(),
+            device: self,
+            chunk: *chunk,
+            memory,
+            staged,
+            step,
+            up_bytes,
+            upload_ns,
+        }))
     }
 
     fn warmth(&self, _kernel: &Compiled) -> Warmth {
@@ -297,7 +307,7 @@ impl State {
 }
 
 /// Copies a range of an argument between the host's bytes of it and the device's.
-fn copy(from: *const u8, to: *mut u8, range: &Range<u64>) {
+pub(super) fn copy(from: *const u8, to: *mut u8, range: &Range<u64>) {
     let (at, len) = (range.start as usize, (range.end - range.start) as usize);
     // SAFETY: the range lies inside the argument, as long as both memories, and is nobody else's to write meanwhile.
     unsafe { std::ptr::copy_nonoverlapping(from.add(at), to.add(at), len) };
@@ -309,8 +319,11 @@ fn cores() -> &'static rayon::ThreadPool {
     CORES.get_or_init(|| rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("the system gives a thread"))
 }
 
+/// Bytes on their way to a place: where they go, and what they are.
+pub(super) type Staged = Vec<(u64, Vec<u8>)>;
+
 /// Copies of a transfer's uploads with their places. What may not be read arrives as zeros.
-fn staged_upload(argument: &Argument, transfer: &Transfer) -> Vec<(u64, Vec<u8>)> {
+pub(super) fn staged_upload(argument: &Argument, transfer: &Transfer) -> Staged {
     let one = |range: &Range<u64>| {
         let mut bytes = vec![0; (range.end - range.start) as usize];
         for part in readable(transfer.exact.as_deref(), range).1 {
@@ -325,7 +338,7 @@ fn staged_upload(argument: &Argument, transfer: &Transfer) -> Vec<(u64, Vec<u8>)
 }
 
 /// Where an argument is on the device.
-enum Place {
+pub(super) enum Place {
     /// Memory of this run alone.
     Own(Arc<Words>),
     /// From this byte of an array's memory.
@@ -334,12 +347,13 @@ enum Place {
 
 impl Place {
     /// Writes bytes at a place.
-    fn fill(&self, at: u64, bytes: &[u8]) {
+    pub(super) fn fill(&self, at: u64, bytes: &[u8]) {
         // SAFETY: uploads lie inside the argument, as long as the memory, and no other run is under way there.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.first().add(at as usize), bytes.len()) };
     }
 
-    fn first(&self) -> *mut u8 {
+    /// Its first byte.
+    pub(super) fn first(&self) -> *mut u8 {
         match self {
             Place::Own(words) => words.first(),
             // Inside the array, or at its end.
@@ -348,22 +362,86 @@ impl Place {
     }
 }
 
+/// Whose results reach the host.
+#[derive(Debug, Default)]
+struct Claim {
+    results: Mutex<Results>,
+    given_up: Condvar,
+}
+
+/// What becomes of a run's results. The last two never change again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Results {
+    #[default]
+    Open,
+    Landing,
+    GivenUp,
+}
+
+impl Claim {
+    fn lock(&self) -> MutexGuard<'_, Results> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps, if the results are wanted for so long.
+    fn sleep(&self, time: Duration) {
+        let wanted = |results: &mut Results| *results != Results::GivenUp;
+        drop(self.given_up.wait_timeout_while(self.lock(), time, wanted));
+    }
+
+    /// Decides that the results land.
+    fn land(&self) -> Result<()> {
+        let mut results = self.lock();
+        if *results == Results::GivenUp {
+            return Err(Error::new(ErrorKind::Device, "its results were given up"));
+        }
+        *results = Results::Landing;
+        Ok(())
+    }
+}
+
+impl GiveUp for Claim {
+    fn before_landing(&self, look: &mut dyn FnMut()) -> bool {
+        let results = self.lock();
+        let early = *results == Results::Open;
+        if early {
+            look();
+        }
+        early
+    }
+
+    fn give_up(&self) -> bool {
+        let mut results = self.lock();
+        if *results == Results::Landing {
+            return false;
+        }
+        *results = Results::GivenUp;
+        self.given_up.notify_all();
+        true
+    }
+}
+
 struct FakeRun<'a> {
+    claim: Arc<Claim>,
     device: &'a FakeGpu,
     chunk: Chunk<'a>,
     memory: Vec<Place>,
     /// By binding, what goes to its memory before the run, as in a queue: chunks before this one may not have run yet.
-    staged: Vec<Vec<(u64, Vec<u8>)>>,
+    staged: Vec<Staged>,
     step: Script,
     up_bytes: u64,
     upload_ns: f64,
 }
 
 impl Started for FakeRun<'_> {
+    fn give_up(&self) -> Option<Arc<dyn GiveUp>> {
+        Some(self.claim.clone())
+    }
+
     fn finish(self: Box<Self>) -> Result<ChunkRun> {
         let chunk = self.chunk;
         if let Script::Late(by) = self.step {
-            std::thread::sleep(by);
+            self.claim.sleep(by);
         }
         let start = Instant::now();
         for (place, staged) in self.memory.iter().zip(&self.staged) {
@@ -382,6 +460,7 @@ impl Started for FakeRun<'_> {
         if self.step == Script::LostInRun {
             return Err(self.device.lose());
         }
+        self.claim.land()?;
         let start = Instant::now();
         for ((place, argument), transfer) in self.memory.iter().zip(chunk.arguments).zip(chunk.transfers) {
             for set in &transfer.download {

@@ -132,8 +132,8 @@ impl<'a> HostArg<'a> {
 
     /// No slice at all, and why: an error of the call.
     #[cfg(feature = "ndarray")]
-    pub(crate) fn refused<T: Element>(count: usize, why: String) -> Self {
-        let nothing = HostArg::typed::<T>(std::ptr::NonNull::dangling().as_ptr(), 0, true);
+    pub(crate) fn refused<T: Element>(count: usize, writable: bool, why: String) -> Self {
+        let nothing = HostArg::typed::<T>(std::ptr::NonNull::dangling().as_ptr(), 0, writable);
         HostArg { refused: Some(why), count: count as u64, ..nothing }
     }
 

@@ -39,7 +39,8 @@ pub struct Compiled {
     /// What the entry point binds.
     pub reflection: Reflection,
     /// The CPU program; its `kernel().bindings` fixes the order of arguments everywhere.
-    pub program: Program,
+    /// Shared, so that a device's own thread may run it.
+    pub program: Arc<Program>,
     /// Footprint, splittability, features.
     pub analysis: Analysis,
     /// Where each of several sources starts in the joined text.
@@ -89,7 +90,7 @@ impl Compiled {
         let lane = module.lower(&entry).map_err(|e| sources.error(e))?;
         let reflection = Reflection::new(&module, &entry, &lane)?;
         let analysis = Analysis::new(&lane);
-        let program = Program::new(lane)?;
+        let program = Arc::new(Program::new(lane)?);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let starts = sources.into_starts();
         let gpu = Default::default();

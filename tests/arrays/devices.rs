@@ -2,7 +2,11 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use evener::{
-    backend::{Backend, fake::FakeGpu},
+    backend::{
+        Backend,
+        fake::FakeGpu,
+        throttled::{Throttle, ThrottledDevice},
+    },
     cost::{profile::device_key, roofline::Rates},
     prelude::*,
     runtime::Builder,
@@ -55,9 +59,16 @@ pub fn scripted(builder: Builder, devices: impl IntoIterator<Item = FakeGpu>) ->
     (with(builder, &devices), gpus)
 }
 
-/// The CPU with so many devices, once scripted and once of the software GPU where it is there.
+/// The CPU with so many devices that have a thread of their own and a fast link.
+pub fn throttled(devices: usize) -> Runtime {
+    let throttle: Throttle = "launch=0,link=0,up=1000,down=1000".parse().unwrap();
+    let device = |k| Arc::new(ThrottledDevice::new(k, throttle).unwrap()) as Arc<dyn Backend>;
+    with(Runtime::builder(), &(0..devices).map(device).collect::<Vec<_>>())
+}
+
+/// The CPU with so many devices: scripted, throttled, and of the software GPU where it is there.
 pub fn runtimes(devices: usize) -> Vec<Runtime> {
-    [Some(runtime(devices).0), software(devices)].into_iter().flatten().collect()
+    [Some(runtime(devices).0), Some(throttled(devices)), software(devices)].into_iter().flatten().collect()
 }
 
 /// The CPU with so many devices on the software GPU.

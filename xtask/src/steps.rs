@@ -31,6 +31,7 @@ pub fn all(r: &mut Runner, options: Options) {
         examples(r, vulkan);
         demo(r, vulkan);
         conformance(r, vulkan);
+        bench_page(r);
     }
     package(r);
     toolchain(r);
@@ -111,6 +112,41 @@ fn demo(r: &mut Runner, vulkan: bool) {
     let mut bare = small("auto");
     bare.env("VK_DRIVER_FILES", &nowhere).env("VK_ICD_FILENAMES", &nowhere);
     r.check("demo without a GPU driver", with_devices(&mut bare, false));
+}
+
+/// The benchmark's page opens in a real browser, from its file, and shows its plots.
+fn bench_page(r: &mut Runner) {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let there = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success());
+    let Some(browser) = names.into_iter().find(there) else {
+        return r.skip("bench page in a browser", &format!("none of {} is there", names.join(", ")));
+    };
+    let out = root().join("target/xtask/bench");
+    let _ = fs::remove_dir_all(&out);
+    let mut bench = built("evener");
+    let sizes = ["bench", "saxpy,mandelbrot", "--sizes", "1000,16000", "--budget", "600", "--quick"];
+    bench.args(sizes).args(["--throttled", "--report"]).arg(&out);
+    if !r.check("bench", with_devices(&mut bench, false)) {
+        return;
+    }
+    let page = format!("file://{}", out.join("report.html").display());
+    let open = |extra: &[String]| {
+        let mut command = Command::new(browser);
+        command.args(["--headless", "--no-sandbox", "--disable-gpu"]).args(extra).arg(&page).output()
+    };
+    let seen = open(&["--dump-dom".into()]).map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
+    let plots = seen.map_or(0, |dom| dom.matches("</svg>").count());
+    let written = fs::read_to_string(out.join("report.html")).map_or(0, |text| text.matches("</svg>").count());
+    let found = format!("{plots} of {written} plots are in the page as the browser sees it");
+    r.record("bench page in a browser", if plots == written && plots > 4 { Ok(found) } else { Err(found) });
+    for (name, size) in [("desktop", "1280,2400"), ("phone", "400,4000")] {
+        let picture = out.join(format!("{name}.png"));
+        let drawn = open(&[format!("--screenshot={}", picture.display()), format!("--window-size={size}")]);
+        let bytes = fs::metadata(&picture).map_or(0, |m| m.len());
+        let what = format!("{bytes} bytes of picture");
+        let is_drawn = drawn.is_ok_and(|o| o.status.success()) && bytes > 10_000;
+        r.record(&format!("bench page at {name} width"), if is_drawn { Ok(what) } else { Err(what) });
+    }
 }
 
 fn conformance(r: &mut Runner, vulkan: bool) {

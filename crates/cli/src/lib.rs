@@ -36,6 +36,8 @@ enum Command {
     Explain(commands::explain::Args),
     /// Run a demonstration: `flood`, the five kernels, or all
     Demo(commands::demo::Args),
+    /// Measure kernels on every device and split, and judge the choice
+    Bench(commands::bench::Args),
     /// Run WGSL conformance data and judge the results
     Conformance(commands::conformance::Args),
     /// Judge the scheduler on simulated machines
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Conformance(args) => commands::conformance::run(&args),
         Command::Sim(args) => commands::sim::run(&args),
         Command::Profile(args) => commands::profile::run(&args),

@@ -103,5 +103,5 @@ fn usage_errors_exit_2_and_help_exits_0() {
     assert_eq!(dir.evener(&[]).code, 2);
     assert!(dir.line("--help").ok().stdout.contains("run"));
     assert!(dir.line("--version").ok().stdout.contains("evener"));
-    dir.line("bench").refused(&["bench"]);
+    dir.line("benhc").refused(&["benhc", "bench"]);
 }

@@ -5,6 +5,7 @@ use anyhow::Result;
 use evener::prelude::{Error, ErrorKind, Kernel, KernelOptions, Runtime};
 use std::fs;
 
+pub mod bench;
 pub mod calibrate;
 pub mod conformance;
 pub mod demo;

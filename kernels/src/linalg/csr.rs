@@ -1,0 +1,103 @@
+//! Sparse matrices in compressed rows, and their products with vectors.
+
+use super::{Input, Output, Real, Reports, agree, call_size, kernel, or_zero};
+use evener::{Array, Error, ErrorKind, Result, Runtime, call::args::IntoArg};
+use evener_shaders::linalg as wgsl;
+
+/// Elements a row, on average, from which on several invocations share a row.
+const SHARED: usize = 8;
+
+/// Invocations of a work-group over rows that are shared.
+const ROWS: u32 = 16;
+
+/// A sparse matrix in compressed rows (CSR), in arrays that stay where they were last used.
+///
+/// The elements of row i are `value[k]` in column `column[k]` for k from `row_start[i]` to `row_start[i + 1]`. Columns of
+/// a row may come in any order; elements of one place add up.
+///
+/// ```
+/// use evener::prelude::*;
+/// use evener_kernels::{Linalg, linalg::Csr};
+///
+/// # fn main() -> evener::Result<()> {
+/// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
+/// // 2 0 1
+/// // 0 3 0
+/// let a = Csr::new(&rt, 3, &[0, 2, 3], &[0, 2, 1], &[2.0f64, 1.0, 3.0])?;
+/// let mut y = [0.0; 2];
+/// rt.spmv(&a, &[1.0, 10.0, 100.0], &mut y)?;
+/// assert_eq!(y, [102.0, 30.0]);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Csr<T: Real> {
+    cols: usize,
+    row_start: Array<u32>,
+    column: Array<u32>,
+    value: Array<T>,
+}
+
+impl<T: Real> Csr<T> {
+    /// A matrix of `row_start.len() - 1` rows and `cols` columns.
+    ///
+    /// # Errors
+    /// `ArgumentSize`: `column` and `value` differ in length, `row_start` is empty or does not start at 0 and end at their
+    /// length; `ArgumentType`: a `row_start` less than the one before, a column that is not there; `OutOfMemory`.
+    pub fn new(rt: &Runtime, cols: usize, row_start: &[u32], column: &[u32], value: &[T]) -> Result<Self> {
+        crate::same_length("column", column.len(), "value", value.len())?;
+        let (first, last) = (row_start.first(), row_start.last().map(|last| *last as usize));
+        if first != Some(&0) || last != Some(value.len()) {
+            let why = format!(
+                "`row_start` begins with {first:?} and ends with {last:?}; it must begin with 0 and end with {}, the \
+                 elements of `value`",
+                value.len()
+            );
+            return Err(Error::new(ErrorKind::ArgumentSize, why));
+        }
+        if let Some(row) = row_start.windows(2).position(|w| w[0] > w[1]) {
+            let why = format!("`row_start[{}]` is less than the one before it", row + 1);
+            return Err(Error::new(ErrorKind::ArgumentType, why));
+        }
+        if let Some(k) = column.iter().position(|c| *c as usize >= cols) {
+            let why = format!("`column[{k}]` is {} and the matrix has {cols} columns", column[k]);
+            return Err(Error::new(ErrorKind::ArgumentType, why));
+        }
+        Ok(Csr { cols, row_start: rt.array(row_start)?, column: rt.array(column)?, value: rt.array(value)? })
+    }
+
+    /// Rows.
+    pub fn rows(&self) -> usize {
+        self.row_start.len() - 1
+    }
+
+    /// Columns.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Elements that are stored.
+    pub fn stored(&self) -> usize {
+        self.value.len()
+    }
+}
+
+pub(super) fn spmv<'x, 'y, T: Real>(
+    rt: &Runtime,
+    a: &Csr<T>,
+    x: impl Input<'x, T>,
+    y: impl Output<'y, T>,
+) -> Result<Reports> {
+    agree("x", "elements", x.count(), "a", "columns", a.cols())?;
+    agree("y", "elements", y.count(), "a", "rows", a.rows())?;
+    let Some(rows) = call_size(a.rows())? else { return Ok(Reports::none()) };
+    let is_shared = a.stored() / a.rows() >= SHARED;
+    let kernel = kernel::<T>(rt, if is_shared { wgsl::SPMV_VECTOR } else { wgsl::SPMV_SCALAR })?;
+    let (is_empty, no_columns) = (a.stored() == 0, a.cols() == 0);
+    let (zero, nowhere) = ([T::default()], [0u32]);
+    let call = kernel.call().set("rows", rows).arg("row_start", &a.row_start);
+    let call = call.arg("column", or_zero((&a.column).into_arg(), is_empty, &nowhere));
+    let call = call.arg("value", or_zero((&a.value).into_arg(), is_empty, &zero));
+    let call = call.arg("x", or_zero(x.into_arg(), no_columns, &zero)).arg("y", y.into_arg());
+    let call = if is_shared { call.groups([rows.div_ceil(ROWS), 1, 1]) } else { call.items(rows) };
+    Ok(call.run()?.into())
+}

@@ -1,0 +1,135 @@
+//! Transforms of real vectors.
+
+use super::{
+    Direction,
+    axis::{Axis, Extent},
+    roots::{roots, rounded},
+    vectors,
+};
+use crate::linalg::{Input, Output, Real, Reports, call_size, kernel};
+use evener::{
+    Array, Report, Result, Runtime,
+    call::args::{HostArg, IntoArg},
+};
+use evener_shaders::linalg as wgsl;
+
+/// Fourier transforms of real vectors of one length n, any number of them at once, made by
+/// [`Linalg::real_fft`](super::super::Linalg::real_fft).
+///
+/// The spectrum of a real vector is its own conjugate read backwards, so `n / 2 + 1` elements (rounded down) hold it. Even
+/// lengths take a complex transform of half the length; odd ones a complex transform of the whole.
+///
+/// ```
+/// use evener::prelude::*;
+/// use evener_kernels::Linalg;
+///
+/// # fn main() -> evener::Result<()> {
+/// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
+/// let fft = rt.real_fft::<f64>(4)?;
+/// let mut spectrum = [[0.0; 2]; 3];
+/// fft.forward(&[1.0, 2.0, 3.0, 4.0], &mut spectrum)?;
+/// assert_eq!(spectrum, [[10.0, 0.0], [-2.0, 2.0], [-2.0, 0.0]]);
+/// let mut back = [0.0; 4];
+/// fft.backward(&spectrum, &mut back)?;
+/// assert_eq!(back, [1.0, 2.0, 3.0, 4.0]);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct RealFft<T: Real> {
+    rt: Runtime,
+    length: usize,
+    /// Half of an even length; 0 of an odd one.
+    half: usize,
+    axis: Axis<T>,
+    root: Array<[T; 2]>,
+}
+
+impl<T: Real> RealFft<T> {
+    pub(in crate::linalg) fn new(rt: &Runtime, length: usize) -> Result<Self> {
+        let half = if length.is_multiple_of(2) { length / 2 } else { 0 };
+        let axis = Axis::new(rt, if half > 0 { half } else { length })?;
+        let root = rt.array_from_vec(rounded(&roots(length, half + 1)));
+        Ok(RealFft { rt: rt.clone(), length, half, axis, root })
+    }
+
+    /// Elements of a real vector.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Elements of its spectrum.
+    pub fn spectrum(&self) -> usize {
+        self.length / 2 + 1
+    }
+
+    /// Transforms each vector of `src`, one after the other, into `dst`.
+    ///
+    /// # Errors
+    /// `ArgumentSize`: `src` is no whole number of vectors, or `dst` has not [`RealFft::spectrum`] elements for each.
+    /// `ItemCount`: more than 2^32 elements.
+    pub fn forward<'x, 'y>(&self, src: impl Input<'x, T>, dst: impl Output<'y, [T; 2]>) -> Result<Reports> {
+        let vectors = vectors([src.count(), self.length], [dst.count(), self.spectrum()])?;
+        let mut reports = Reports::none();
+        if vectors > 0 {
+            let (mut packed, mut turned) = (self.room(vectors)?, self.room(vectors)?);
+            reports.push(self.change(wgsl::FFT_PACK, [src.into_arg(), (&mut packed).into_arg()], vectors)?);
+            let operands = [(&packed).into_arg(), (&mut turned).into_arg()];
+            let extent = Extent { vectors, inner: 1 };
+            self.axis.run(&self.rt, operands, extent, Direction::FORWARD, &mut reports)?;
+            let lengths = [self.axis.length, self.spectrum()];
+            let operands = [(&turned).into_arg(), dst.into_arg()];
+            reports.push(self.regroup(wgsl::FFT_SPLIT, operands, vectors, lengths)?);
+        }
+        Ok(reports)
+    }
+
+    /// The reverse of [`RealFft::forward`]. Imaginary parts of elements that are real in the spectrum of a real vector, the
+    /// first and of even lengths the last, are not read.
+    ///
+    /// # Errors
+    /// As [`RealFft::forward`], with `src` and `dst` in each other's place.
+    pub fn backward<'x, 'y>(&self, src: impl Input<'x, [T; 2]>, dst: impl Output<'y, T>) -> Result<Reports> {
+        let vectors = vectors([src.count(), self.spectrum()], [dst.count(), self.length])?;
+        let mut reports = Reports::none();
+        if vectors > 0 {
+            let (mut joined, mut turned) = (self.room(vectors)?, self.room(vectors)?);
+            let lengths = [self.spectrum(), self.axis.length];
+            let operands = [src.into_arg(), (&mut joined).into_arg()];
+            reports.push(self.regroup(wgsl::FFT_JOIN, operands, vectors, lengths)?);
+            let operands = [(&joined).into_arg(), (&mut turned).into_arg()];
+            let (extent, direction) = (Extent { vectors, inner: 1 }, Direction::backward(self.axis.length));
+            self.axis.run(&self.rt, operands, extent, direction, &mut reports)?;
+            reports.push(self.change(wgsl::FFT_UNPACK, [(&turned).into_arg(), dst.into_arg()], vectors)?);
+        }
+        Ok(reports)
+    }
+
+    /// Room for the complex vectors.
+    fn room(&self, vectors: usize) -> Result<Array<[T; 2]>> {
+        call_size(vectors.saturating_mul(self.length))?;
+        self.rt.zeros(vectors * self.axis.length)
+    }
+
+    /// Between real and complex vectors.
+    fn change(&self, source: &str, [src, dst]: [HostArg<'_>; 2], vectors: usize) -> Result<Report> {
+        let elements = (vectors * self.axis.length) as u32;
+        let kernel = kernel::<T>(&self.rt, source)?;
+        let call = kernel.call().set("p.elements", elements).set("p.paired", u32::from(self.half > 0));
+        call.arg("src", src).arg("dst", dst).items(elements).run()
+    }
+
+    /// Between spectra of real vectors and complex transforms.
+    fn regroup(
+        &self,
+        source: &str,
+        [src, dst]: [HostArg<'_>; 2],
+        vectors: usize,
+        [src_length, dst_length]: [usize; 2],
+    ) -> Result<Report> {
+        let elements = (vectors * dst_length) as u32;
+        let kernel = kernel::<T>(&self.rt, source)?;
+        let call = kernel.call().set("p.elements", elements).set("p.dst_length", dst_length as u32);
+        let call = call.set("p.src_length", src_length as u32).set("p.half", self.half as u32);
+        call.arg("root", &self.root).arg("src", src).arg("dst", dst).items(elements).run()
+    }
+}

@@ -1,0 +1,50 @@
+//! The scalar types of the library.
+
+use evener::kernel::layout::Element;
+use std::fmt::{Debug, Display};
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// f32 or f64. Kernels of f64 run on the CPU and on GPUs that have f64; they are never computed in f32.
+pub trait Real: Element + Debug + Display + PartialOrd + Default + Send + Sync + sealed::Sealed {
+    /// The line that makes a source of [`evener_shaders::linalg`] one of this type.
+    const PRELUDE: &'static str;
+    /// The distance from 1 to the next number.
+    const EPSILON: f64;
+
+    /// The nearest value.
+    fn from_f64(value: f64) -> Self;
+
+    /// The value, exactly.
+    fn to_f64(self) -> f64;
+}
+
+impl Real for f32 {
+    const PRELUDE: &'static str = evener_shaders::linalg::F32;
+    const EPSILON: f64 = f32::EPSILON as f64;
+
+    fn from_f64(value: f64) -> Self {
+        value as f32
+    }
+
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    const PRELUDE: &'static str = evener_shaders::linalg::F64;
+    const EPSILON: f64 = f64::EPSILON;
+
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
