@@ -416,8 +416,10 @@ impl Lower<'_> {
         let single = |v: Value| self.uses[v.index()] == 1;
         let lives_on = !single(z) || self.is_in_memory(z);
         if lives_on && (single(x) || single(y)) && self.constant(y).is_none() && !self.is_in_memory(y) {
-            // x = x * y + z where the factor is needed no more, and the addend is.
-            let (x, y) = if single(x) { (x, y) } else { (y, x) };
+            // x = x * y + z where the factor is needed no more, and the addend is. What is common to all lanes is needed
+            // for each part.
+            let ends = |v: Value| single(v) && !self.class(v).is_uniform();
+            let (x, y) = if ends(x) || !ends(y) && single(x) { (x, y) } else { (y, x) };
             let (x, y, z) = (self.vectors(x), self.vectors(y), self.sources(z));
             let op = FUSED[family][1][usize::from(wide)];
             return (0..z.len()).map(|i| self.v4(op, x[i], y[i], z[i])).collect();
