@@ -8,7 +8,7 @@ use crate::{
     schedule::{
         coexec::Outcome,
         movement::ArgumentMoved,
-        plan::{Candidate, Plan},
+        plan::{Assignment, Candidate, Plan},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,9 @@ pub struct Report {
     pub moves: Vec<Move>,
     /// Failures that were mended, and how.
     pub recoveries: Vec<String>,
+    /// Chunks that a device was late with, and another one ran once more.
+    #[serde(default)]
+    pub repeated: Vec<String>,
     /// Devices that could not hold the arrays whole: how they ran their part in windows, and why.
     #[serde(default)]
     pub windows: Vec<String>,
@@ -177,6 +180,10 @@ impl Report {
         for ran in &outcome.ran {
             *placement.entry(id(ran.assignment.device)).or_insert(0.0) += share(ran.assignment.range.count());
         }
+        let repeated = |(late, had_ns): &(Assignment, f64)| {
+            let (id, groups, had) = (id(late.device), late.range.count(), Cost::from_ns(*had_ns));
+            format!("{id} had not ended {groups} work-groups after {had}: the cpu ran them once more")
+        };
         let chose = match plan.assignments.as_slice() {
             [] => "none".into(),
             [one] => id(one.device),
@@ -205,6 +212,7 @@ impl Report {
             moves: moves(&outcome.moved, compiled, &id),
             recoveries: outcome.recoveries,
             windows: outcome.windows,
+            repeated: outcome.given_up.iter().map(repeated).collect(),
             refused: candidates.iter().filter_map(|c| Some(format!("{}: {}", c.id, c.refusal.as_ref()?))).collect(),
             candidates: considered,
             chunks: Vec::new(),
@@ -302,7 +310,7 @@ impl Report {
             };
             let _ = writeln!(out, "  {} ran {what} in {took} ({up} up, {down} down)", sum.device);
         }
-        for line in &self.windows {
+        for line in self.repeated.iter().chain(&self.windows) {
             let _ = writeln!(out, "  {line}");
         }
         for line in &self.refused {

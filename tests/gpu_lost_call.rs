@@ -4,7 +4,7 @@
 mod support;
 mod table;
 
-use evener::{backend::Backend, prelude::*};
+use evener::{backend::Backend, prelude::*, schedule::chunks::Worker};
 use std::time::{Duration, Instant};
 use table::profile_path;
 
@@ -17,6 +17,15 @@ const LONG: &str = "
         for (var k = 0u; k < 2000u; k++) { h = h * 1664525u + 1013904223u; }
         y[id.x] = h;
     }";
+
+/// Chunks of a call in which all devices are said to be equal.
+fn worker(device: usize) -> (usize, Worker) {
+    let (chunk_ns, filling_ns, first_ns, link_ns, slice_ns) = (1e4, 0.0, 0.0, 0.0, 1e4);
+    (
+        device,
+        Worker { chunk_ns, filling_ns, first_ns, link_ns, slice_ns, spread: 1.0, uneven: 0.5, in_place: device == 0 },
+    )
+}
 
 fn long_reference(n: u32) -> Vec<u32> {
     let step = |h: u32, _: u32| h.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -31,9 +40,9 @@ fn a_device_destroyed_in_the_middle_of_a_run_ends_as_a_right_result() {
     let n = 40_000u32;
     let want = long_reference(n);
     let mut recovered = 0;
-    let placements = [Placement::Gpu(Some(0)), Placement::Split(0.3)];
+    let placements = [Some(Placement::Gpu(Some(0))), Some(Placement::Split(0.3)), None];
     for (round, placement) in placements.iter().cycle().take(24).enumerate() {
-        if round >= 4 && recovered > 0 {
+        if round >= 6 && recovered > 0 {
             break;
         }
         // The device comes back after a back-off, or the call says that it is not there yet.
@@ -48,11 +57,15 @@ fn a_device_destroyed_in_the_middle_of_a_run_ends_as_a_right_result() {
                     std::thread::sleep(delay);
                     device.inject_loss();
                 });
-                kernel.call().arg("y", &mut y).items(n).on(*placement).run()
+                let call = kernel.call().arg("y", &mut y).items(n);
+                match placement {
+                    Some(placement) => call.on(*placement).run(),
+                    None => call.workers(vec![worker(0), worker(1)]).run(),
+                }
             });
             match result {
                 Ok(report) => {
-                    assert!(y == want, "{placement}: {}", report.explain());
+                    assert!(y == want, "{placement:?}: {}", report.explain());
                     recovered += report.recoveries.len();
                     break;
                 }

@@ -7,7 +7,10 @@ mod table;
 use evener::{
     backend::fake::{FakeGpu, Script},
     prelude::*,
-    schedule::plan::{Assignment, cut},
+    schedule::{
+        chunks::Worker,
+        plan::{Assignment, cut},
+    },
 };
 use evener_lanes::{Grid, GroupRange, analysis::Split};
 use std::sync::Arc;
@@ -64,6 +67,27 @@ fn every_kernel_is_right_when_split() {
 fn every_kernel_is_right_where_the_model_chooses() {
     if let Some(rt) = software_runtime(None) {
         on_all_sizes(&rt, Placement::Auto);
+    }
+}
+
+/// Small chunks on both, late ones once more on the CPU: what is said of the devices is not true.
+#[test]
+fn every_kernel_is_right_in_chunks_beside_the_gpu() {
+    let Some(rt) = software_runtime(None) else { return };
+    let worker = |device: usize| Worker {
+        chunk_ns: 10.0,
+        filling_ns: 0.0,
+        first_ns: 0.0,
+        link_ns: 1.0,
+        slice_ns: 1e3,
+        spread: 1.5,
+        uneven: 1.5,
+        in_place: device == 0,
+    };
+    for n in [257, 20_003] {
+        for case in cases(n) {
+            run_case(&rt, &case, n, |call| call.workers(vec![(0, worker(0)), (1, worker(1))]));
+        }
     }
 }
 

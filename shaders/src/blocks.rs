@@ -76,6 +76,13 @@ sources! {
     /// Values of type `V` go with the keys.
     SORT_VALUES = "sort_values";
 
+    /// A sort by one invocation, which stands for the CPU's own.
+    SORT_SERIAL = "sort_serial";
+    /// No values go with the keys.
+    SERIAL_ALONE = "serial_alone";
+    /// Values of type `V` go with the keys.
+    SERIAL_VALUES = "serial_values";
+
     /// Reads through an index.
     GATHER = "gather";
     /// Writes through an index.

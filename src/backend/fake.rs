@@ -4,7 +4,8 @@
 //! bytes come back, and it can be lost at any point. So splits, footprints and recovery are tested without a driver.
 
 use super::{
-    Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Room, Started, Transfer, Warmth,
+    Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, GiveUp, Limits, Room, Started, Transfer,
+    Warmth,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -16,7 +17,7 @@ use std::{
     cell::UnsafeCell,
     collections::{HashMap, VecDeque},
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -235,7 +236,16 @@ impl Backend for FakeGpu {
         let storage = chunk.kernel.bindings().iter().zip(chunk.transfers).filter(|(b, _)| b.space == Space::Storage);
         let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
         let upload_ns = start.elapsed().as_nanos() as f64;
-        Ok(Box::new(FakeRun { device: self, chunk: *chunk, memory, staged, step, up_bytes, upload_ns }))
+        Ok(Box::new(FakeRun {
+            claim: Arc::default(),
+            device: self,
+            chunk: *chunk,
+            memory,
+            staged,
+            step,
+            up_bytes,
+            upload_ns,
+        }))
     }
 
     fn warmth(&self, _kernel: &Compiled) -> Warmth {
@@ -352,7 +362,67 @@ impl Place {
     }
 }
 
+/// Whose results reach the host.
+#[derive(Debug, Default)]
+struct Claim {
+    results: Mutex<Results>,
+    given_up: Condvar,
+}
+
+/// What becomes of a run's results. The last two never change again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Results {
+    #[default]
+    Open,
+    Landing,
+    GivenUp,
+}
+
+impl Claim {
+    fn lock(&self) -> MutexGuard<'_, Results> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps, if the results are wanted for so long.
+    fn sleep(&self, time: Duration) {
+        let wanted = |results: &mut Results| *results != Results::GivenUp;
+        drop(self.given_up.wait_timeout_while(self.lock(), time, wanted));
+    }
+
+    /// Decides that the results land.
+    fn land(&self) -> Result<()> {
+        let mut results = self.lock();
+        if *results == Results::GivenUp {
+            return Err(Error::new(ErrorKind::Device, "its results were given up"));
+        }
+        *results = Results::Landing;
+        Ok(())
+    }
+}
+
+impl GiveUp for Claim {
+    fn before_landing(&self, look: &mut dyn FnMut()) -> bool {
+        let results = self.lock();
+        let early = *results == Results::Open;
+        if early {
+            look();
+        }
+        early
+    }
+
+    fn give_up(&self) -> bool {
+        let mut results = self.lock();
+        if *results == Results::Landing {
+            return false;
+        }
+        *results = Results::GivenUp;
+        self.given_up.notify_all();
+        true
+    }
+}
+
 struct FakeRun<'a> {
+    claim: Arc<Claim>,
     device: &'a FakeGpu,
     chunk: Chunk<'a>,
     memory: Vec<Place>,
@@ -364,10 +434,14 @@ struct FakeRun<'a> {
 }
 
 impl Started for FakeRun<'_> {
+    fn give_up(&self) -> Option<Arc<dyn GiveUp>> {
+        Some(self.claim.clone())
+    }
+
     fn finish(self: Box<Self>) -> Result<ChunkRun> {
         let chunk = self.chunk;
         if let Script::Late(by) = self.step {
-            std::thread::sleep(by);
+            self.claim.sleep(by);
         }
         let start = Instant::now();
         for (place, staged) in self.memory.iter().zip(&self.staged) {
@@ -386,6 +460,7 @@ impl Started for FakeRun<'_> {
         if self.step == Script::LostInRun {
             return Err(self.device.lose());
         }
+        self.claim.land()?;
         let start = Instant::now();
         for ((place, argument), transfer) in self.memory.iter().zip(chunk.arguments).zip(chunk.transfers) {
             for set in &transfer.download {

@@ -420,8 +420,27 @@ fn no_memory_of_its_own(info: &DeviceInfo, array: u64, bytes: u64) -> Error {
     Error::new(ErrorKind::Device, format!("{} has no memory of its own for array {array} of {bytes} bytes", info.id))
 }
 
+/// Gives up the results of a chunk under way, from any thread, while its [`Started::finish`] may be waited for.
+///
+/// Either its results land on the host or they are given up, never both: an implementation decides under a lock of its
+/// own, and `finish` begins to write to the host only after it took that decision.
+pub trait GiveUp: Send + Sync {
+    /// Looks at the host's bytes while the chunk has written none of them: it does not begin before `look` returns. Whether
+    /// `look` was called; not where results are on their way already, or are given up.
+    fn before_landing(&self, look: &mut dyn FnMut()) -> bool;
+
+    /// Whether the chunk writes nothing to the host from now on: then `finish` returns an error, as soon as it can. Not
+    /// where its results are on their way already.
+    fn give_up(&self) -> bool;
+}
+
 /// A chunk under way.
 pub trait Started: Send {
+    /// How its results are given up; `None` where they cannot be.
+    fn give_up(&self) -> Option<Arc<dyn GiveUp>> {
+        None
+    }
+
     /// Waits for the chunk (burning no CPU) and writes its results to the host slices.
     ///
     /// # Errors

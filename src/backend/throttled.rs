@@ -32,7 +32,7 @@ use std::{
 
 /// What two throttled devices are made to look like.
 ///
-/// As text: `launch=30,link=10,up=2,down=2,device=1,cpu=4`, in microseconds, microseconds, GB/s, GB/s, and how many times
+/// As text: `launch=30,link=10,up=2,down=2,device=1,cpu=3`, in microseconds, microseconds, GB/s, GB/s, and how many times
 /// slower than one core (the device) and than the machine's cores (the CPU); what is left out is as in [`Throttle::default`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Throttle {
@@ -52,7 +52,7 @@ pub struct Throttle {
 
 impl Default for Throttle {
     fn default() -> Self {
-        Throttle { launch: 30.0, link: 10.0, up: 2.0, down: 2.0, device: 1.0, cpu: 4.0 }
+        Throttle { launch: 30.0, link: 10.0, up: 2.0, down: 2.0, device: 1.0, cpu: 3.0 }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{Call, Ready};
 use crate::{
+    backend::ChunkRun,
     cost::{
         Cost,
         learn::{Direction, Key},
@@ -180,38 +181,39 @@ impl Call<'_> {
     }
 
     /// The only feedback: what the parts of the call took teaches the next prediction.
-    pub(super) fn observe(
-        &self,
-        ready: &Ready,
-        decided: &Plan,
-        candidates: &[Candidate],
-        ran: &[Ran],
-        report: &Report,
-    ) {
+    pub(super) fn observe(&self, decided: &Plan, candidates: &[Candidate], parts: &[PartRun], report: &Report) {
         let cold = decided.assignments.iter().any(|a| candidates[a.device].one_time > Cost::ZERO);
         if cold || !report.recoveries.is_empty() || self.assignments.is_some() || self.workers.is_some() {
             return;
         }
         self.runtime.learned().spend(report.actual_ns, decided.explored.ns());
-        let total = GroupRange::all(ready.grid).count() as f64;
-        let mut parts: Vec<PartRun> = Vec::new();
-        for Ran { assignment, run } in ran {
-            let chunk = PartRun {
-                device: assignment.device,
-                share: assignment.range.count() as f64 / total,
-                chunks: 1,
-                together: decided.assignments.len() > 1,
-                ended: true,
-                run_ns: run.run_ns,
-                up: (run.up_bytes as f64, run.upload_ns),
-                down: (run.down_bytes as f64, run.download_ns),
-            };
-            match parts.iter_mut().find(|p| p.device == chunk.device) {
-                Some(part) => part.add(&chunk),
-                None => parts.push(chunk),
-            }
-        }
-        teach(self.runtime.learned(), self.kernel.fingerprint, candidates, &parts);
+        teach(self.runtime.learned(), self.kernel.fingerprint, candidates, parts);
         self.runtime.keep_learned();
     }
+}
+
+/// What the devices did, each with all of its chunks. One that was late with a chunk takes at least the time that it had.
+pub(super) fn parts_of(ready: &Ready, decided: &Plan, ran: &[Ran], given_up: &[(Assignment, f64)]) -> Vec<PartRun> {
+    let total = GroupRange::all(ready.grid).count() as f64;
+    let chunk = |assignment: &Assignment, run: &ChunkRun, ended: bool| PartRun {
+        device: assignment.device,
+        share: assignment.range.count() as f64 / total,
+        chunks: 1,
+        together: decided.assignments.len() > 1,
+        ended,
+        run_ns: run.run_ns,
+        up: (run.up_bytes as f64, run.upload_ns),
+        down: (run.down_bytes as f64, run.download_ns),
+    };
+    let late = |(assignment, had_ns): &(Assignment, f64)| {
+        chunk(assignment, &ChunkRun { run_ns: *had_ns, ..ChunkRun::default() }, false)
+    };
+    let mut parts: Vec<PartRun> = Vec::new();
+    for chunk in ran.iter().map(|r| chunk(&r.assignment, &r.run, true)).chain(given_up.iter().map(late)) {
+        match parts.iter_mut().find(|p| p.device == chunk.device) {
+            Some(part) => part.add(&chunk),
+            None => parts.push(chunk),
+        }
+    }
+    parts
 }

@@ -26,6 +26,7 @@ use crate::{
     },
 };
 use args::{Arguments, IntoArg, Name, Pinned, Resolved};
+use candidates::parts_of;
 use evener_lanes::{
     Grid, GroupRange,
     analysis::{CallShape, Features, Footprint, Split},
@@ -216,10 +217,10 @@ impl<'a> Call<'a> {
             Some(crew) => chunked::execute(&job, crew)?,
             None => coexec::execute(&job, &decided.assignments)?,
         };
-        let ran = outcome.ran.clone();
+        let (ran, given_up) = (outcome.ran.clone(), outcome.given_up.clone());
         let mut report = self.report(&decided, &candidates, outcome, calibration, decide_ns);
         report.actual_ns = start.elapsed().as_nanos() as f64;
-        self.observe(&ready, &decided, &candidates, &ran, &report);
+        self.observe(&decided, &candidates, &parts_of(&ready, &decided, &ran, &given_up), &report);
         let is_split = decided.assignments.len() > 1;
         let owners = is_split.then_some(Owners { grid: ready.grid, parts: decided.assignments });
         ready.arrays.iter().flatten().for_each(|a| a.set_owners(owners.as_ref()));

@@ -6,37 +6,34 @@
 //! that a call inside a rayon worker helps. The lock of the [`Desk`] is held only while a chunk is given or noted, never
 //! while one runs.
 //!
+//! Where nothing is left and a chunk of a GPU is late, the CPU runs it once more on copies of what it writes
+//! ([`Shadow`]). If it ends before the GPU has begun to write its results, the GPU's run is given up
+//! ([`GiveUp`](crate::backend::GiveUp)) and the copies are committed; otherwise they are dropped. So each chunk's results
+//! reach the host once.
+//!
 //! Uploads happen beside the CPU's work and other devices' results. That is right for calls on host slices that may be
 //! split: what a chunk needs of the host ([`Supply`]) is what it may read or may leave unwritten, and by the proof of the
 //! split no other chunk writes any of it, at whatever work-group they are cut. So no chunk, given or yet to be given, can
 //! find its input changed; bytes between those that it needs are not read. A chunk's results are exactly its own writes.
 
 use super::{
-    chunks::{Chunks, Step, Worker},
+    chunks::Worker,
     coexec::{self, Job, Outcome, Ran},
+    desk::{Desk, Order, StopOnPanic},
     movement::{self, ArgumentMoved, Part},
     plan::Assignment,
+    shadow::Shadow,
     supply::Supply,
 };
 use crate::{
-    backend::{Carry, Chunk, ChunkRun, Started, Transfer},
+    backend::{Argument, Carry, Chunk, ChunkRun, GiveUp, Started, Transfer},
     error::{Error, ErrorKind, Result},
 };
 use evener_lanes::{GroupRange, ir::Space};
-use std::{
-    cell::OnceCell,
-    collections::VecDeque,
-    ops::Range,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{cell::OnceCell, collections::VecDeque, ops::Range, sync::Arc, time::Instant};
 
 /// Chunks of a GPU under way at once: one runs, the next is there.
 const IN_FLIGHT: usize = 2;
-/// Shortest wait for a chunk of another worker.
-const LEAST_WAIT: Duration = Duration::from_micros(20);
-/// Longest one: what is waited for wakes the waiter earlier.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Who takes part, and how the call is cut.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,93 +42,6 @@ pub(crate) struct Crew {
     pub(crate) axis: usize,
     /// Devices with what is predicted of them.
     pub(crate) workers: Vec<(usize, Worker)>,
-}
-
-/// What is handed out, and whether work goes on.
-struct State {
-    chunks: Chunks,
-    /// A kernel failed, or a worker panicked.
-    stopped: bool,
-}
-
-/// Where workers get their chunks.
-struct Desk {
-    state: Mutex<State>,
-    /// A chunk has ended, or all work.
-    changed: Condvar,
-    began: Instant,
-}
-
-impl Desk {
-    fn new(slices: u64, crew: &Crew) -> Self {
-        let workers: Vec<Worker> = crew.workers.iter().map(|w| w.1).collect();
-        let state = State { chunks: Chunks::new(slices, &workers), stopped: false };
-        Desk { state: Mutex::new(state), changed: Condvar::new(), began: Instant::now() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // What is handed out is whole at any time.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now_ns(&self) -> f64 {
-        self.began.elapsed().as_nanos() as f64
-    }
-
-    /// The next chunk of a worker; `None` where there is none, or, unless it may wait, none now.
-    fn next(&self, worker: usize, may_wait: bool) -> Option<Range<u64>> {
-        let mut state = self.lock();
-        while !state.stopped {
-            let now_ns = self.now_ns();
-            let until_ns = match state.chunks.next(worker, now_ns) {
-                Step::Run(slices) => return Some(slices),
-                Step::Done => return None,
-                Step::Repeat(_) => f64::INFINITY,
-                Step::Wait(until_ns) => until_ns,
-            };
-            if !may_wait {
-                return None;
-            }
-            let wait = Duration::try_from_secs_f64((until_ns - now_ns) * 1e-9).unwrap_or(LONGEST_WAIT);
-            let wait = wait.clamp(LEAST_WAIT, LONGEST_WAIT);
-            state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        None
-    }
-
-    /// A chunk has ended.
-    fn done(&self, worker: usize, slices: &Range<u64>, took_ns: f64) {
-        self.lock().chunks.done(worker, slices, Some(took_ns));
-        self.changed.notify_all();
-    }
-
-    /// A worker has failed.
-    fn retire(&self, worker: usize) {
-        self.lock().chunks.retire(worker);
-        self.changed.notify_all();
-    }
-
-    /// Nobody gets another chunk.
-    fn stop(&self) {
-        self.lock().stopped = true;
-        self.changed.notify_all();
-    }
-
-    /// What nobody was given.
-    fn left(&self) -> Range<u64> {
-        self.lock().chunks.rest()
-    }
-}
-
-/// Stops all work where a worker unwinds: others would wait for its chunks.
-struct StopOnPanic<'a>(&'a Desk);
-
-impl Drop for StopOnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.stop();
-        }
-    }
 }
 
 /// Things that stay where they are until all are dropped, while more are added.
@@ -174,13 +84,17 @@ impl<T> Drop for Kept<T> {
 struct Driven {
     ran: Vec<Ran>,
     moved: Vec<ArgumentMoved>,
+    /// Chunks whose other run was taken, with the time that they had had.
+    given_up: Vec<(Assignment, f64)>,
     failed: Vec<(Assignment, Error)>,
 }
 
 /// A chunk of a GPU under way.
 struct Flying<'a> {
     slices: Range<u64>,
+    /// When it was given, and when its uploads had ended.
     since_ns: f64,
+    started_ns: f64,
     transfers: &'a [Transfer],
     started: Box<dyn Started + 'a>,
 }
@@ -229,19 +143,52 @@ impl<'a> Shift<'a> {
     fn on_cpu(&self) -> (Driven, Option<Error>) {
         let _stop = StopOnPanic(self.desk);
         let mut driven = Driven::default();
-        while let Some(slices) = self.desk.next(self.worker, true) {
+        while let Some(order) = self.desk.next(self.worker, true) {
             let since = Instant::now();
-            let chunk = self.chunk(&slices, &[], None);
-            match self.job.devices[self.device].start(&chunk).and_then(|s| s.finish()) {
-                Ok(run) => driven.ran.push(self.ran(&slices, run)),
-                Err(fault) => {
+            let ran = match &order {
+                Order::Run(slices) => self.in_place(self.job.arguments, slices).map(Some),
+                Order::Repeat(slices, run) => self.repeat(slices, run),
+            };
+            match (ran, order) {
+                (Err(fault), _) => {
                     self.desk.stop();
                     return (driven, Some(fault));
                 }
+                (Ok(ran), order) => {
+                    driven.ran.extend(ran);
+                    if let Order::Run(slices) = order {
+                        self.desk.done(self.worker, &slices, since.elapsed().as_nanos() as f64);
+                    }
+                }
             }
-            self.desk.done(self.worker, &slices, since.elapsed().as_nanos() as f64);
         }
         (driven, None)
+    }
+
+    fn in_place(&self, arguments: &[Argument], slices: &Range<u64>) -> Result<Ran> {
+        let chunk = Chunk { arguments, ..self.chunk(slices, &[], None) };
+        let run = self.job.devices[self.device].start(&chunk)?.finish()?;
+        Ok(self.ran(slices, run))
+    }
+
+    /// Runs a GPU's chunk on copies of what it writes, and commits them if the GPU has no results by then.
+    fn repeat(&self, slices: &Range<u64>, run: &(usize, Arc<dyn GiveUp>)) -> Result<Option<Ran>> {
+        let job = self.job;
+        let footprint = job.kernel.analysis.footprint(&job.shape, &self.range(slices));
+        let mut shadow = None;
+        // SAFETY: the arguments are borrowed for the call, no other chunk writes what this one needs, and its other run
+        // does not before this look has ended.
+        let mut look = || shadow = unsafe { Shadow::new(job.arguments, &footprint) };
+        let early = run.1.before_landing(&mut look);
+        let Some(shadow) = shadow.filter(|_| early) else { return Ok(None) };
+        let ran = self.in_place(shadow.arguments(), slices)?;
+        if !self.desk.take(slices, run) {
+            return Ok(None);
+        }
+        // SAFETY: the other run has given up its results, no other chunk touches what this one writes, and a device only
+        // ran it if that is writable.
+        unsafe { shadow.commit(job.arguments) };
+        Ok(Some(ran))
     }
 
     /// Runs chunks on a device with its own memory until there is none left or it fails. On return the device touches
@@ -252,7 +199,7 @@ impl<'a> Shift<'a> {
         let mut driven = Driven::default();
         self.make_room(&mut driven);
         self.drive(&carry, &sent.first, &mut driven);
-        if driven.failed.is_empty() {
+        if driven.failed.is_empty() && driven.given_up.is_empty() {
             self.job.devices[self.device].take_back(carry);
         }
         driven
@@ -266,11 +213,15 @@ impl<'a> Shift<'a> {
             let room = flying.len() < IN_FLIGHT && driven.failed.is_empty();
             // With a chunk under way that is waited for, not for a chunk to be given.
             let next = if room { self.desk.next(self.worker, flying.is_empty()) } else { None };
-            if let Some(slices) = next {
+            if let Some(Order::Run(slices)) = next {
                 let since_ns = self.desk.now_ns();
                 let transfers = Link::add(&mut end, self.transfers(&mut supply, &slices)).as_slice();
                 match self.start(&self.chunk(&slices, transfers, Some(carry)), driven) {
-                    Ok(started) => flying.push_back(Flying { slices, since_ns, transfers, started }),
+                    Ok(started) => {
+                        self.desk.started(self.worker, &slices, started.give_up());
+                        let started_ns = self.desk.now_ns();
+                        flying.push_back(Flying { slices, since_ns, started_ns, transfers, started });
+                    }
                     Err(error) => self.failed(&slices, error, driven),
                 }
             } else if let Some(chunk) = flying.pop_front() {
@@ -283,7 +234,7 @@ impl<'a> Shift<'a> {
 
     /// Waits for a chunk and notes what it took: since it was given, or since the one before it had ended.
     fn land(&self, chunk: Flying<'_>, last_end_ns: &mut f64, driven: &mut Driven) {
-        let Flying { slices, since_ns, transfers, started } = chunk;
+        let Flying { slices, since_ns, started_ns, transfers, started } = chunk;
         match started.finish() {
             Ok(run) => {
                 let now_ns = self.desk.now_ns();
@@ -293,6 +244,12 @@ impl<'a> Shift<'a> {
                     self.desk.done(self.worker, &slices, now_ns - since_ns.max(*last_end_ns));
                 }
                 *last_end_ns = now_ns;
+            }
+            Err(_) if self.desk.was_taken(&slices) => {
+                let had_ns = self.desk.now_ns() - started_ns.max(*last_end_ns);
+                driven.given_up.push((self.assignment(&slices), had_ns));
+                let sent = movement::slices_moved(self.job, self.device, transfers);
+                driven.moved.extend(sent.map(ArgumentMoved::up_alone));
             }
             Err(error) => self.failed(&slices, error, driven),
         }
@@ -349,7 +306,8 @@ fn range_of(job: &Job<'_>, axis: usize, slices: &Range<u64>) -> GroupRange {
 /// # Errors
 /// A fault of the kernel; a device's failure that may not (strict) or cannot be mended.
 pub(crate) fn execute(job: &Job<'_>, crew: &Crew) -> Result<Outcome> {
-    let desk = Desk::new(u64::from(job.grid.groups[crew.axis]), crew);
+    let workers: Vec<Worker> = crew.workers.iter().map(|w| w.1).collect();
+    let desk = Desk::new(u64::from(job.grid.groups[crew.axis]), &workers);
     let shifts = crew.workers.iter().enumerate();
     let shifts =
         shifts.map(|(worker, (device, _))| Shift { job, desk: &desk, axis: crew.axis, worker, device: *device });
@@ -380,6 +338,7 @@ fn gather(job: &Job<'_>, axis: usize, left: &Range<u64>, driven: Vec<Driven>) ->
     for device in driven {
         outcome.ran.extend(device.ran);
         outcome.moved.extend(device.moved);
+        outcome.given_up.extend(device.given_up);
         failed.extend(device.failed);
     }
     if !left.is_empty() {

@@ -67,6 +67,8 @@ pub(crate) struct Ran {
 pub(crate) struct Outcome {
     /// Every part of the grid, once.
     pub(crate) ran: Vec<Ran>,
+    /// Chunks that a device was late with, and the time in ns that it had had: another one ran them.
+    pub(crate) given_up: Vec<(Assignment, f64)>,
     /// What moved, by argument.
     pub(crate) moved: Vec<ArgumentMoved>,
     /// What went wrong and how it was mended, for the report.

@@ -38,6 +38,11 @@ pub(crate) struct ArgumentMoved {
 }
 
 impl ArgumentMoved {
+    /// The same with nothing brought back.
+    pub(super) fn up_alone(self) -> Self {
+        ArgumentMoved { moved: Moved { down: 0, ..self.moved }, ..self }
+    }
+
     /// What an array moved, for an argument or to make room for it.
     pub(super) fn of_array(binding: Option<usize>, moved: Moved) -> Self {
         ArgumentMoved { binding: binding.filter(|_| !moved.evicted), array: true, moved }

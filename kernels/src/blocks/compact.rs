@@ -3,6 +3,7 @@
 use super::{
     Done,
     data::{Input, Output},
+    host,
     number::Number,
     passes::{Passes, indexable},
     scan, sort,
@@ -73,7 +74,7 @@ pub(super) fn unique<T: Number>(rt: &Runtime, x: &impl Input<T>) -> Result<Done<
         return Ok(passes.done(rt.zeros(0)?));
     }
     let mut sorted = rt.zeros::<T>(count as usize)?;
-    sort::sorted(&mut passes, x, &mut &mut sorted, count)?;
+    sort::sorted(&mut passes, x, &mut sorted, count)?;
     let keep = Keep::count::<T>(&mut passes, wgsl::KEEP_CHANGES, &Alone(&sorted), count)?;
     let mut distinct = rt.zeros::<T>(keep.count)?;
     keep.write::<T>(&mut passes, &Alone(&sorted), (&mut distinct).into_arg())?;
@@ -94,7 +95,9 @@ impl Keep {
     fn count<T: Number>(passes: &mut Passes<'_>, rule: &'static str, what: &impl Bind, count: u32) -> Result<Self> {
         let tiles = (count as usize).div_ceil(TILE);
         let mut counts = passes.runtime.zeros::<u32>(tiles + 1)?;
-        let kernel = passes.kernel(&[T::TYPE_WGSL, rule, wgsl::COMPACT_COUNTS])?;
+        let sources = [T::TYPE_WGSL, rule, wgsl::COMPACT_COUNTS];
+        let by_mask = rule == wgsl::KEEP_MASK;
+        let kernel = if by_mask { passes.native(&sources, host::compact::counts)? } else { passes.kernel(&sources)? };
         passes.run(what.bind(kernel.call()).arg("counts", &mut counts).groups([tiles as u32, 1, 1]))?;
         let mut offsets = passes.runtime.zeros::<u32>(tiles + 1)?;
         scan::tiles(passes, &&counts, &mut &mut offsets, false)?;
@@ -107,7 +110,10 @@ impl Keep {
         if self.count == 0 {
             return Ok(());
         }
-        let kernel = passes.kernel(&[T::TYPE_WGSL, self.rule, wgsl::COMPACT_TILES])?;
+        let sources = [T::TYPE_WGSL, self.rule, wgsl::COMPACT_TILES];
+        let by_mask = self.rule == wgsl::KEEP_MASK;
+        let kernel =
+            if by_mask { passes.native(&sources, host::compact::tiles::<T>)? } else { passes.kernel(&sources)? };
         passes.run(what.bind(kernel.call()).arg("offsets", &self.offsets).arg("y", kept).groups([self.tiles, 1, 1]))
     }
 }

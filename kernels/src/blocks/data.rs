@@ -13,6 +13,11 @@ pub trait Input<T: Element> {
     fn count(&self) -> usize;
     /// The argument of one call.
     fn as_arg(&self) -> HostArg<'_>;
+    /// Copies the elements into an array of as many.
+    ///
+    /// # Errors
+    /// As [`Array::read`]; `ArgumentSize` where the lengths differ.
+    fn copy_to(&self, array: &mut Array<T>) -> Result<()>;
 }
 
 /// Elements to be written: `&mut` of what an [`Input`] may be.
@@ -29,7 +34,7 @@ pub trait Output<T: Element> {
 }
 
 macro_rules! inputs {
-    ($([$($generics:tt)*] $ty:ty;)*) => {$(
+    ($([$($generics:tt)*] $ty:ty, $x:ident: $read:expr;)*) => {$(
         impl<$($generics)*> Input<T> for $ty {
             fn count(&self) -> usize {
                 self.len()
@@ -38,16 +43,21 @@ macro_rules! inputs {
             fn as_arg(&self) -> HostArg<'_> {
                 (&**self).into_arg()
             }
+
+            fn copy_to(&self, array: &mut Array<T>) -> Result<()> {
+                let $x = self;
+                array.copy_from($read)
+            }
         }
     )*};
 }
 
 inputs! {
-    [T: Element] &[T];
-    [T: Element] &Vec<T>;
-    [T: Element, const N: usize] &[T; N];
-    [T: Element] &Array<T>;
-    [T: Element] &View<'_, T>;
+    [T: Element] &[T], x: x;
+    [T: Element] &Vec<T>, x: x;
+    [T: Element, const N: usize] &[T; N], x: &x[..];
+    [T: Element] &Array<T>, x: &x.read()?;
+    [T: Element] &View<'_, T>, x: &x.read()?;
 }
 
 impl<T: Element> Input<T> for View<'_, T> {
@@ -57,6 +67,10 @@ impl<T: Element> Input<T> for View<'_, T> {
 
     fn as_arg(&self) -> HostArg<'_> {
         self.into_arg()
+    }
+
+    fn copy_to(&self, array: &mut Array<T>) -> Result<()> {
+        array.copy_from(&self.read()?)
     }
 }
 

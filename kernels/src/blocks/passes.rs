@@ -1,6 +1,6 @@
 //! The calls that a building block is made of, and what it gives back.
 
-use evener::{Result, call::Call, prelude::*};
+use evener::{Result, call::Call, kernel::native::NativeChunk, prelude::*};
 
 /// A value, and the reports of the calls that made it.
 ///
@@ -38,9 +38,22 @@ impl<'r> Passes<'r> {
         self.runtime.kernel(sources)
     }
 
+    /// A kernel whose work the CPU does by `body`.
+    pub(super) fn native(
+        &self,
+        sources: &[&str],
+        body: impl Fn(&mut NativeChunk<'_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Kernel> {
+        self.runtime.kept_kernel_with_native(&sources.concat(), body)
+    }
+
     pub(super) fn run(&mut self, call: Call<'_>) -> Result<()> {
         self.reports.push(call.run()?);
         Ok(())
+    }
+
+    pub(super) fn last(&self) -> Option<&Report> {
+        self.reports.last()
     }
 
     pub(super) fn done<V>(self, value: V) -> Done<V> {

@@ -3,6 +3,7 @@
 use super::{
     Done,
     data::{Input, Output},
+    host,
     number::Number,
     passes::{Passes, expect_length, expect_shape, indexable},
 };
@@ -38,7 +39,7 @@ pub(super) fn scatter<T: Number>(
     expect_length("index", index.count(), x.count(), "as many as `x`")?;
     let mut passes = Passes::new(rt);
     if count > 0 && y.count() > 0 {
-        let kernel = passes.kernel(&[T::TYPE_WGSL, wgsl::SCATTER])?;
+        let kernel = passes.native(&[T::TYPE_WGSL, wgsl::SCATTER], host::moves::scatter::<T>)?;
         let call = kernel.call().arg("x", x.as_arg()).arg("index", index.as_arg());
         passes.run(call.arg("y", y.as_arg_mut()).items(count))?;
     }
@@ -56,7 +57,7 @@ pub(super) fn transpose<T: Number>(
     let mut passes = Passes::new(rt);
     if indexable("x", x.count())? > 0 {
         let [rows, columns] = shape.map(|n| n as u32);
-        let kernel = passes.kernel(&[T::TYPE_WGSL, wgsl::TRANSPOSE])?;
+        let kernel = passes.native(&[T::TYPE_WGSL, wgsl::TRANSPOSE], host::moves::transpose::<T>)?;
         let call = kernel.call().set("shape.rows", rows).set("shape.columns", columns);
         let call = call.arg("x", x.as_arg()).arg("y", y.as_arg_mut());
         passes.run(call.groups([columns.div_ceil(32), rows.div_ceil(32), 1]))?;

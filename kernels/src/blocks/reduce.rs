@@ -4,6 +4,7 @@
 use super::{
     Axis, Done,
     data::{Input, Output},
+    host,
     number::Number,
     passes::{Passes, expect_length, expect_shape, indexable},
 };
@@ -39,7 +40,7 @@ impl Extreme {
 /// The states of the blocks of a vector, or of the products of two.
 fn blocks<A: Element, B: Element>(
     passes: &mut Passes<'_>,
-    sources: &[&str],
+    kernel: &Kernel,
     x: HostArg<'_>,
     y: Option<HostArg<'_>>,
     count: u32,
@@ -47,7 +48,6 @@ fn blocks<A: Element, B: Element>(
 ) -> Result<(Vec<A>, Vec<B>)> {
     let groups = (count as usize).div_ceil(BLOCK);
     let (mut first, mut second) = (passes.runtime.zeros::<A>(groups)?, passes.runtime.zeros::<B>(groups)?);
-    let kernel = passes.kernel(sources)?;
     let call = shaped(kernel.call(), Shape { inner: count, flip, ..Shape::default() }).arg("x", x);
     let call = if let Some(y) = y { call.arg("y", y) } else { call };
     passes.run(call.arg("first", &mut first).arg("second", &mut second).groups([groups as u32, 1, 1]))?;
@@ -81,11 +81,12 @@ pub(super) fn sum<T: Number>(rt: &Runtime, x: &impl Input<T>) -> Result<Done<T>>
     }
     let [scalars, sums] = T::SUM_WGSL;
     let parts = [T::TYPE_WGSL, wgsl::REDUCE_SHAPE, scalars, sums, wgsl::ITEM_X, wgsl::REDUCE_GROUP, wgsl::REDUCE_WHOLE];
-    let (sums, rests) = blocks::<T, T::Rest>(&mut passes, &parts, x.as_arg(), None, count, 0)?;
+    let kernel = passes.native(&parts, |chunk| host::reduce::whole::<T>(chunk, false))?;
+    let (sums, rests) = blocks::<T, T::Rest>(&mut passes, &kernel, x.as_arg(), None, count, 0)?;
     Ok(passes.done(T::total(&sums, &rests)))
 }
 
-pub(super) fn dot<T: Number>(rt: &Runtime, x: &impl Input<T>, y: &impl Input<T>) -> Result<Done<T>> {
+pub(super) fn sum_of_products<T: Number>(rt: &Runtime, x: &impl Input<T>, y: &impl Input<T>) -> Result<Done<T>> {
     let mut passes = Passes::new(rt);
     crate::same_length("x", x.count(), "y", y.count())?;
     let count = indexable("x", x.count())?;
@@ -95,7 +96,8 @@ pub(super) fn dot<T: Number>(rt: &Runtime, x: &impl Input<T>, y: &impl Input<T>)
     let [scalars, sums] = T::SUM_WGSL;
     let parts =
         [T::TYPE_WGSL, wgsl::REDUCE_SHAPE, scalars, sums, wgsl::ITEM_PRODUCT, wgsl::REDUCE_GROUP, wgsl::REDUCE_WHOLE];
-    let (sums, rests) = blocks::<T, T::Rest>(&mut passes, &parts, x.as_arg(), Some(y.as_arg()), count, 0)?;
+    let kernel = passes.native(&parts, |chunk| host::reduce::whole::<T>(chunk, true))?;
+    let (sums, rests) = blocks::<T, T::Rest>(&mut passes, &kernel, x.as_arg(), Some(y.as_arg()), count, 0)?;
     Ok(passes.done(T::total(&sums, &rests)))
 }
 
@@ -110,7 +112,8 @@ pub(super) fn extreme<T: Number>(rt: &Runtime, x: &impl Input<T>, which: Extreme
         return Err(nothing("minimum or maximum"));
     }
     let parts = [T::TYPE_WGSL, wgsl::REDUCE_SHAPE, wgsl::LEAST, wgsl::ITEM_X, wgsl::REDUCE_GROUP, wgsl::REDUCE_WHOLE];
-    let (keys, _) = blocks::<T::Key, u32>(&mut passes, &parts, x.as_arg(), None, count, which.flip())?;
+    let kernel = passes.native(&parts, host::reduce::extremes::<T>)?;
+    let (keys, _) = blocks::<T::Key, u32>(&mut passes, &kernel, x.as_arg(), None, count, which.flip())?;
     let key = keys.into_iter().min().ok_or_else(|| nothing("minimum or maximum"))?;
     Ok(passes.done(T::of_key(if which == Extreme::Greatest { !key } else { key })))
 }
@@ -122,7 +125,8 @@ pub(super) fn place<T: Number>(rt: &Runtime, x: &impl Input<T>, which: Extreme) 
         return Err(nothing("place of a minimum or maximum"));
     }
     let parts = [T::TYPE_WGSL, wgsl::REDUCE_SHAPE, wgsl::PLACE, wgsl::ITEM_X, wgsl::REDUCE_GROUP, wgsl::REDUCE_WHOLE];
-    let (keys, places) = blocks::<T::Key, u32>(&mut passes, &parts, x.as_arg(), None, count, which.flip())?;
+    let kernel = passes.kernel(&parts)?;
+    let (keys, places) = blocks::<T::Key, u32>(&mut passes, &kernel, x.as_arg(), None, count, which.flip())?;
     let least = keys.into_iter().zip(places).min().ok_or_else(|| nothing("place of a minimum or maximum"))?;
     Ok(passes.done(least.1 as usize))
 }
@@ -194,7 +198,14 @@ fn along<T: Number, R: Element, A: Element, B: Element>(
     if axis == Axis::Columns && inner >= SHORT {
         let sources =
             [T::TYPE_WGSL, wgsl::REDUCE_SHAPE, scalars, states, wgsl::ITEM_X, wgsl::REDUCE_GROUP, wgsl::REDUCE_ROWS];
-        let kernel = passes.kernel(&sources)?;
+        let kernel = if operation == T::SUM_WGSL {
+            passes.native(&sources, |chunk| {
+                let [_, columns] = chunk.uniform::<[u32; 2]>("shape")?;
+                host::reduce::rows::<T>(chunk, columns as usize)
+            })?
+        } else {
+            passes.kernel(&sources)?
+        };
         let call = shaped(kernel.call(), sizes).arg("x", x.as_arg()).arg("result", result.as_arg_mut());
         passes.run(call.groups([outer as u32, 1, 1]))?;
         return Ok(passes.done(()));
@@ -203,8 +214,13 @@ fn along<T: Number, R: Element, A: Element, B: Element>(
     let strips = inner.div_ceil(strip);
     let sizes = Shape { strip: strip as u32, strips: strips as u32, ..sizes };
     let (mut first, mut second) = (rt.zeros::<A>(strips * outer)?, rt.zeros::<B>(strips * outer)?);
-    let kernel =
-        passes.kernel(&[T::TYPE_WGSL, wgsl::REDUCE_SHAPE, scalars, states, wgsl::ITEM_X, wgsl::REDUCE_STRIPS])?;
+    let sources = [T::TYPE_WGSL, wgsl::REDUCE_SHAPE, scalars, states, wgsl::ITEM_X, wgsl::REDUCE_STRIPS];
+    // Without another device the strips are whole rows of the matrix.
+    let kernel = if operation == T::SUM_WGSL && axis == Axis::Rows && rt.devices().len() == 1 {
+        passes.native(&sources, host::reduce::strips::<T>)?
+    } else {
+        passes.kernel(&sources)?
+    };
     let call = shaped(kernel.call(), sizes).arg("x", x.as_arg()).arg("first", &mut first).arg("second", &mut second);
     passes.run(call.items([outer, strips]))?;
     let kernel = passes.kernel(&[T::TYPE_WGSL, wgsl::REDUCE_SHAPE, scalars, states, wgsl::REDUCE_JOIN])?;

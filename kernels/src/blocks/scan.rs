@@ -3,6 +3,7 @@
 use super::{
     Done,
     data::{Input, Output},
+    host,
     number::Number,
     passes::{Passes, indexable},
 };
@@ -45,7 +46,7 @@ pub(super) fn tiles<T: Number>(
             &none
         }
     };
-    let kernel = passes.kernel(&[T::TYPE_WGSL, wgsl::SCAN_TILES])?;
+    let kernel = passes.native(&[T::TYPE_WGSL, wgsl::SCAN_TILES], host::scan::tiles::<T>)?;
     let call = kernel.call().arg("x", x.as_arg()).arg("offsets", before).arg("y", y.as_arg_mut());
     let call = call.set("settings.offset", u32::from(offsets.is_some()));
     passes.run(call.set("settings.inclusive", u32::from(inclusive)).groups(groups))
@@ -54,7 +55,7 @@ pub(super) fn tiles<T: Number>(
 /// The sum before each tile.
 fn offsets<T: Number>(passes: &mut Passes<'_>, x: &impl Input<T>, tiles: usize) -> Result<Array<T>> {
     let mut totals = passes.runtime.zeros::<T>(tiles)?;
-    let kernel = passes.kernel(&[T::TYPE_WGSL, wgsl::SCAN_TOTALS])?;
+    let kernel = passes.native(&[T::TYPE_WGSL, wgsl::SCAN_TOTALS], host::scan::totals::<T>)?;
     let call = kernel.call().arg("x", x.as_arg()).arg("totals", &mut totals);
     passes.run(call.groups([tiles as u32, 1, 1]))?;
     let mut offsets = passes.runtime.zeros::<T>(tiles)?;

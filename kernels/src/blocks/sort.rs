@@ -1,8 +1,11 @@
-//! Stable radix sorts: four bits a pass, from the lowest to the highest, between two arrays.
+//! Stable radix sorts: on GPUs four bits a pass, from the lowest to the highest, between two arrays; on the CPU its own.
+//!
+//! Where the first pass would run, the whole is sorted: what the cost model says of it holds for the others.
 
 use super::{
     Done,
     data::{Input, Output},
+    host,
     number::Number,
     passes::{Passes, indexable},
     scan,
@@ -13,9 +16,11 @@ use evener::{
         Call,
         args::{HostArg, IntoArg},
     },
+    kernel::native::NativeChunk,
     prelude::*,
 };
 use evener_shaders::blocks as wgsl;
+use rayon::prelude::*;
 
 /// Keys of a tile.
 const TILE: u32 = 64 * 15;
@@ -34,14 +39,61 @@ pub enum Order {
     Descending,
 }
 
+impl Order {
+    /// What turns a digit round.
+    fn flip(self) -> u32 {
+        if self == Order::Descending { DIGITS - 1 } else { 0 }
+    }
+}
+
 pub(super) fn sort<T: Number>(rt: &Runtime, x: &mut impl Output<T>, order: Order) -> Result<Done<()>> {
     let mut passes = Passes::new(rt);
     let count = indexable("x", x.count())?;
     if count > 1 {
-        let keys = Column::new(rt, InPlace(x), count)?;
-        run(&mut passes, keys, None::<Column<InPlace<'_, &mut [u32]>, u32>>, count, order)?;
+        keys(&mut passes, x, count, order)?;
     }
     Ok(passes.done(()))
+}
+
+/// Sorts at least two keys.
+fn keys<T: Number>(passes: &mut Passes<'_>, x: &mut impl Output<T>, count: u32, order: Order) -> Result<()> {
+    if is_for_host::<T>(passes, x.as_arg_mut(), count, order)? {
+        let mut spare = passes.runtime.zeros::<T>(count as usize)?;
+        let kernel = passes.native(&[T::TYPE_WGSL, wgsl::SORT_SERIAL, wgsl::SERIAL_ALONE], |chunk| {
+            let (count, flip) = settings(chunk)?;
+            let (keys, spare) = (chunk.write::<T>("keys", 0..count)?, chunk.write::<T>("spare", 0..count)?);
+            host::sort::sort(keys, spare, |key: T| key.key().into() ^ flip);
+            Ok(())
+        })?;
+        let call = on_host::<T>(&kernel, count, order).arg("keys", x.as_arg_mut());
+        return passes.run(call.arg("spare", &mut spare));
+    }
+    let keys = Column::new(passes.runtime, InPlace(x), count)?;
+    run(passes, keys, None::<Column<InPlace<'_, &mut [u32]>, u32>>, count, order)
+}
+
+/// Whether the first pass runs on the CPU alone.
+fn is_for_host<T: Number>(passes: &mut Passes<'_>, keys: HostArg<'_>, count: u32, order: Order) -> Result<bool> {
+    if passes.runtime.devices().len() == 1 {
+        return Ok(true);
+    }
+    let tiles = count.div_ceil(TILE);
+    let mut counts = passes.runtime.zeros::<u32>((tiles * DIGITS) as usize)?;
+    let kernel = passes.kernel(&[T::TYPE_WGSL, wgsl::SORT_COUNTS])?;
+    let call = started(&kernel, [count, tiles, 0, order.flip()]).arg("keys", keys).arg("counts", &mut counts);
+    passes.run(call.groups([tiles, 1, 1]))?;
+    Ok(passes.last().is_some_and(|report| report.chose == "cpu"))
+}
+
+fn on_host<K: Number>(kernel: &Kernel, count: u32, order: Order) -> Call<'_> {
+    let call = kernel.call().set("settings.count", count).set("settings.flip", order.flip());
+    call.set("settings.bits", 8 * size_of::<K>() as u32).on(Placement::Cpu).groups([1, 1, 1])
+}
+
+/// How many keys, and what turns their order round.
+fn settings(chunk: &NativeChunk<'_>) -> Result<(usize, u64)> {
+    let [count, flip] = chunk.uniform::<[u32; 2]>("settings")?;
+    Ok((count as usize, if flip == 0 { 0 } else { u64::MAX }))
 }
 
 pub(super) fn sort_by_key<K: Number, V: Number>(
@@ -53,23 +105,57 @@ pub(super) fn sort_by_key<K: Number, V: Number>(
     crate::same_length("values", values.count(), "keys", keys.count())?;
     let mut passes = Passes::new(rt);
     let count = indexable("keys", keys.count())?;
-    if count > 1 {
-        let keys = Column::new(rt, InPlace(keys), count)?;
-        let values = Column::new(rt, InPlace(values), count)?;
-        run(&mut passes, keys, Some(values), count, order)?;
+    if count < 2 {
+        return Ok(passes.done(()));
     }
+    if is_for_host::<K>(&mut passes, keys.as_arg_mut(), count, order)? {
+        pairs_on_host(&mut passes, keys, values, count, order)?;
+        return Ok(passes.done(()));
+    }
+    let keys = Column::new(rt, InPlace(keys), count)?;
+    let values = Column::new(rt, InPlace(values), count)?;
+    run(&mut passes, keys, Some(values), count, order)?;
     Ok(passes.done(()))
+}
+
+fn pairs_on_host<K: Number, V: Number>(
+    passes: &mut Passes<'_>,
+    keys: &mut impl Output<K>,
+    values: &mut impl Output<V>,
+    count: u32,
+    order: Order,
+) -> Result<()> {
+    // The body has no use for them; the WGSL does.
+    let mut spare = passes.runtime.zeros::<K>(count as usize)?;
+    let mut spare_values = passes.runtime.zeros::<V>(count as usize)?;
+    let sources = [K::TYPE_WGSL, wgsl::SORT_SERIAL, &value_type::<V>(), wgsl::SERIAL_VALUES];
+    let kernel = passes.native(&sources, |chunk| {
+        let (count, flip) = settings(chunk)?;
+        let (keys, values) = (chunk.write::<K>("keys", 0..count)?, chunk.write::<V>("values", 0..count)?);
+        let mut pairs: Vec<(K, V)> = keys.par_iter().zip(&*values).map(|(k, v)| (*k, *v)).collect();
+        let mut scratch = vec![(K::default(), V::default()); count];
+        host::sort::sort(&mut pairs, &mut scratch, |(key, _): (K, V)| key.key().into() ^ flip);
+        let places = keys.par_iter_mut().zip(values).zip(pairs);
+        places.for_each(|((k, v), pair)| (*k, *v) = pair);
+        Ok(())
+    })?;
+    let call = on_host::<K>(&kernel, count, order).arg("keys", keys.as_arg_mut()).arg("spare", &mut spare);
+    passes.run(call.arg("values", values.as_arg_mut()).arg("spare_values", &mut spare_values))
 }
 
 /// `sorted` becomes `x` in ascending order.
 pub(super) fn sorted<T: Number>(
     passes: &mut Passes<'_>,
     x: &impl Input<T>,
-    sorted: &mut impl Output<T>,
+    sorted: &mut Array<T>,
     count: u32,
 ) -> Result<()> {
-    let keys = Column::new(passes.runtime, Between(x, sorted), count)?;
-    run(passes, keys, None::<Column<InPlace<'_, &mut [u32]>, u32>>, count, Order::Ascending)
+    x.copy_to(sorted)?;
+    if count > 1 { keys(passes, &mut &mut *sorted, count, Order::Ascending) } else { Ok(()) }
+}
+
+fn value_type<V: Number>() -> String {
+    format!("alias V = {};\n", V::NAME)
 }
 
 /// What the first pass reads and the last one writes.
@@ -87,18 +173,6 @@ impl<T: Element, O: Output<T>> Ends<T> for InPlace<'_, O> {
 
     fn end(&mut self) -> HostArg<'_> {
         self.0.as_arg_mut()
-    }
-}
-
-struct Between<'x, I, O>(&'x I, &'x mut O);
-
-impl<T: Element, I: Input<T>, O: Output<T>> Ends<T> for Between<'_, I, O> {
-    fn source(&mut self) -> HostArg<'_> {
-        self.0.as_arg()
-    }
-
-    fn end(&mut self) -> HostArg<'_> {
-        self.1.as_arg_mut()
     }
 }
 
@@ -143,10 +217,10 @@ fn run<K: Number, V: Number>(
     // The number of passes is even, so that the last one reads the first array.
     let last = 8 * size_of::<K>() as u32 / BITS - 1;
     let tiles = count.div_ceil(TILE);
-    let flip = if order == Order::Descending { DIGITS - 1 } else { 0 };
+    let flip = order.flip();
     let mut counts = passes.runtime.zeros::<u32>((tiles * DIGITS) as usize)?;
     let mut offsets = passes.runtime.zeros::<u32>((tiles * DIGITS) as usize)?;
-    let value_type = format!("alias V = {};\n", V::NAME);
+    let value_type = value_type::<V>();
     let counting = passes.kernel(&[K::TYPE_WGSL, wgsl::SORT_COUNTS])?;
     let moving = match values {
         Some(_) => passes.kernel(&[K::TYPE_WGSL, wgsl::SORT_TILES, &value_type, wgsl::SORT_VALUES])?,

@@ -26,7 +26,7 @@ fn sums_and_dots_are_off_by_one_rounding_and_have_the_same_bits_everywhere() {
         let of_products: f64 = products.iter().map(|p| p.abs()).sum();
         let mut bits = Vec::new();
         for (place, rt) in places() {
-            let got = [checked(place, rt.sum(&x).unwrap()), checked(place, rt.dot(&x, &y).unwrap())];
+            let got = [checked(place, rt.sum(&x).unwrap()), checked(place, rt.sum_of_products(&x, &y).unwrap())];
             for (got, exact, magnitude) in [(got[0], sum, magnitude), (got[1], dot, of_products)] {
                 let error = (f64::from(got) - exact).abs();
                 assert!(error <= allowed(exact, magnitude, n) + 1e-12 * magnitude, "{place}, {n}: {got} for {exact}");
@@ -45,7 +45,7 @@ fn what_cancels_is_not_lost() {
         assert_eq!(checked(place, rt.sum(&x).unwrap()), 20_000.0, "{place}");
         assert_eq!(checked(place, rt.sum(&long).unwrap()), 20_000.0, "{place}");
         let ones = vec![1.0f32; x.len()];
-        assert_eq!(checked(place, rt.dot(&x, &ones).unwrap()), 20_000.0, "{place}");
+        assert_eq!(checked(place, rt.sum_of_products(&x, &ones).unwrap()), 20_000.0, "{place}");
     }
 }
 
@@ -70,7 +70,7 @@ fn integers_wrap_and_long_types_are_summed_as_such() {
         assert_eq!(checked(place, rt.sum(&long).unwrap()), long.iter().sum::<u64>(), "{place}");
         let signed: Vec<i32> = x.iter().map(|w| *w as i32 >> 8).collect();
         let product = signed.iter().fold(0i32, |a, b| a.wrapping_add(b.wrapping_mul(*b)));
-        assert_eq!(checked(place, rt.dot(&signed, &signed).unwrap()), product, "{place}");
+        assert_eq!(checked(place, rt.sum_of_products(&signed, &signed).unwrap()), product, "{place}");
     }
 }
 
@@ -177,7 +177,7 @@ fn arrays_and_views_are_reduced_where_they_are() {
 fn nothing_has_a_sum_and_no_extreme() {
     let (_, rt) = &places()[0];
     assert_eq!(rt.sum::<f32>(&[]).unwrap().value, 0.0);
-    assert_eq!(rt.dot::<u64>(&[], &[]).unwrap().value, 0);
+    assert_eq!(rt.sum_of_products::<u64>(&[], &[]).unwrap().value, 0);
     assert_eq!(rt.min::<f32>(&[]).unwrap_err().kind(), ErrorKind::ArgumentSize);
     assert!(rt.arg_max::<i32>(&[]).unwrap_err().to_string().contains("`x` has no elements"));
     let mut sums = [1.0f32; 3];
@@ -191,7 +191,7 @@ fn nothing_has_a_sum_and_no_extreme() {
 #[test]
 fn wrong_lengths_are_errors_that_name_the_argument() {
     let (_, rt) = &places()[0];
-    let error = rt.dot(&[1.0f32, 2.0], &[1.0f32]).unwrap_err();
+    let error = rt.sum_of_products(&[1.0f32, 2.0], &[1.0f32]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ArgumentSize);
     let mut sums = [0.0f32; 2];
     let error = rt.sum_axis(&[1.0f32; 5], [2, 3], Axis::Rows, &mut sums).unwrap_err();

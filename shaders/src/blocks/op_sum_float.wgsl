@@ -1,9 +1,9 @@
 // A compensated sum: `first` is the sum so far as rounded, `second` the sum of what the roundings lost (Knuth's TwoSum;
 // Ogita, Rump and Oishi, SIAM J. Sci. Comput. 26(6), 2005, algorithm 4.4).
 //
-// `hide` stands before each value that a shader compiler could see through: without it `(a + b) - a` becomes `b`, and
-// products become parts of fused operations, on some devices and not on others. `shape.zero` is zero, which only the
-// caller knows.
+// `hide` stands before each value that a shader compiler could see through: without it `(a + b) - a` becomes `b` (on Mesa's
+// lavapipe, which then loses all that was kept), and products become parts of fused operations, on some devices and not on
+// others. `shape.zero` is zero, which only the caller knows.
 alias First = Real;
 alias Second = Real;
 alias Outcome = Real;

@@ -12,7 +12,7 @@ use super::{
     waiter::Ticket,
 };
 use crate::{
-    backend::{Argument, Carry, ChunkRun, Repeat, Started, Transfer},
+    backend::{Argument, Carry, ChunkRun, GiveUp, Repeat, Started, Transfer},
     error::{Error, ErrorKind, Result},
     kernel::rewrite::{Dispatch, GpuModule},
     memory::staging,
@@ -349,6 +349,11 @@ fn bind_group(
 }
 
 impl Started for GpuRun<'_> {
+    fn give_up(&self) -> Option<Arc<dyn GiveUp>> {
+        // The thread that serves its own ticket waits in the driver, which nobody can end.
+        self.own.is_none().then(|| self.ticket.clone() as Arc<dyn GiveUp>)
+    }
+
     fn finish(mut self: Box<Self>) -> Result<ChunkRun> {
         if let Some(index) = self.own.take() {
             self.ticket.serve(&self.live.device, &self.live.faults, index);

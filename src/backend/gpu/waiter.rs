@@ -14,7 +14,10 @@
 //! Memory ordering: everything is under the ticket's mutex; results are read after `wait` took it.
 
 use super::faults::{Faults, panic_text};
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    backend::GiveUp,
+    error::{Error, ErrorKind, Result},
+};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -40,7 +43,41 @@ struct State {
     maps: usize,
     map_failed: bool,
     abandoned: bool,
+    results: Results,
     outcome: Option<Result<Instant, ()>>,
+}
+
+/// What becomes of the results. Under the ticket's mutex; the last two never change again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Results {
+    /// Not decided: the submission is under way, or nobody has waited for it yet.
+    #[default]
+    Open,
+    /// They are being written to the host, or are there: set by the thread that waits.
+    Landing,
+    /// Nobody wants them any more.
+    GivenUp,
+}
+
+impl GiveUp for Ticket {
+    fn before_landing(&self, look: &mut dyn FnMut()) -> bool {
+        let state = self.lock();
+        let early = state.results == Results::Open;
+        if early {
+            look();
+        }
+        early
+    }
+
+    fn give_up(&self) -> bool {
+        let mut state = self.lock();
+        if state.results == Results::Landing {
+            return false;
+        }
+        (state.results, state.abandoned) = (Results::GivenUp, true);
+        self.settled.notify_all();
+        true
+    }
 }
 
 impl Ticket {
@@ -56,15 +93,21 @@ impl Ticket {
         });
     }
 
-    /// Blocks until the submission ended and returns when it did.
+    /// Blocks until the submission ended and returns when it did. The results are the caller's to land.
     ///
     /// # Errors
-    /// The device was lost.
+    /// The device was lost; the results were given up.
     pub(super) fn wait(&self, faults: &Faults) -> Result<Instant> {
         let mut state = self.lock();
         loop {
+            if state.results == Results::GivenUp {
+                return Err(Error::new(ErrorKind::Device, "its results were given up"));
+            }
             match state.outcome {
-                Some(Ok(done)) => return Ok(done),
+                Some(Ok(done)) => {
+                    state.results = Results::Landing;
+                    return Ok(done);
+                }
                 Some(Err(())) => break,
                 None => state = self.settled.wait(state).unwrap_or_else(PoisonError::into_inner),
             }

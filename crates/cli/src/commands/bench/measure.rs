@@ -115,6 +115,8 @@ struct Bench<'a> {
     source: &'a str,
     kernel: Kernel,
     peer: Option<Peer>,
+    /// No run by hand begins once they have taken so long.
+    peer_limit: Duration,
 }
 
 impl Lab {
@@ -135,7 +137,7 @@ impl Lab {
         let data = Data::new(&self.runtime, shape, home)?;
         let kernel = self.runtime.kernel(spec.source)?;
         let peer = peers::rayon(spec.name).filter(|_| self.peers && home == Home::Host);
-        let mut bench = Bench { lab: self, data, source: spec.source, kernel, peer };
+        let mut bench = Bench { lab: self, data, source: spec.source, kernel, peer, peer_limit: share / 4 };
         let explanation = bench.data.call(&bench.kernel).explain()?;
         let predicted = explanation.sizes.first().map(|s| &s.predicted[..]).unwrap_or_default();
         let least_ns = predicted.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
@@ -243,7 +245,8 @@ impl Bench<'_> {
         let mut last: Vec<Option<Report>> = vec![None; fresh.len()];
         let mut by_hand = Vec::new();
         for turn in 0..CALLS {
-            if let Some(peer) = self.peer {
+            let spent = Duration::from_nanos(by_hand.iter().sum::<f64>() as u64);
+            if let Some(peer) = self.peer.filter(|_| spent < self.peer_limit) {
                 let start = Instant::now();
                 self.data.by_hand(peer);
                 by_hand.push(start.elapsed().as_nanos() as f64);

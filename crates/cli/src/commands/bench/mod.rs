@@ -68,7 +68,7 @@ pub struct Args {
     #[arg(long)]
     software_gpu: bool,
     /// Measure a made-up machine: a slowed CPU, and a device of one core behind a link. For tests of evener, no benchmark
-    /// of this machine. SPEC is like launch=30,link=10,up=2,down=2,device=1,cpu=4 (us, us, GB/s, GB/s, times slower)
+    /// of this machine. SPEC is like launch=30,link=10,up=2,down=2,device=1,cpu=3 (us, us, GB/s, GB/s, times slower)
     #[arg(long, value_name = "SPEC", num_args = 0..=1, require_equals = true, default_missing_value = "", value_parser = parse_throttle, conflicts_with = "software_gpu")]
     throttled: Option<Throttle>,
     /// Write report.html, cells.csv, bench.json and trace.json to this folder
@@ -175,6 +175,7 @@ fn machine(runtime: &Runtime, args: &Args) -> Machine {
         os: std::env::consts::OS,
         arch: std::env::consts::ARCH,
         version: env!("CARGO_PKG_VERSION"),
+        build: if cfg!(debug_assertions) { "debug" } else { "release" },
         throttled: args.throttled,
         devices,
     }

@@ -177,7 +177,7 @@ mod tests {
         let runtime = Runtime::builder().gpu(false).profile(None).build().unwrap();
         for name in kernels::NAMES {
             let spec = kernels::spec(name).unwrap();
-            let shape = (spec.shape)(3000);
+            let shape = (spec.shape)(1000);
             let Some(peer) = rayon(name) else {
                 assert_eq!(name, "shallow_water", "only that one has none");
                 continue;

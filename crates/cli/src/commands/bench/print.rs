@@ -45,6 +45,9 @@ fn machine(results: &Results) -> String {
     if let Some(throttle) = &results.machine.throttled {
         text.push_str(&format!("\nA test setup, not this machine: {throttle}"));
     }
+    if results.machine.build == "debug" {
+        text.push_str("\nA debug build: what a call adds, and kernels by hand, are slower than in a release build.");
+    }
     if results.machine.devices.len() == 1 {
         text.push_str("\nNo GPU: the only choice is the CPU; its times, peaks and the cost of a call are below.");
     }

@@ -41,6 +41,8 @@ pub struct Machine {
     pub arch: &'static str,
     /// Of evener.
     pub version: &'static str,
+    /// `release`, or `debug`: then kernels by hand are slower than they need be, and so is what a call adds.
+    pub build: &'static str,
     /// Where the devices are a test setup and not the machine's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throttled: Option<Throttle>,

@@ -413,11 +413,14 @@ impl Lower<'_> {
             let op = FUSED[family][0][usize::from(wide)];
             return (0..z.len()).map(|i| self.v4(op, x[i], z[i], y[i])).collect();
         }
-        let (single, last) = (self.uses[x.index()] == 1, self.uses[z.index()] == 1);
-        if single && !last && self.constant(y).is_none() {
-            let (x, y, z) = (self.vectors(x), self.vectors(y), self.vectors(z));
+        let single = |v: Value| self.uses[v.index()] == 1;
+        let lives_on = !single(z) || self.is_in_memory(z);
+        if lives_on && (single(x) || single(y)) && self.constant(y).is_none() && !self.is_in_memory(y) {
+            // x = x * y + z where the factor is needed no more, and the addend is.
+            let (x, y) = if single(x) { (x, y) } else { (y, x) };
+            let (x, y, z) = (self.vectors(x), self.vectors(y), self.sources(z));
             let op = FUSED[family][1][usize::from(wide)];
-            return (0..z.len()).map(|i| self.v4(op, x[i], y[i], Src::Reg(z[i]))).collect();
+            return (0..z.len()).map(|i| self.v4(op, x[i], y[i], z[i])).collect();
         }
         let (x, y, z) = (self.vectors(x), self.sources(y), self.vectors(z));
         let op = FUSED[family][2][usize::from(wide)];

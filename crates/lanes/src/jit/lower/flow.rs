@@ -108,7 +108,7 @@ impl<'k> Lower<'k> {
     }
 
     /// Ends the block with a branch that is taken if a lane of any mask is set.
-    fn branch_any(&mut self, masks: &[VReg], yes: Block, no: Block) {
+    pub(super) fn branch_any(&mut self, masks: &[VReg], yes: Block, no: Block) {
         // AVX-512 tests two at once.
         let apart = if masks.len() > 1 && self.isa == Isa::Avx512 { 1 } else { 0 };
         let mut any = masks[apart];
@@ -407,6 +407,9 @@ impl<'k> Lower<'k> {
             }
             extra.extend(classes);
         }
+        let streams = self.streams.len();
+        self.find_streams(params, body, form);
+        let counter = self.start_streams(streams);
         let (head, regs, extra) = self.open_loop(params, &extra, args);
         let (live, sums) = extra.split_at(self.parts);
         let exit = self.later_block();
@@ -416,11 +419,15 @@ impl<'k> Lower<'k> {
             for (p, r) in params.iter().zip(&regs) {
                 l.define_form(p.dst, r.clone());
             }
+            if let Some(counter) = counter {
+                l.advance_streams(streams, counter);
+            }
             match form {
                 Some(w) => l.divergent_while(&frame, body, w),
                 None => l.divergent_do(&frame, body, again),
             }
         });
+        self.streams.truncate(streams);
         self.mask = outer;
         self.at = exit;
         self.define_results(params, results);

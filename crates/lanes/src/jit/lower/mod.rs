@@ -9,6 +9,7 @@ mod bits;
 mod compare;
 mod convert;
 mod flow;
+mod gather;
 mod group;
 mod interleave;
 mod lanewise;
@@ -17,6 +18,7 @@ mod memory;
 mod park;
 mod rare;
 mod scalar;
+mod stream;
 mod transpose;
 mod unroll;
 mod values;
@@ -163,6 +165,8 @@ pub(super) struct Lower<'k> {
     spans: Vec<((VReg, i32), VReg)>,
     /// Ranges tested in this block of lanes.
     tested: Vec<memory::Test>,
+    /// Loads of open loops that are read ahead.
+    streams: Vec<stream::Stream<'k>>,
     /// Whether the load at hand may become an operand of its use.
     fold: bool,
     /// Whether the branch at hand is hardly ever taken: made by the expansion of a function.
@@ -259,6 +263,7 @@ impl<'k> Lower<'k> {
             flips: Vec::new(),
             spans: Vec::new(),
             tested: Vec::new(),
+            streams: Vec::new(),
             fold: false,
             rare: false,
             together: interleave::Together::default(),

@@ -65,7 +65,7 @@ impl Lower<'_> {
     }
 
     /// Two times 16 bytes.
-    fn load_halves(&mut self, low: Address, high: Address) -> VReg {
+    pub(super) fn load_halves(&mut self, low: Address, high: Address) -> VReg {
         let low = self.load_half(low);
         self.v3i(VOp::Insert128, low, Src::Mem(high), 1)
     }
@@ -84,7 +84,7 @@ impl Lower<'_> {
     }
 
     /// Transposes four words of four registers in each half.
-    fn transpose(&mut self, r: [VReg; 4]) -> [VReg; 4] {
+    pub(super) fn transpose(&mut self, r: [VReg; 4]) -> [VReg; 4] {
         let [a, b, c, d] = r;
         let low = [self.v3r(VOp::Unpcklps, a, b), self.v3r(VOp::Unpcklps, c, d)];
         let high = [self.v3r(VOp::Unpckhps, a, b), self.v3r(VOp::Unpckhps, c, d)];

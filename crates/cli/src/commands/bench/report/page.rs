@@ -50,6 +50,11 @@ pub fn page(results: &Results) -> String {
 fn head(results: &Results) -> String {
     let names: Vec<String> = results.machine.devices.iter().map(|d| format!("{} ({})", d.name, d.id)).collect();
     let mut text = format!("<h1>What should run where</h1><p>{}</p>", escaped(&names.join(" and ")));
+    if results.machine.build == "debug" {
+        text.push_str(
+            "<p>A debug build: what a call adds, and kernels by hand, are slower than in a release build.</p>",
+        );
+    }
     if let Some(throttle) = &results.machine.throttled {
         let _ = write!(
             text,

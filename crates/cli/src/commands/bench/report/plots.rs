@@ -247,6 +247,21 @@ pub fn rooflines(results: &Results) -> Vec<Panel> {
     results.machine.devices.iter().filter_map(|d| roofline_panel(results, &d.id)).collect()
 }
 
+/// Names beside dots; those of near dots stand one under the other.
+fn name_dots(plot: &mut Plot, mut labels: Vec<(f64, f64, String)>) {
+    labels.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let mut above = f64::NEG_INFINITY;
+    for (dot_x, dot_y, name) in labels {
+        let text_y = (dot_y + 4.0).max(above + 11.0);
+        above = text_y;
+        if dot_x > 0.7 * WIDTH {
+            plot.text("soft end", (dot_x - 8.0, text_y), &name)
+        } else {
+            plot.text("soft", (dot_x + 8.0, text_y), &name)
+        }
+    }
+}
+
 fn roofline_panel(results: &Results, device: &str) -> Option<Panel> {
     const HEIGHT: f64 = 250.0;
     let peak = results.machine.peaks.get(device)?;
@@ -296,18 +311,7 @@ fn roofline_panel(results: &Results, device: &str) -> Option<Panel> {
         plot.dot(&colour, at, 4.5, &title, "");
         labels.push((at.0, at.1, c.kernel.clone()));
     }
-    labels.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let mut above = f64::NEG_INFINITY;
-    for (dot_x, dot_y, name) in labels {
-        // Labels of near dots stand one under the other.
-        let text_y = (dot_y + 4.0).max(above + 11.0);
-        above = text_y;
-        if dot_x > 0.7 * WIDTH {
-            plot.text("soft end", (dot_x - 8.0, text_y), &name)
-        } else {
-            plot.text("soft", (dot_x + 8.0, text_y), &name)
-        }
-    }
+    name_dots(&mut plot, labels);
     Some(Panel {
         title: format!("{device}: GFLOP/s by operations per byte"),
         svg: plot.finish(&format!("Roofline of {device}")),

@@ -1,0 +1,50 @@
+//! Histograms: counters of their own for each task, added up at the end.
+
+use evener::{Result, kernel::native::NativeChunk};
+use rayon::prelude::*;
+
+/// Elements that a work-group counts.
+const BLOCK: usize = 64 * 128;
+
+/// Low, high and scale of a range in bins.
+#[derive(Clone, Copy)]
+struct Range {
+    low: f32,
+    high: f32,
+    scale: f32,
+}
+
+/// `bins`.
+pub(in super::super) fn count(chunk: &mut NativeChunk<'_>) -> Result<()> {
+    let [low, high, scale, bins, _] = chunk.uniform::<[u32; 5]>("range")?;
+    let range = Range { low: f32::from_bits(low), high: f32::from_bits(high), scale: f32::from_bits(scale) };
+    let (start, end) = (chunk.groups().start[0] as usize * BLOCK, chunk.groups().end[0] as usize * BLOCK);
+    let x = chunk.read::<f32>("x", start..end.min(chunk.len::<f32>("x")?))?;
+    let counts = chunk.write::<u32>("counts", 0..bins as usize)?;
+    // Enough elements to pay for a task's own counters.
+    let task = (x.len() / (4 * rayon::current_num_threads())).max(BLOCK).max(4 * bins as usize);
+    let own: Vec<Vec<u32>> = x.par_chunks(task).map(|x| one(x, range, bins as usize)).collect();
+    for own in own {
+        counts.iter_mut().zip(own).for_each(|(count, own)| *count = count.wrapping_add(own));
+    }
+    Ok(())
+}
+
+fn one(x: &[f32], range: Range, bins: usize) -> Vec<u32> {
+    // Two sets, so that equal neighbours do not wait for each other; what is outside is counted past the last bin.
+    let (mut even, mut odd) = (vec![0u32; bins + 1], vec![0u32; bins + 1]);
+    let bin = |x: f32| {
+        let inside = x >= range.low && x <= range.high;
+        let bin = (((x - range.low) * range.scale) as usize).min(bins - 1);
+        if inside { bin } else { bins }
+    };
+    let (pairs, last) = x.as_chunks::<2>();
+    for [a, b] in pairs {
+        even[bin(*a)] += 1;
+        odd[bin(*b)] += 1;
+    }
+    last.iter().for_each(|x| even[bin(*x)] += 1);
+    even.iter_mut().zip(odd).for_each(|(even, odd)| *even += odd);
+    even.truncate(bins);
+    even
+}

@@ -1,0 +1,5 @@
+fn value_forth(place: u32, i: u32) {
+}
+
+fn value_back(place: u32, i: u32) {
+}
