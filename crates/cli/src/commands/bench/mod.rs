@@ -2,7 +2,7 @@
 //!
 //! [`kernels`] says what is measured and [`data`] holds its arguments, [`measure`] times a cell in interleaved turns
 //! beside [`peers`],
-//! [`judge`] computes the oracle, regrets and baselines, [`results`] is what `--json` prints; [`print`] shows it and
+//! [`judge`] computes the oracle, regrets and baselines, [`results`] is what `--json` prints; `print` shows it and
 //! [`report`] writes it as a page.
 
 use super::runtime;
