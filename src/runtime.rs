@@ -244,7 +244,8 @@ impl Runtime {
         &self.inner.places
     }
 
-    pub(crate) fn placement(&self) -> Placement {
+    /// Where calls run unless they say otherwise.
+    pub fn placement(&self) -> Placement {
         self.inner.placement
     }
 

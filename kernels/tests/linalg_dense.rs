@@ -145,6 +145,42 @@ fn products_of_matrices() {
     }
 }
 
+/// Matrices without gaps, which the CPU multiplies by a library, in all orders; taller and wider than a work-group's tile.
+#[test]
+fn products_of_matrices_without_gaps() {
+    for (place, rt) in runtimes() {
+        let mut numbers = Numbers(14);
+        for size in [[65, 67, 33], [40, 300, 20], [200, 3, 50]] {
+            let [m, n, k] = size;
+            let (a, b, c) = (forms(m, k), forms(k, n), forms(m, n));
+            for order in 0..8 {
+                let forms = [a[order & 1], b[order >> 1 & 1], c[order >> 2]];
+                product::<f32>(place, rt, size, forms, &mut numbers);
+                product::<f64>(place, rt, size, forms, &mut numbers);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_without_gaps_is_multiplied_matrix_by_matrix() {
+    let (m, n, k, count) = (70, 9, 4, 5);
+    let mut numbers = Numbers(15);
+    let (a, b): (Vec<f64>, Vec<f64>) = (numbers.vector(m * k), numbers.vector(count * k * n));
+    for (place, rt) in runtimes() {
+        let mut c = vec![1.0; count * m * n];
+        let right = Matrix::with_strides(&b, k, n, [1, k]).unwrap().batch(count, k * n).unwrap();
+        let result = MatrixMut::with_strides(&mut c, m, n, [n, 1]).unwrap().batch(count, m * n).unwrap();
+        rt.gemm(2.0, Matrix::new(&a, m, k).unwrap(), right, -1.0, result).unwrap();
+        let want = |at: usize| {
+            let (batch, i, j) = (at / (m * n), at / n % m, at % n);
+            2.0 * (0..k).map(|l| a[i * k + l] * b[batch * k * n + j * k + l]).sum::<f64>() - 1.0
+        };
+        let want: Vec<f64> = (0..c.len()).map(want).collect();
+        close(&format!("a batch on {place}"), &c, &want, 1e-14);
+    }
+}
+
 #[test]
 fn a_batch_is_multiplied_matrix_by_matrix() {
     let (m, n, k, count) = (5, 9, 4, 3);

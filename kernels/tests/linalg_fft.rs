@@ -125,6 +125,28 @@ fn real_vectors_have_half_a_spectrum() {
     real_lengths::<f64>();
 }
 
+/// The kernel whose work the CPU's library does, as it stands in WGSL.
+#[test]
+fn the_reference_of_the_library_is_the_sum_that_defines_it() {
+    let rt = cpu();
+    let wgsl = rt.kernel([<f64 as Real>::PRELUDE, evener_shaders::linalg::FFT_WHOLE]).unwrap();
+    let mut numbers = Numbers(16);
+    for (length, inner) in [(1, 1), (5, 1), (16, 1), (12, 7)] {
+        let data = complex::<f64>(&mut numbers, 2 * length * inner);
+        let mut root = vec![[0.0; 2]; length];
+        root[..].iter_mut().enumerate().for_each(|(k, z)| {
+            let angle = -2.0 * PI * k as f64 / length as f64;
+            *z = [angle.cos(), angle.sin()];
+        });
+        let mut got = vec![[0.0; 2]; data.len()];
+        let call = wgsl.call().set("params.sign", 1.0).set("params.scale", 1.0);
+        let call = call.set("shape", [data.len() as u32, length as u32, inner as u32]);
+        let report = call.arg("root", &root).arg("src", &data).arg("dst", &mut got).items(data.len()).run().unwrap();
+        assert_eq!(report.interpreted, None);
+        near(&format!("{length} by {inner}"), &got, &dft(&data, length, inner), 1e-15);
+    }
+}
+
 /// `sum |X|^2 = n sum |x|^2` (M. Parseval), and the way back, where the sums that define it take too long.
 #[test]
 fn long_transforms_keep_the_energy_and_come_back() {

@@ -78,3 +78,7 @@ pub const ODE_RK4: &str = include_str!("linalg/ode_rk4.wgsl");
 /// {`start`, `end`, `first`, `relative`, `absolute`, `most`, `members`}, `parameter`, `state` (written), `reached`
 /// (written). Items: `members`.
 pub const ODE_RK45: &str = include_str!("linalg/ode_rk45.wgsl");
+
+/// Fourier transforms by definition: the reference of a library. Bindings: `params` {`sign`, `scale`}, `shape` (elements,
+/// of a transform, side by side), `root`, `src`, `dst` (written). Items: elements.
+pub const FFT_WHOLE: &str = include_str!("linalg/fft_whole.wgsl");

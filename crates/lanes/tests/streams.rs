@@ -16,12 +16,12 @@ const ITEMS: u32 = 203;
 const VALUES: u32 = 500;
 
 /// The sum of a row.
-const ROW: &str = "for (var k = first[i]; k != first[i] + count[i]; k++) { sum = sum * 3u + value[k]; }";
+const ROW: &str = "for (var k = first[i]; k != end; k++) { sum = sum * 3u + value[k]; }";
 
 const BODIES: [&str; 7] = [
     ROW,
     // Three arrays of different lengths, one with fewer elements than are read at once, one of a fixed length.
-    "for (var k = first[i]; k != first[i] + count[i]; k++) {
+    "for (var k = first[i]; k != end; k++) {
         sum += value[k] * other[value[k] % 7u] + fixed[k] + other[k];
     }",
     // Entered by all lanes; left in the middle.
@@ -29,24 +29,24 @@ const BODIES: [&str; 7] = [
      loop {
         sum = sum * 5u + value[k];
         k += 1u;
-        if sum % 11u == 3u || k >= first[i] + count[i] { break; }
+        if sum % 11u == 3u || k >= end { break; }
      }",
     // A signed index, and only some lanes.
     "if i % 3u != 1u {
-        for (var k = i32(first[i]) - 5; k != i32(first[i] + count[i]); k++) { sum = sum * 7u + value[k] + fixed[k + 1]; }
+        for (var k = i32(first[i]) - 5; k != i32(end); k++) { sum = sum * 7u + value[k] + fixed[k + 1]; }
      }",
     // Rows inside rows.
     "for (var turn = 0u; turn < count[i]; turn++) {
-        for (var k = first[i] + turn; k != first[i] + count[i]; k++) { sum = sum * 3u + value[k]; }
+        for (var k = first[i] + turn; k != end; k++) { sum = sum * 3u + value[k]; }
      }",
     // What is stored may be what is read: nothing is read ahead.
-    "for (var k = first[i]; k != first[i] + count[i]; k++) { sum += value[k]; result[i] = sum; }",
+    "for (var k = first[i]; k != end; k++) { sum += value[k]; result[i] = sum; }",
     // More that lanes know before the loop than there are registers.
     "var before: array<f32, 12>;
      for (var n = 0u; n < 12u; n++) { before[n] = f32(value[i + 17u * n] % 1000u); }
      let scale = f32(count[0]);
      var far = vec3<f32>(0.0);
-     for (var k = first[i]; k != first[i] + count[i]; k++) {
+     for (var k = first[i]; k != end; k++) {
         let v = f32(value[k] % 100u) * scale;
         far += vec3<f32>(v - before[0], v * before[1] - before[2], before[3] - v) * before[4];
         far = fma(far, vec3<f32>(before[5], v, before[6]), vec3<f32>(before[7], before[8], before[9]));
@@ -69,6 +69,7 @@ fn source(body: &str) -> String {
             let i = id.x;
             if i >= arrayLength(&result) {{ return; }}
             var sum = i;
+            let end = first[i] + count[i];
             {body}
             result[i] = sum;
         }}"
@@ -102,14 +103,16 @@ fn bytes(words: impl IntoIterator<Item = u32>) -> Vec<u8> {
 
 fn run(program: &Program, kind: u32, at_end: bool) -> Vec<u8> {
     let (first, count) = rows(kind);
-    let arrays = [
-        bytes(first),
-        bytes(count),
-        bytes((0..VALUES).map(hash)),
-        bytes([3, 5]),
-        bytes((0..37).map(|i| hash(i + 77))),
-        bytes((0..ITEMS).map(|_| 0)),
-    ];
+    let array = |name: &str| match name {
+        "first" => bytes(first.clone()),
+        "count" => bytes(count.clone()),
+        "value" => bytes((0..VALUES).map(hash)),
+        "other" => bytes([3, 5]),
+        "fixed" => bytes((0..37).map(|i| hash(i + 77))),
+        _ => bytes((0..ITEMS).map(|_| 0)),
+    };
+    // Those that the kernel uses; the result is the last.
+    let arrays: Vec<Vec<u8>> = program.kernel().bindings.iter().map(|b| array(&b.name)).collect();
     let mut guarded = Guarded::new();
     let starts: Vec<*mut u8> = arrays.iter().map(|b| guarded.place(b, at_end).expect("memory for the test")).collect();
     let buffers: Vec<Buffer<'_>> = starts
@@ -120,7 +123,7 @@ fn run(program: &Program, kind: u32, at_end: bool) -> Vec<u8> {
         .collect();
     let grid = Grid { groups: [ITEMS.div_ceil(64), 1, 1] };
     program.run(&buffers, grid, GroupRange::all(grid)).unwrap();
-    guarded.bytes(5).unwrap()
+    guarded.bytes(arrays.len() - 1).unwrap()
 }
 
 #[test]

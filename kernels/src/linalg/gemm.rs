@@ -1,11 +1,14 @@
 //! Products of matrices.
 
-use super::{Matrix, MatrixMut, Real, Reports, agree, kernel, matrix::Layout, or_zero};
+use super::{
+    Matrix, MatrixMut, Real, Reports, agree,
+    gemm_native::{self, TILE},
+    kernel,
+    matrix::Layout,
+    or_zero,
+};
 use evener::{Error, ErrorKind, Result, Runtime, call::Call};
 use evener_shaders::linalg as wgsl;
-
-/// Rows and columns of the part of C that a work-group computes.
-const TILE: usize = 64;
 
 pub(super) fn gemm<T: Real>(
     rt: &Runtime,
@@ -47,7 +50,13 @@ fn run<T: Real>(
 ) -> Result<Reports> {
     let Layout { rows, cols, batch, .. } = c.layout;
     let depth = a.layout.cols;
-    let kernel = kernel::<T>(rt, wgsl::GEMM)?;
+    // C lies row by row, or is the transpose of what does.
+    let compact = [&a.layout, &b.layout, &c.layout].into_iter().all(gemm_native::is_compact);
+    let kernel = if compact && depth > 0 && c.layout.col_stride == 1 {
+        rt.kept_kernel_with_native(&[T::PRELUDE, wgsl::GEMM].concat(), gemm_native::body::<T>)?
+    } else {
+        kernel::<T>(rt, wgsl::GEMM)?
+    };
     let call = kernel.call().set("p.alpha", alpha).set("p.beta", beta).set("p.rows", rows as u32);
     let call = call.set("p.cols", cols as u32).set("p.depth", depth as u32);
     let call = strides(call, ["p.a_row", "p.a_col", "p.a_batch"], &a.layout);

@@ -23,6 +23,7 @@ mod conjugate_gradient;
 mod csr;
 mod fft;
 mod gemm;
+mod gemm_native;
 mod gemv;
 mod matrix;
 mod ode;
@@ -110,7 +111,8 @@ pub trait Linalg {
     /// `beta` zero, `C` may hold anything before, NaN too.
     ///
     /// Tiles of 64 by 64 through work-group memory, 4 by 4 in the registers of an invocation, after the scheme of
-    /// K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication" (ACM TOMS 34(3), 2008).
+    /// K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication" (ACM TOMS 34(3), 2008). On the CPU
+    /// the crate `gemm` multiplies matrices that lie row by row or column by column, without gaps; others the same tiles.
     ///
     /// # Errors
     /// `ArgumentSize`: shapes or batches that do not agree. `Aliasing`: `c` shares memory with `a` or `b`.

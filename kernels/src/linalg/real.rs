@@ -4,9 +4,29 @@ use evener::kernel::layout::Element;
 use std::fmt::{Debug, Display};
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
+    use crate::linalg::fft::{Transform, planned};
+    use std::{
+        ops::{Add, Mul},
+        sync::Arc,
+    };
+
+    /// Closed: the kernels are written for two types.
+    pub trait Sealed: Add<Output = Self> + Mul<Output = Self> + Sized {
+        /// Plans Fourier transforms on the CPU.
+        fn transform(length: usize, forward: bool) -> Arc<dyn Transform<Self>>;
+    }
+
+    impl Sealed for f32 {
+        fn transform(length: usize, forward: bool) -> Arc<dyn Transform<f32>> {
+            planned(length, forward)
+        }
+    }
+
+    impl Sealed for f64 {
+        fn transform(length: usize, forward: bool) -> Arc<dyn Transform<f64>> {
+            planned(length, forward)
+        }
+    }
 }
 
 /// f32 or f64. Kernels of f64 run on the CPU and on GPUs that have f64; they are never computed in f32.

@@ -1,12 +1,14 @@
-//! Transforms along one axis of an array: Stockham's passes for powers of two, Bluestein's chirps for the rest.
+//! Transforms along one axis of an array: by a library where all runs on the CPU, else Stockham's passes for powers of two
+//! and Bluestein's chirps for the rest.
 
 use super::{
     Direction,
+    library::Library,
     roots::{chirp, chirp_spectrum, roots, rounded},
 };
 use crate::linalg::{Real, Reports, call_size, kernel};
 use evener::{
-    Array, Error, ErrorKind, Report, Result, Runtime,
+    Array, Error, ErrorKind, Placement, Report, Result, Runtime,
     call::args::{HostArg, IntoArg},
 };
 use evener_shaders::linalg as wgsl;
@@ -27,6 +29,8 @@ pub(super) struct Axis<T: Real> {
 
 #[derive(Debug)]
 enum Method<T: Real> {
+    /// The CPU's library.
+    Whole(Library<T>),
     /// Length 1: a copy, through a table that holds a 1.
     Copy(Array<[T; 2]>),
     Powers(Passes<T>),
@@ -57,6 +61,9 @@ impl<T: Real> Axis<T> {
             return Err(Error::new(ErrorKind::ItemCount, why));
         }
         let method = match length {
+            _ if rt.devices().len() == 1 || rt.placement() == Placement::Cpu => {
+                Method::Whole(Library::new(rt, length)?)
+            }
             1 => Method::Copy(rt.array(&[[1.0, 0.0].map(T::from_f64)])?),
             _ if length.is_power_of_two() => Method::Powers(Passes::new(rt, length)?),
             _ => Method::Chirps(Chirps::new(rt, length)?),
@@ -74,6 +81,10 @@ impl<T: Real> Axis<T> {
         reports: &mut Reports,
     ) -> Result<()> {
         match &self.method {
+            Method::Whole(library) => {
+                reports.push(library.run([src, dst], extent, direction)?);
+                Ok(())
+            }
             Method::Copy(one) => {
                 let product = Product { table: one, count: 1, lengths: [1, 1], signs: [1.0, 1.0], extent };
                 reports.push(product.run(rt, [src, dst], direction.scale)?);
@@ -208,7 +219,7 @@ impl<T: Real> Product<'_, T> {
 }
 
 /// Elements of all vectors of a length, as WGSL counts them.
-fn elements(extent: Extent, length: usize) -> Result<u32> {
+pub(super) fn elements(extent: Extent, length: usize) -> Result<u32> {
     let elements = extent.vectors.saturating_mul(extent.inner).saturating_mul(length);
     Ok(call_size(elements)?.unwrap_or(0))
 }

@@ -12,7 +12,8 @@ use evener::{Result, Runtime};
 ///
 /// `X[k] = sum_j x[j] exp(-2 pi i j k / n)`; an element is its real and imaginary part. Powers of two take passes of
 /// radix 4 and 2 in Stockham's order, other lengths Bluestein's way over the next power of two after twice the length.
-/// The error is a few roundings for each doubling of the length.
+/// The error is a few roundings for each doubling of the length. Where everything runs on the CPU (no GPU, or a runtime
+/// placed there) the crate `rustfft` transforms whole vectors, several at once.
 ///
 /// ```
 /// use evener::prelude::*;

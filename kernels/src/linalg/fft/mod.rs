@@ -1,14 +1,16 @@
 //! Fourier transforms of any length, along one axis or two, complex and real, any number at once.
 //!
-//! [`axis`] transforms along one axis, [`roots`] makes the tables, [`Fft`], [`Fft2`] and [`RealFft`] are what users hold.
+//! [`axis`] transforms along one axis, [`library`] does so on the CPU, [`roots`] makes the tables, [`Fft`], [`Fft2`] and [`RealFft`] are what users hold.
 
 mod axis;
 mod complex;
+mod library;
 mod plane;
 mod real;
 mod roots;
 
 pub use complex::Fft;
+pub(super) use library::{Transform, planned};
 pub use plane::Fft2;
 pub use real::RealFft;
 
