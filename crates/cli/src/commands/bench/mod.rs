@@ -1,9 +1,8 @@
 //! `evener bench`: what should run where on this machine, and how near the scheduler comes to it.
 //!
 //! [`kernels`] says what is measured and [`data`] holds its arguments, [`measure`] times a cell in interleaved turns
-//! beside [`peers`],
-//! [`judge`] computes the oracle, regrets and baselines, [`results`] is what `--json` prints; `print` shows it and
-//! [`report`] writes it as a page.
+//! beside [`peers`], [`judge`] computes the oracle, regrets and baselines, [`results`] is what `--json` prints; `print`
+//! shows it and [`report`] writes it as a page.
 
 use super::runtime;
 use crate::{

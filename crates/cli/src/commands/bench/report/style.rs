@@ -12,11 +12,11 @@ main{max-width:1200px;margin:0 auto;padding:24px 16px 64px}
 h1{font-size:26px;margin:0 0 4px;letter-spacing:-.01em}
 h2{font-size:19px;margin:40px 0 4px}
 h3{font-size:14px;font-weight:600;margin:0 0 2px}
-p{margin:0 0 12px;color:var(--soft);max-width:75ch}
+p{margin:0 0 12px;color:var(--soft);max-width:75ch;overflow-wrap:anywhere}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(160px,1fr));gap:12px;margin:20px 0}
 .tile,.panel{background:var(--card);border:1px solid var(--border);border-radius:10px;padding:14px}
 .tile .label{font-size:13px;color:var(--soft)}
-.tile .value{font-size:30px;font-weight:600;line-height:1.2;letter-spacing:-.02em}
+.tile .value{font-size:clamp(20px,6vw,30px);white-space:nowrap;font-weight:600;line-height:1.2;letter-spacing:-.02em}
 .tile .note{font-size:12px;color:var(--muted)}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr));gap:12px}
 .panel{min-width:0}
