@@ -1,8 +1,9 @@
 //! Sparse matrices in compressed rows, and their products with vectors.
 
 use super::{Input, Output, Real, Reports, agree, call_size, kernel, or_zero};
-use evener::{Array, Error, ErrorKind, Result, Runtime, call::args::IntoArg};
+use evener::{Array, Error, ErrorKind, Result, Runtime, call::args::IntoArg, kernel::native::NativeChunk};
 use evener_shaders::linalg as wgsl;
+use rayon::prelude::*;
 
 /// Elements a row, on average, from which on several invocations share a row.
 const SHARED: usize = 8;
@@ -91,8 +92,13 @@ pub(super) fn spmv<'x, 'y, T: Real>(
     agree("y", "elements", y.count(), "a", "rows", a.rows())?;
     let Some(rows) = call_size(a.rows())? else { return Ok(Reports::none()) };
     let is_shared = a.stored() / a.rows() >= SHARED;
-    let kernel = kernel::<T>(rt, if is_shared { wgsl::SPMV_VECTOR } else { wgsl::SPMV_SCALAR })?;
     let (is_empty, no_columns) = (a.stored() == 0, a.cols() == 0);
+    // Sixteen lanes that meet in work-group memory are slower on the CPU than one row after the other.
+    let kernel = if is_shared {
+        rt.kept_kernel_with_native(&[T::PRELUDE, wgsl::SPMV_VECTOR].concat(), body::<T>)?
+    } else {
+        kernel::<T>(rt, wgsl::SPMV_SCALAR)?
+    };
     let (zero, nowhere) = ([T::default()], [0u32]);
     let call = kernel.call().set("rows", rows).arg("row_start", &a.row_start);
     let call = call.arg("column", or_zero((&a.column).into_arg(), is_empty, &nowhere));
@@ -100,4 +106,45 @@ pub(super) fn spmv<'x, 'y, T: Real>(
     let call = call.arg("x", or_zero(x.into_arg(), no_columns, &zero)).arg("y", y.into_arg());
     let call = if is_shared { call.groups([rows.div_ceil(ROWS), 1, 1]) } else { call.items(rows) };
     Ok(call.run()?.into())
+}
+
+/// Rows that a task takes at least.
+const PART: usize = 64;
+
+/// Sums of a row that go on side by side.
+const SUMS: usize = 4;
+
+/// The native body of the kernel that shares rows.
+fn body<T: Real>(chunk: &mut NativeChunk<'_>) -> Result<()> {
+    let rows = chunk.uniform::<u32>("rows")? as usize;
+    let (first, end) = (chunk.groups().start[0] as usize, chunk.groups().end[0] as usize);
+    let (first, end) = (first * ROWS as usize, (end * ROWS as usize).min(rows));
+    let row_start = chunk.read::<u32>("row_start", first..end + 1)?;
+    let (stored, cols) = (chunk.len::<u32>("column")?, chunk.len::<T>("x")?);
+    let (column, value) = (chunk.read::<u32>("column", 0..stored)?, chunk.read::<T>("value", 0..stored)?);
+    let x = chunk.read::<T>("x", 0..cols)?;
+    let y = chunk.write::<T>("y", first..end)?;
+    y.par_iter_mut().with_min_len(PART).zip(row_start.par_windows(2)).for_each(|(y, row)| {
+        let row = row[0] as usize..row[1] as usize;
+        *y = match (column.get(row.clone()), value.get(row)) {
+            (Some(column), Some(value)) => row_product(column, value, x),
+            _ => T::default(),
+        };
+    });
+    Ok(())
+}
+
+/// A row times `x`. What lies outside of `x` counts as zero, as it does in WGSL.
+fn row_product<T: Real>(column: &[u32], value: &[T], x: &[T]) -> T {
+    let at = |column: u32| x.get(column as usize).copied().unwrap_or_default();
+    let mut sums = [T::default(); SUMS];
+    let (columns, values) = (column.chunks_exact(SUMS), value.chunks_exact(SUMS));
+    let rest = columns.remainder().iter().zip(values.remainder());
+    let rest = rest.fold(T::default(), |sum, (column, value)| sum + *value * at(*column));
+    for (column, value) in columns.zip(values) {
+        for ((sum, column), value) in sums.iter_mut().zip(column).zip(value) {
+            *sum = *sum + *value * at(*column);
+        }
+    }
+    sums.into_iter().fold(rest, |sum, part| sum + part)
 }
