@@ -152,12 +152,16 @@ fn what_all_chunks_read_is_sent_once_to_each_device() {
     assert_eq!((up, down), (4 * n as u64 + 1024 * devices, 4 * n as u64), "{report:?}");
 }
 
-/// Both devices are lost with their first chunks: the second one is alone by then and is given all that is left.
+/// Both devices are lost with their first chunks. The second one is given all that is left if it is alone by then; else
+/// that is a third part without a device.
 #[test]
 fn what_all_devices_lost_runs_on_the_cpu() {
     let rt = runtime((0..2).map(|k| Arc::new(FakeGpu::new(k, [Script::LostAtStart]))).collect());
     let report = saxpy(&rt, 640_000, Some(vec![worker(1, 1e3), worker(2, 1e3)])).unwrap();
-    assert_eq!((report.recoveries.len(), report.placement["cpu"]), (2, 1.0), "{}", report.explain());
+    assert_eq!(report.placement["cpu"], 1.0, "{}", report.explain());
+    for lost in ["gpu:0 was lost", "gpu:1 was lost"] {
+        assert!(report.recoveries.iter().any(|r| r.contains(lost)), "{lost}: {:?}", report.recoveries);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Building blocks: reductions, scans, compaction, histograms, sorts, rearrangements, convolutions, random numbers.
 //!
-//! The functions of [`Blocks`] take slices, vectors, [`Array`]s and views of them alike. Between the passes of one
+//! The functions of [`Blocks`] take slices, vectors, [`Array`](evener::Array)s and views of them alike. Between the passes of one
 //! function everything stays in arrays, on the device that made it.
 
 mod api;

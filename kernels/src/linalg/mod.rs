@@ -1,7 +1,7 @@
 //! Linear algebra and transforms: vectors, dense and sparse matrices, systems of equations, Fourier transforms, and
 //! ordinary differential equations.
 //!
-//! All functions take f32 or f64, slices or [`Array`](evener::Array)s, and run where they are fastest. Each returns when
+//! All functions take f32 or f64, slices or [`Array`]s, and run where they are fastest. Each returns when
 //! the result is there. f64 runs on the CPU and on GPUs that have it.
 //!
 //! ```
