@@ -15,11 +15,13 @@
 //! ```
 
 pub mod blocks;
+#[cfg(feature = "linalg")]
 pub mod linalg;
 mod mandelbrot;
 mod shallow_water;
 
 pub use blocks::{Axis, Blocks, Done, Order, Stream};
+#[cfg(feature = "linalg")]
 pub use linalg::Linalg;
 pub use mandelbrot::View;
 pub use shallow_water::{Settings, ShallowWater, Step};
@@ -28,7 +30,9 @@ use evener::{Error, ErrorKind, Report, Result, Runtime};
 
 /// The traits of the library's functions.
 pub mod prelude {
-    pub use crate::{Blocks, Kernels, Linalg};
+    #[cfg(feature = "linalg")]
+    pub use crate::Linalg;
+    pub use crate::{Blocks, Kernels};
 }
 
 /// The kernels as functions. Each returns when the result is in the slice, with the report of where it ran.

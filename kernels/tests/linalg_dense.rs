@@ -1,4 +1,5 @@
 //! Vectors and dense matrices against plain f64 references, on every placement.
+#![cfg(feature = "linalg")]
 
 mod support;
 

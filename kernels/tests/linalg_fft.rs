@@ -1,4 +1,5 @@
 //! Fourier transforms against the sums that define them, on every placement; Parseval's theorem and round trips.
+#![cfg(feature = "linalg")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Ensembles of differential equations against exact solutions and a plain f64 reference, on every placement.
+#![cfg(feature = "linalg")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Sparse matrices and systems of equations against plain f64 references, on every placement; the CG benchmark of NPB.
+#![cfg(feature = "linalg")]
 
 mod support;
 
