@@ -35,11 +35,7 @@ impl Call<'_> {
             let crew = crew(&question, &decided);
             return Ok((decided, crew));
         }
-        let decided = plan(&question)?;
-        match self.earlier(ready, &question) {
-            Some(earlier) => Ok((stick(&question, decided, earlier, |part| self.moves(ready, part)), None)),
-            None => Ok((decided, None)),
-        }
+        Ok((self.plan_once(ready, &question)?, None))
     }
 
     /// The plan of many steps: no device is idle long enough between them for a split of every one to be considered.
@@ -52,12 +48,16 @@ impl Call<'_> {
             Placement::Auto => &together,
             _ => ready.split(self.kernel),
         };
-        let question = self.question(ready, split, candidates, false);
-        let decided = plan(&question)?;
-        match self.earlier(ready, &question) {
-            Some(earlier) => Ok(stick(&question, decided, earlier, |part| self.moves(ready, part))),
-            None => Ok(decided),
-        }
+        self.plan_once(ready, &self.question(ready, split, candidates, false))
+    }
+
+    /// The plan of parts that are cut once, at the boundaries of an earlier call where moving them does not pay.
+    fn plan_once(&self, ready: &Ready, question: &Question<'_>) -> Result<Plan> {
+        let decided = plan(question)?;
+        Ok(match self.earlier(ready, question) {
+            Some(earlier) => stick(question, decided, earlier, |part| self.moves(ready, part)),
+            None => decided,
+        })
     }
 
     /// The plan of parts that the caller gave.
