@@ -1,10 +1,11 @@
 //! Histograms over a range in bins of equal width.
 
-use super::{
-    Done,
+use super::host;
+use crate::{
     data::{Input, Output},
-    host,
-    passes::{Passes, indexable},
+    passes::Passes,
+    reports::Done,
+    sizes::indexable,
 };
 use evener::{Result, prelude::*};
 use evener_shaders::blocks as wgsl;

@@ -1,12 +1,11 @@
 //! What is kept of a vector, in its order: by a mask, or where neighbours differ.
 
-use super::{
-    Done,
+use super::{host, number::Number, scan, sort};
+use crate::{
     data::{Input, Output},
-    host,
-    number::Number,
-    passes::{Passes, indexable},
-    scan, sort,
+    passes::Passes,
+    reports::Done,
+    sizes::{indexable, same_length},
 };
 use evener::{
     Result,
@@ -28,7 +27,7 @@ pub(super) fn compact<T: Number>(
     mask: &impl Input<u32>,
     kept: &mut impl Output<T>,
 ) -> Result<Done<usize>> {
-    crate::same_length("mask", mask.count(), "x", x.count())?;
+    same_length("mask", mask.count(), "x", x.count())?;
     let mut passes = Passes::new(rt);
     let count = indexable("x", x.count())?;
     if count == 0 {

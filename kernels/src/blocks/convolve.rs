@@ -1,11 +1,11 @@
 //! Convolution of images, with weights over an area or with a column times a row of weights.
 
-use super::{
-    Done,
+use super::{host, number::Number};
+use crate::{
     data::{Input, Output},
-    host,
-    number::Number,
-    passes::{Passes, expect_length, expect_shape, indexable},
+    passes::Passes,
+    reports::Done,
+    sizes::{expect_length, expect_shape, indexable},
 };
 use evener::{Result, prelude::*};
 use evener_shaders::blocks as wgsl;
