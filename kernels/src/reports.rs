@@ -45,6 +45,24 @@ impl From<Report> for Reports {
     }
 }
 
+impl IntoIterator for Reports {
+    type Item = Report;
+    type IntoIter = std::vec::IntoIter<Report>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Reports {
+    type Item = &'a Report;
+    type IntoIter = std::slice::Iter<'a, Report>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
 impl fmt::Display for Reports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (k, report) in self.0.iter().enumerate() {

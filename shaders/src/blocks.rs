@@ -91,6 +91,8 @@ sources! {
     TRANSPOSE = "transpose";
     /// 2-D convolution.
     CONVOLVE = "convolve";
+    /// 2-D convolution with a column times a row of weights, in one pass.
+    CONVOLVE_SEPARABLE = "convolve_separable";
 
     /// What a histogram counts.
     BINS = "bins";

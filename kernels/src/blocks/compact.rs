@@ -96,7 +96,11 @@ impl Keep {
         let mut counts = passes.runtime.zeros::<u32>(tiles + 1)?;
         let sources = [T::TYPE_WGSL, rule, wgsl::COMPACT_COUNTS];
         let by_mask = rule == wgsl::KEEP_MASK;
-        let kernel = if by_mask { passes.native(&sources, host::compact::counts)? } else { passes.kernel(&sources)? };
+        let kernel = if by_mask {
+            passes.native(&sources, host::compact::masked_counts)?
+        } else {
+            passes.native(&sources, host::compact::changed_counts::<T>)?
+        };
         passes.run(what.bind(kernel.call()).arg("counts", &mut counts).groups([tiles as u32, 1, 1]))?;
         let mut offsets = passes.runtime.zeros::<u32>(tiles + 1)?;
         scan::tiles(passes, &&counts, &mut &mut offsets, false)?;
@@ -111,8 +115,11 @@ impl Keep {
         }
         let sources = [T::TYPE_WGSL, self.rule, wgsl::COMPACT_TILES];
         let by_mask = self.rule == wgsl::KEEP_MASK;
-        let kernel =
-            if by_mask { passes.native(&sources, host::compact::tiles::<T>)? } else { passes.kernel(&sources)? };
+        let kernel = if by_mask {
+            passes.native(&sources, host::compact::masked_tiles::<T>)?
+        } else {
+            passes.native(&sources, host::compact::changed_tiles::<T>)?
+        };
         passes.run(what.bind(kernel.call()).arg("offsets", &self.offsets).arg("y", kept).groups([self.tiles, 1, 1]))
     }
 }
