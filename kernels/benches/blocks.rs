@@ -57,11 +57,14 @@ fn wide<R>(run: impl FnOnce() -> R) -> R {
     run()
 }
 
+/// Makes a part of the last vector of parts of two.
+type Make<'m> = dyn Fn(&mut [f32], &[f32], &[f32]) + Sync + 'm;
+
 /// BabelStream's kernels as map expressions; its dot is a reduction.
 fn stream(bench: &AtSize<'_>, rt: &Runtime, x: &[f32]) {
     let y: Vec<f32> = x.iter().rev().copied().collect();
     let (mut z, mut w) = (vec![0.0f32; x.len()], vec![0.0f32; x.len()]);
-    let mut chunks = |make: &(dyn Fn(&mut [f32], &[f32], &[f32]) + Sync)| {
+    let mut chunks = |make: &Make<'_>| {
         let inputs = x.par_chunks(PART).zip(y.par_chunks(PART));
         w.par_chunks_mut(PART).zip(inputs).for_each(|(w, (x, y))| make(w, x, y));
     };

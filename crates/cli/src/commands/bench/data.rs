@@ -119,7 +119,7 @@ impl<T: Element> Output<T> for Operand<'_, T> {
 
     fn fill(&mut self, value: T) -> evener::Result<()> {
         match self {
-            Operand::Slice(slice) => slice.fill(value),
+            Operand::Slice(slice) => <[T]>::fill(slice, value),
             Operand::Array(array) => array.write()?.fill(value),
         }
         Ok(())
