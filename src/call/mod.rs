@@ -311,6 +311,6 @@ impl Ready {
     }
 
     fn footprint(&self, kernel: &Compiled, range: &GroupRange) -> Arc<Footprint> {
-        Arc::new(kernel.analysis.footprint(&self.shape(&self.uniform_slices()), range))
+        kernel.analysis.footprint(&self.shape(&self.uniform_slices()), range)
     }
 }
