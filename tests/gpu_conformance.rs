@@ -163,6 +163,7 @@ fn dispatch(
         transfers: &transfers,
         carry: None,
         repeat: None,
+        counted: None,
         alone: false,
     };
     let started = device.start_job(&job).map_err(|e| format!("start: {e}"))?;

@@ -125,6 +125,7 @@ impl Prepared {
                 transfers: &moved,
                 carry: None,
                 repeat: None,
+                counted: None,
                 alone: true,
             };
             device.start_job(&job).map_err(|e| e.to_string())?.finish().map_err(|e| e.to_string())?;

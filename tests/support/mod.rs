@@ -175,7 +175,18 @@ impl Case {
     ) -> Job<'a> {
         let dispatch = Dispatch { groups, params: bytes(params) };
         let (kernel, shader, bindings) = (self.kernel, self.module.shader(), self.bindings.as_slice());
-        Job { kernel, shader, bindings, dispatch, arguments, transfers, carry: None, repeat: None, alone: false }
+        Job {
+            kernel,
+            shader,
+            bindings,
+            dispatch,
+            arguments,
+            transfers,
+            carry: None,
+            repeat: None,
+            counted: None,
+            alone: false,
+        }
     }
 }
 
