@@ -9,7 +9,7 @@ use crate::{
         chunked::Crew,
         chunks::Worker,
         placement::Placement,
-        plan::{Assignment, Candidate, Plan, Question, is_cut_on, plan, stick},
+        plan::{Assignment, Candidate, Plan, Question, is_cut_on, stick},
         windows,
     },
 };
@@ -53,7 +53,7 @@ impl Call<'_> {
 
     /// The plan of parts that are cut once, at the boundaries of an earlier call where moving them does not pay.
     fn plan_once(&self, ready: &Ready, question: &Question<'_>) -> Result<Plan> {
-        let decided = plan(question)?;
+        let (decided, _) = self.runtime.remembered().plan(self.kernel.id, question)?;
         Ok(match self.earlier(ready, question) {
             Some(earlier) => stick(question, decided, earlier, |part| self.moves(ready, part)),
             None => decided,
@@ -91,11 +91,11 @@ impl Call<'_> {
     /// their boundaries are fixed; what goes through windows is cut by what fits; and copies of what merges are made once
     /// for each part.
     pub(super) fn adapts(&self, ready: &Ready, split: &Split, candidates: &[Candidate]) -> bool {
-        if self.placement != Placement::Auto {
+        if self.placement != Placement::Auto || ready.arrays.iter().any(Option::is_some) {
             return false;
         }
         if candidates.len() == 1 || matches!(split, Split::Whole(_)) {
-            return ready.arrays.iter().all(Option::is_none);
+            return true;
         }
         let bindings = self.kernel.bindings();
         let whole = ready.footprint(self.kernel, &GroupRange::all(ready.grid));
@@ -104,7 +104,7 @@ impl Call<'_> {
             let fits = |room| windows::whole_misfit(bindings, &ready.sizes, &room).is_none();
             candidate.refusal.is_none() && !slot.backend.room().is_none_or(fits)
         });
-        !merges && !windowed && ready.arrays.iter().all(Option::is_none)
+        !merges && !windowed
     }
 
     /// How an earlier call of this grid was split over the arrays of this one, if this one may be split like it.

@@ -103,6 +103,7 @@ impl<'a> Call<'a> {
                 footprints: &footprints,
                 shape: ready.shape(&uniforms),
                 repeat: None,
+                counted: None,
                 strict: self.strict,
             };
             let steps = (repeat.steps - done).min(in_one_go(&job, &decided.assignments, candidates));

@@ -3,6 +3,7 @@
 pub mod args;
 mod candidates;
 mod check;
+mod counted;
 mod decide;
 pub mod explain;
 mod iterate;
@@ -10,7 +11,6 @@ pub mod map;
 mod size;
 
 use crate::{
-    array::Array,
     backend::{Argument, Backend},
     error::{Error, Result},
     kernel::{Compiled, uniform::UniformValue},
@@ -46,7 +46,7 @@ pub struct Call<'a> {
     kernel: &'a Compiled,
     name: Option<&'a str>,
     arguments: Arguments<'a>,
-    size: Size,
+    size: Size<'a>,
     placement: Placement,
     strict: bool,
     assignments: Option<Vec<Assignment>>,
@@ -108,31 +108,6 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// As many invocations on the x axis as element `index` of an array says, for instance as another kernel counted them.
-    /// Only that element comes to the host, if a device has it. With a count of zero [`Call::run`] checks the arguments and
-    /// does nothing.
-    ///
-    /// ```
-    /// # use evener::prelude::*;
-    /// # fn main() -> evener::Result<()> {
-    /// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
-    /// let (counts, mut y) = (rt.array(&[3u32, 0])?, rt.zeros::<u32>(5)?);
-    /// let kernel = rt.kernel(
-    ///     "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
-    ///      @compute @workgroup_size(1) fn mark(@builtin(global_invocation_id) id: vec3u) { y[id.x] = 1u; }",
-    /// )?;
-    /// kernel.call().arg("y", &mut y).items_from(&counts, 0).run()?;
-    /// kernel.call().arg("y", &mut y).items_from(&counts, 1).run()?;
-    /// assert_eq!(y.to_vec()?, [1, 1, 1, 0, 0]);
-    /// # Ok(()) }
-    /// ```
-    pub fn items_from(mut self, counts: &Array<u32>, index: usize) -> Self {
-        let end = index.saturating_add(1);
-        let count = counts.view(index..end).and_then(|view| view.read()).map(|elements| elements[0]);
-        let result = count.map(|count| self.size = Size::Counted(count));
-        self.check(result)
-    }
-
     /// Work-groups on each axis.
     pub fn groups(mut self, groups: [u32; 3]) -> Self {
         self.size = Size::Groups(groups);
@@ -184,10 +159,15 @@ impl<'a> Call<'a> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        if let Size::Counted(0) = self.size {
-            self.arguments.resolve()?;
-            let nothing = Plan::nothing("the array counts no items");
-            return Ok(self.report(&nothing, &[], Outcome::default(), Duration::ZERO, 0.0));
+        if let Size::Counted(count) = &self.size {
+            if let Some(report) = self.run_counted(count, start)? {
+                return Ok(report);
+            }
+            if count.read()?[0] == 0 {
+                self.arguments.resolve()?;
+                let nothing = Plan::nothing("the array counts no items");
+                return Ok(self.report(&nothing, &[], Outcome::default(), Duration::ZERO, 0.0));
+            }
         }
         let ready = self.prepare()?;
         let calibration = self.measure(&ready);
@@ -208,6 +188,7 @@ impl<'a> Call<'a> {
             footprints: &footprints,
             shape: ready.shape(&uniforms),
             repeat: None,
+            counted: None,
             strict: self.strict,
         };
         if let Some((lost, devices)) = &decided.lost {
@@ -247,7 +228,12 @@ impl<'a> Call<'a> {
 
     /// Checks everything that depends on the caller's input.
     fn prepare(&self) -> Result<Ready> {
-        self.ready(self.size.grid(self.kernel)?, Arguments::resolve)
+        self.prepare_for(self.size.grid(self.kernel)?)
+    }
+
+    /// The same for a grid.
+    fn prepare_for(&self, grid: Grid) -> Result<Ready> {
+        self.ready(grid, Arguments::resolve)
     }
 
     /// Resolves the arguments and evaluates the analysis for them.
@@ -311,6 +297,6 @@ impl Ready {
     }
 
     fn footprint(&self, kernel: &Compiled, range: &GroupRange) -> Arc<Footprint> {
-        Arc::new(kernel.analysis.footprint(&self.shape(&self.uniform_slices()), range))
+        kernel.analysis.footprint(&self.shape(&self.uniform_slices()), range)
     }
 }

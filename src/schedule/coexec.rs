@@ -10,7 +10,7 @@ use super::{
     windows::{self, Cutter},
 };
 use crate::{
-    backend::{Argument, Backend, Chunk, ChunkRun, Repeat, Started},
+    backend::{Argument, Backend, Chunk, ChunkRun, Counted, Repeat, Started},
     call::args::Pinned,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
@@ -49,6 +49,9 @@ pub(crate) struct Job<'a> {
     pub(crate) shape: CallShape<'a>,
     /// Several steps in one go; the only assignment is the whole grid on a device that holds the arrays.
     pub(crate) repeat: Option<Repeat>,
+    /// The device counts the items itself; the only assignment is the largest grid that there could be, on a device that
+    /// holds the arrays.
+    pub(crate) counted: Option<&'a Counted>,
     /// No recovery on another device.
     pub(crate) strict: bool,
 }
@@ -316,6 +319,7 @@ fn start<'a>(
         transfers: &part.transfers,
         carry: None,
         repeat: job.repeat,
+        counted: job.counted,
         alone,
     };
     if device == 0 {
@@ -351,6 +355,7 @@ fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
             transfers: &part.transfers,
             carry: None,
             repeat: None,
+            counted: None,
             alone: true,
         };
         total.run_ns += job.devices[0].start(&chunk)?.finish()?.run_ns;

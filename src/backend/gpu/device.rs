@@ -6,7 +6,7 @@ use super::{
     lease::Lease,
     limits,
     live::Live,
-    run::{self, GpuRun, Job},
+    run::{self, CountedDispatch, GpuRun, Job},
     storage::Storage,
 };
 use crate::{
@@ -130,6 +130,7 @@ impl GpuDevice {
         match run::start(&live, job) {
             Err(e) if e.kind() == ErrorKind::OutOfMemory => {
                 // What the pools keep may be what is missing: once more without it.
+                live.shelf.clear();
                 live.pools.drain();
                 let _ = live.device.poll(wgpu::PollType::Poll);
                 run::start(&live, job)
@@ -183,6 +184,10 @@ impl Backend for GpuDevice {
         live.and_then(|l| l.pipelines.refusal(kernel.id)).map_or(Ok(()), Err)
     }
 
+    fn counts_items(&self) -> bool {
+        true
+    }
+
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
         let windows: Vec<Option<&Window>> = chunk.transfers.iter().map(|t| t.window.as_ref()).collect();
         let pieces = windows.iter().flatten().map(|w| w.pieces().len().max(1)).max().unwrap_or(0);
@@ -201,6 +206,11 @@ impl Backend for GpuDevice {
             transfers: chunk.transfers,
             carry: chunk.carry,
             repeat: chunk.repeat,
+            counted: chunk.counted.map(|counted| CountedDispatch {
+                counted,
+                axis_groups: limit,
+                most_groups: chunk.range.end[0],
+            }),
             alone: chunk.alone,
         })
     }
@@ -242,6 +252,7 @@ impl Backend for GpuDevice {
     fn array_release(&self, array: u64) {
         let live = self.lock().clone();
         if let Some(live) = live {
+            live.shelf.release(array);
             live.arrays.release(array);
         }
     }

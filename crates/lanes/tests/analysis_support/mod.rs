@@ -6,6 +6,7 @@ use evener_lanes::{
     ir::*,
     run::{Grid, GroupRange},
 };
+use std::sync::Arc;
 
 /// A kernel under construction.
 pub struct Build {
@@ -400,7 +401,7 @@ impl Case {
     }
 
     /// No chunk's writes hold a byte that another truly reads.
-    fn verify_reads(&self, call: &CallShape<'_>, axis: usize, edges: &[u32], chunks: &[Footprint]) {
+    fn verify_reads(&self, call: &CallShape<'_>, axis: usize, edges: &[u32], chunks: &[Arc<Footprint>]) {
         for (i, e) in edges.windows(2).enumerate() {
             let mut range = GroupRange::all(call.grid);
             (range.start[axis], range.end[axis]) = (e[0], e[1]);
