@@ -19,12 +19,27 @@ use crate::{
 };
 use regalloc2::{Operand, RegClass, VReg};
 
+/// Most bytes that iterations written one after the other add to an address.
+const MOST_ADVANCED: u64 = 1 << 20;
+
 /// A range test that was made: all lanes of an index are below a length.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Test {
     index: Value,
     len: Count,
     base: Base,
+}
+
+impl Test {
+    /// Of the array of a binding that is sized at run time.
+    pub(super) fn of_binding(index: Value, binding: u32) -> Self {
+        Test { index, len: Count::Runtime, base: Base::Binding(binding) }
+    }
+}
+
+/// The test of an index of a place.
+pub(super) fn test_of(place: &Place, step: &Step) -> Test {
+    Test { index: step.index, len: step.len, base: place.base }
 }
 
 /// A place without its constant part.
@@ -219,7 +234,7 @@ impl<'k> Lower<'k> {
     }
 
     /// The number of elements that an index may reach, to compare a 64-bit index with.
-    fn limit(&mut self, place: &Place, step: &Step) -> GSrc {
+    pub(super) fn limit(&mut self, place: &Place, step: &Step) -> GSrc {
         match step.len {
             Count::Const(n) if n <= i32::MAX as u32 => GSrc::Imm(n as i32),
             Count::Const(n) => GSrc::Reg(self.imm(n.into())),
@@ -276,8 +291,8 @@ impl<'k> Lower<'k> {
 
     /// Tests that all lanes of an affine index are in bounds, or leaves the block.
     fn test(&mut self, place: &Place, step: &Step) {
-        let test = Test { index: step.index, len: step.len, base: place.base };
-        if self.is_inside(step) || self.tested.contains(&test) {
+        let test = test_of(place, step);
+        if self.is_inside(step) || self.tested.contains(&test) || self.is_proven(place, step) {
             return;
         }
         let (lane, part, row) = match self.class(step.index) {
@@ -324,12 +339,12 @@ impl<'k> Lower<'k> {
 
     /// Notes that all lanes of an index are below the length of a binding's array.
     pub(super) fn note_tested(&mut self, index: Value, binding: u32) {
-        self.tested.push(Test { index, len: Count::Runtime, base: Base::Binding(binding) });
+        self.tested.push(Test::of_binding(index, binding));
     }
 
     pub(super) fn is_tested(&self, place: &Place) -> bool {
-        let test = |s: &Step| Test { index: s.index, len: s.len, base: place.base };
-        place.steps.iter().all(|s| self.is_inside(s) || self.tested.contains(&test(s)))
+        let was_tested = |s: &Step| self.tested.contains(&test_of(place, s));
+        place.steps.iter().all(|s| self.is_inside(s) || was_tested(s) || self.is_proven(place, s))
     }
 
     /// Whether the place's range may be tested, or was.
@@ -337,8 +352,11 @@ impl<'k> Lower<'k> {
         if self.mode == Mode::Masked || self.bail.is_none() {
             return false;
         }
-        if !self.dirty {
-            place.steps.iter().for_each(|s| self.test(place, s));
+        for step in &place.steps {
+            let holds = self.is_inside(step) || self.is_proven(place, step) || self.test_row(place, step);
+            if !holds && !self.dirty {
+                self.test(place, step);
+            }
         }
         self.is_tested(place)
     }
@@ -385,9 +403,23 @@ impl<'k> Lower<'k> {
                 continue;
             }
             let index = self.gpr(step.index);
-            at = self.add_index(at, index, stride);
+            let (index, more) = self.advanced_from(index, stride);
+            at = self.add_index(at, index, stride).plus(more);
         }
         at
+    }
+
+    /// Another register for an index, if it is known to be more than that one by a constant: in bytes of the stride.
+    fn advanced_from(&self, mut index: VReg, stride: u64) -> (VReg, i32) {
+        let mut more = 0;
+        while let Some((_, from, step)) = self.advanced.iter().find(|(after, ..)| *after == index) {
+            let sum = more + u64::from(*step) * stride;
+            if sum > MOST_ADVANCED {
+                break;
+            }
+            (index, more) = (*from, sum);
+        }
+        (index, more as i32)
     }
 
     /// The address with indices taken as signed: right for every lane in bounds.
@@ -405,7 +437,7 @@ impl<'k> Lower<'k> {
     pub(super) fn inside_masks(&mut self, place: &Place) -> Vec<VReg> {
         let mut masks = self.mask.clone();
         for step in &place.steps {
-            if self.is_inside(step) {
+            if self.is_inside(step) || self.is_proven(place, step) {
                 continue;
             }
             let limit = self.vector_limit(place, step);
