@@ -63,9 +63,6 @@ impl Native {
             .map_err(|e| format!("register allocation: {e:?}"))?;
         let requests = std::mem::take(&mut lowered.requests).into_boxed_slice();
         let bytes = emit::emit(&lowered.function, &out, isa, &lowered.pool.bytes, requests.as_ptr().cast())?;
-            eprintln!("dump {blocks:?}");
-            let _ = std::fs::write(format!("{p}.{}.{isa:?}.bin", kernel.name), &bytes);
-        }
         let code = ExecutableMemory::new(&bytes).map_err(|e| format!("no executable memory: {e}"))?;
         let capacity = match shape {
             BatchShape::Row => ROW_LANES,
