@@ -310,8 +310,8 @@ impl Inner {
         phis
     }
 
-    /// The loop, with the values of the head that its body reads as params. Products of params are made again instead: a
-    /// sum takes them in for nothing, and what a loop carries takes registers.
+    /// The loop, with the values of the head that its body reads as params. Products of params that it
+    /// reads, too, are made again instead: a sum takes them in for nothing, and what a loop carries takes registers.
     fn finish(mut self, pass: &mut Rotation, first: &Names) -> Loop {
         let span = self.span;
         let mut test = self.second.get(self.parts.cond);
@@ -331,8 +331,7 @@ impl Inner {
             if let Inst::Op { dst, op: Op::Binary(BinaryOp::Mul, a, b), .. } = inst
                 && read.contains(dst)
                 && pass.types[dst.index()].is_float()
-                && !made.contains(a)
-                && !made.contains(b)
+                && [a, b].into_iter().all(|factor| read.contains(factor) && !made.contains(factor))
             {
                 again_made.push(inst.clone());
                 continue;

@@ -7,7 +7,7 @@
 use super::{Lower, Mode, blocks::Work};
 use crate::{
     analysis::uniformity::BatchShape,
-    ir::{Inst, Op, Param, Phi, Value},
+    ir::{BinaryOp, Inst, Op, Param, Phi, Value},
     jit::{
         class::{Class, WhileForm, has_effects},
         crossing,
@@ -240,6 +240,15 @@ impl<'k> Lower<'k> {
         }
     }
 
+    /// A loop's parameter and what it grows by, if it is a counter.
+    fn counter_step(&self, counter: Value, next: Value) -> Option<(Value, Value)> {
+        match self.def(next)? {
+            Op::Binary(BinaryOp::Add, a, b) if *a == counter => Some((counter, *b)),
+            Op::Binary(BinaryOp::Add, a, b) if *b == counter => Some((counter, *a)),
+            _ => None,
+        }
+    }
+
     fn outer_loop(&mut self, piece: &Piece<'k>, plan: &Plan) {
         let Piece::Loop { params, head, test, positive, rest, last, next, span } = piece else { return };
         let common: Vec<usize> = (0..params.len()).filter(|i| plan.known[params[*i].dst.index()]).collect();
@@ -256,6 +265,8 @@ impl<'k> Lower<'k> {
             for (i, r) in common.iter().zip(regs) {
                 l.define_form(params[*i].dst, r);
             }
+            let counters: Vec<_> = common.iter().filter_map(|i| l.counter_step(params[*i].dst, next[*i])).collect();
+            let outer = std::mem::replace(&mut l.advances, counters);
             l.pieces(head, plan);
             if l.refusal.is_some() {
                 return Vec::new();
@@ -281,6 +292,7 @@ impl<'k> Lower<'k> {
                 let args = l.arguments(common.iter().map(|i| (next[*i], params[*i].dst)));
                 l.jump(top, args);
             });
+            l.advances = outer;
             results
         });
         self.at = exit;

@@ -4,9 +4,12 @@
 //! vector for uniform floats, the base of an affine value, a vector a part (two for 64-bit types) for the
 //! rest. Other forms are made where they are needed and remembered while the region is open.
 
+mod address;
+mod ahead;
 mod arith;
 mod bits;
 mod blocks;
+mod bounds;
 mod compare;
 mod convert;
 mod flow;
@@ -18,6 +21,7 @@ mod loops;
 mod machine;
 mod memory;
 mod park;
+mod private;
 mod rare;
 mod row;
 mod scalar;
@@ -160,7 +164,7 @@ pub(super) struct Lower<'k> {
     /// Bounds of loop counters.
     most: Vec<Option<u32>>,
     /// Addresses made, without their constant parts.
-    reached: Vec<(memory::Reached, Address)>,
+    reached: Vec<(address::Reached, Address)>,
     /// Indices times strides.
     scaled: Vec<((VReg, u64), VReg)>,
     /// Counters of iterations written one after the other: a register, the one before and what it is more.
@@ -174,11 +178,13 @@ pub(super) struct Lower<'k> {
     /// Where full blocks of the row at hand are in bounds.
     inside: Option<row::Inside>,
     /// Ranges that the guard tests.
-    proven: Vec<memory::Test>,
+    proven: Vec<bounds::Test>,
+    /// The counters of loops around barriers at hand, and what they grow by.
+    advances: Vec<(Value, Value)>,
     /// Branches around the code at hand.
     conditional: u32,
     /// Ranges tested in this block of lanes.
-    tested: Vec<memory::Test>,
+    tested: Vec<bounds::Test>,
     /// Loads of open loops that are read ahead.
     streams: Vec<stream::Stream<'k>>,
     /// Whether the load at hand may become an operand of its use.
@@ -280,6 +286,7 @@ impl<'k> Lower<'k> {
             guard: None,
             inside: None,
             proven: Vec::new(),
+            advances: Vec::new(),
             conditional: 0,
             tested: Vec::new(),
             streams: Vec::new(),

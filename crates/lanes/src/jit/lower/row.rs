@@ -9,8 +9,8 @@
 use super::{
     Lower, Mode, Val,
     blocks::Work,
+    bounds::{Test, test_of},
     compare::mirrored,
-    memory::{Test, test_of},
 };
 use crate::{
     analysis::uniformity::BatchShape,
