@@ -6,6 +6,9 @@ use rayon::prelude::*;
 /// Elements that a work-group counts.
 const BLOCK: usize = 64 * 128;
 
+/// Most bins: a place in them is a signed word, to which floats are converted faster than to an unsigned one.
+pub(in super::super) const MOST: u32 = i32::MAX as u32;
+
 /// Low, high and scale of a range in bins.
 #[derive(Clone, Copy)]
 struct Range {

@@ -65,31 +65,10 @@ fn least_of<T: Number>(x: &[T], flip: T::Key) -> T::Key {
     x.iter().fold(T::LAST_KEY, |least, x| least.min(x.key() ^ flip))
 }
 
-/// The same functions compiled once more for wider vectors, which are taken where the processor has them. The operations
-/// and their order are the same, so the bits are.
-macro_rules! by_vector_width {
-    ($($name:ident = $of:ident $wide:ident ($($arg:ident: $ty:ty),*) -> $result:ty;)*) => {$(
-        fn $name<T: Number>($($arg: $ty),*) -> $result {
-            #[cfg(target_arch = "x86_64")]
-            if is_x86_feature_detected!("avx2") {
-                // SAFETY: the processor has AVX2, as was asked.
-                return unsafe { $wide($($arg),*) };
-            }
-            $of($($arg),*)
-        }
-
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2")]
-        fn $wide<T: Number>($($arg: $ty),*) -> $result {
-            $of($($arg),*)
-        }
-    )*};
-}
-
 by_vector_width! {
-    sum = sum_of sum_wide (x: &[T]) -> (T, T::Rest);
-    dot = dot_of dot_wide (x: &[T], y: &[T]) -> (T, T::Rest);
-    least = least_of least_wide (x: &[T], flip: T::Key) -> T::Key;
+    sum = sum_of sum_wide <T>(x: &[T]) -> (T, T::Rest);
+    dot = dot_of dot_wide <T>(x: &[T], y: &[T]) -> (T, T::Rest);
+    least = least_of least_wide <T>(x: &[T], flip: T::Key) -> T::Key;
 }
 
 /// `reduce_whole` with the least keys.
