@@ -8,6 +8,7 @@ use crate::{
         adaptive,
         chunked::Crew,
         chunks::Worker,
+        merge,
         placement::Placement,
         plan::{Assignment, Candidate, Plan, Question, is_cut_on, stick},
         windows,
@@ -74,11 +75,21 @@ impl Call<'_> {
         adaptive: bool,
     ) -> Question<'q> {
         let explore = if adaptive { Cost::from_ns(self.runtime.learned().budget_ns()) } else { Cost::ZERO };
+        // The copies that an adaptive call would need are the reason why it is not one.
+        let merge = match (candidates, split) {
+            ([cpu, _, ..], Split::Axis(_)) if !adaptive => merge::cost(
+                &ready.footprint(self.kernel, &GroupRange::all(ready.grid)),
+                &ready.sizes,
+                cpu.rates.memory_bytes.per_s,
+            ),
+            _ => Cost::ZERO,
+        };
         Question {
             grid: ready.grid,
             split,
             candidates,
             adaptive,
+            merge,
             // A race needs a copy of all that is written, on both devices.
             races: false,
             explore,

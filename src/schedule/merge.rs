@@ -6,11 +6,33 @@
 //! CPU updates the original in place.
 
 use super::copy::ArgumentCopy;
-use crate::backend::{Argument, Transfer};
+use crate::{
+    backend::{Argument, Transfer},
+    cost::Cost,
+};
 use evener_lanes::{
     analysis::{Footprint, MergeRegion, Strided},
     ir::{BinaryOp, Ty},
 };
+
+/// Bytes of memory traffic for each byte that merges: the identity is written, copy and original are read, the copy is
+/// written, and goes to the original.
+const TRAFFIC: f64 = 6.0;
+
+/// What one part's copies add to a split of a call with this footprint: memory for all of each binding that merges, and
+/// the traffic of what merges. `sizes` are the bindings' bytes; the host moves so many bytes a second.
+pub fn cost(footprint: &Footprint, sizes: &[u64], bytes_per_s: f64) -> Cost {
+    let merging = footprint.bindings.iter().zip(sizes).filter(|(touched, _)| !touched.merges.is_empty());
+    let bytes = merging.map(|(touched, &size)| {
+        let merged: u64 = touched.merges.iter().flat_map(|m| &m.bytes).map(Strided::bytes).sum();
+        size as f64 + TRAFFIC * merged as f64
+    });
+    // A sum of nothing may be -0.
+    match bytes.sum::<f64>() {
+        none if none <= 0.0 => Cost::ZERO,
+        bytes => Cost::of(bytes, bytes_per_s),
+    }
+}
 
 /// The arguments of one part, some of them private copies.
 #[derive(Debug)]

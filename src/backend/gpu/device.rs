@@ -191,12 +191,14 @@ impl Backend for GpuDevice {
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
         let windows: Vec<Option<&Window>> = chunk.transfers.iter().map(|t| t.window.as_ref()).collect();
         let pieces = windows.iter().flatten().map(|w| w.pieces().len().max(1)).max().unwrap_or(0);
-        let module = chunk.kernel.gpu_for(pieces).map_err(|reason| Error::new(ErrorKind::Unsupported, reason))?;
+        let (range, limit) = (&chunk.range, self.info.limits.groups_per_axis);
+        let folded = chunk.counted.is_some() || (0..3).any(|a| range.end[a].saturating_sub(range.start[a]) > limit);
+        let module = chunk.kernel.gpu_for(pieces, folded);
+        let module = module.map_err(|reason| Error::new(ErrorKind::Unsupported, reason))?;
         let lengths: Vec<u64> = chunk.arguments.iter().map(|a| a.len).collect();
-        let limit = self.info.limits.groups_per_axis;
-        let dispatch = module.dispatch_in(chunk.grid, &chunk.range, &lengths, &windows, limit)?;
+        let dispatch = module.dispatch_in(chunk.grid, range, &lengths, &windows, limit)?;
         // Each of a kernel's modules is a pipeline of its own.
-        let variant = Compiled::variant(pieces) as u64;
+        let variant = Compiled::variant(pieces, folded) as u64;
         self.start_job(&Job {
             kernel: chunk.kernel.id | variant << 56,
             shader: module.into(),
