@@ -36,6 +36,7 @@ fn decisions(c: &mut Criterion) {
                 split: &case.split,
                 candidates: &candidates,
                 adaptive: true,
+                merge: Cost::ZERO,
                 races: true,
                 explore: Cost::ZERO,
                 placement: Placement::Auto,

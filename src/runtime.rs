@@ -291,7 +291,7 @@ impl Runtime {
 
     /// Rates of a device if they are known already.
     pub(crate) fn known_rates(&self, slot: &Slot) -> Option<Rates> {
-        self.inner.store.known(slot.backend.info())
+        self.inner.store.known(slot)
     }
 
     /// The same devices with what they hold, the same rates and kernels, but nothing learned from calls: a new history, for

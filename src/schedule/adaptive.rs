@@ -60,6 +60,7 @@ fn tiny(question: &Question<'_>) -> Option<Plan> {
             considered,
             tempting: Cost::INFINITE,
             explored: Cost::ZERO,
+            merge: Cost::ZERO,
             lost: None,
             groups: question.grid.groups,
         }
@@ -94,6 +95,7 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
             considered,
             tempting: Cost::INFINITE,
             explored: Cost::ZERO,
+            merge: Cost::ZERO,
             lost: None,
             groups: question.grid.groups,
         };
@@ -113,6 +115,8 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
         considered,
         tempting: Cost::from_ns(choice.tempting_ns),
         explored: Cost::from_ns(choice.explored_ns),
+        // What merges is cut once.
+        merge: Cost::ZERO,
         lost: lost.map(|(cost, w)| (cost, w.shares.iter().map(|(d, _)| *d).collect())),
         groups: question.grid.groups,
     }

@@ -135,6 +135,7 @@ impl<'a> Shift<'a> {
             transfers,
             carry,
             repeat: None,
+            counted: None,
             alone: false,
         }
     }

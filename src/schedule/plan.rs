@@ -128,6 +128,9 @@ pub struct Question<'a> {
     pub candidates: &'a [Candidate],
     /// Whether parts adapt while they run ([`Chunks`](super::chunks::Chunks)), so that doubt costs little.
     pub adaptive: bool,
+    /// Making one device's copies of what atomics merge into, and combining them with the originals in the end. Zero where
+    /// nothing merges.
+    pub merge: Cost,
     /// Whether two devices may run the whole call at once, of which the first to end is taken.
     pub races: bool,
     /// What may be lost to learn about a device.
@@ -159,6 +162,8 @@ pub struct Plan {
     pub reason: String,
     /// Predicted end.
     pub predicted: Cost,
+    /// Of that, combining copies of what atomics merge into.
+    pub merge: Cost,
     /// Every placement considered, with its predicted time.
     pub considered: Vec<(String, Cost)>,
     /// What learning about another device would have cost; infinite where none promises to be better.
@@ -196,6 +201,7 @@ pub fn stick(
             question.candidates[parts[k].device].predict_moving(share, &moves[k])
         })
     };
+    let plan = Plan { merge: merging(question, &plan.assignments), ..plan };
     if plan.assignments == earlier {
         return Plan { predicted: end(&earlier), ..plan };
     }
@@ -209,7 +215,7 @@ pub fn stick(
         plan.reason,
         gain.recip()
     );
-    Plan { assignments: earlier, reason, predicted: stays, ..plan }
+    Plan { merge: merging(question, &earlier), assignments: earlier, reason, predicted: stays, ..plan }
 }
 
 /// Decides where a call runs.
@@ -237,8 +243,8 @@ pub fn plan(question: &Question<'_>) -> Result<Plan> {
     let predicted = predicted_end(question, &assignments, View::Honest);
     let lost = if question.placement == Placement::Auto { avoided(question, &assignments) } else { None };
     let (tempting, explored) = (Cost::INFINITE, Cost::ZERO);
-    let groups = question.grid.groups;
-    Ok(Plan { assignments, rival: None, reason, predicted, considered, tempting, explored, lost, groups })
+    let (groups, merge) = (question.grid.groups, merging(question, &assignments));
+    Ok(Plan { assignments, rival: None, reason, predicted, merge, considered, tempting, explored, lost, groups })
 }
 
 /// What a choice loses against the best one on warm devices, if one-time costs kept it from that.
@@ -262,6 +268,7 @@ impl Plan {
             rival: None,
             reason: reason.into(),
             predicted: Cost::ZERO,
+            merge: Cost::ZERO,
             considered: Vec::new(),
             tempting: Cost::INFINITE,
             explored: Cost::ZERO,
@@ -473,7 +480,13 @@ fn end_of(
         let slowed = if assignments.len() > 1 { candidate.together.factor / candidate.learned.factor } else { 1.0 };
         end = end.max(uploaded + p.run * slowed + p.download);
     }
-    end
+    end + merging(question, assignments)
+}
+
+/// What merging the parts of a split adds: the CPU updates the originals, every other part has copies.
+fn merging(question: &Question<'_>, assignments: &[Assignment]) -> Cost {
+    let copies = assignments.iter().filter(|a| a.device != 0 && assignments.len() > 1).count();
+    question.merge * copies as f64
 }
 
 fn axis_name(axis: u8) -> &'static str {
@@ -509,17 +522,39 @@ mod tests {
         }
     }
 
-    fn ask(candidates: &[Candidate], split: &Split, placement: Placement, strict: bool) -> Result<Plan> {
-        plan(&Question {
+    fn question<'a>(candidates: &'a [Candidate], split: &'a Split) -> Question<'a> {
+        Question {
             grid: Grid { groups: [1000, 1, 1] },
             split,
             candidates,
             adaptive: false,
+            merge: Cost::ZERO,
             races: false,
             explore: Cost::ZERO,
-            placement,
-            strict,
-        })
+            placement: Placement::Auto,
+            strict: false,
+        }
+    }
+
+    fn ask(candidates: &[Candidate], split: &Split, placement: Placement, strict: bool) -> Result<Plan> {
+        plan(&Question { placement, strict, ..question(candidates, split) })
+    }
+
+    #[test]
+    fn a_split_pays_for_the_copies_that_are_merged() {
+        let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 1.0, 0.0)];
+        let ask = |merge| plan(&Question { merge, ..question(&devices, &Split::Axis(0)) }).unwrap();
+        let free = ask(Cost::ZERO);
+        assert_eq!((free.assignments.len(), free.merge), (2, Cost::ZERO));
+        let merge = free.predicted * 0.5;
+        let dear = ask(merge);
+        assert_eq!(
+            (dear.assignments.len(), dear.merge),
+            (2, merge),
+            "half as long again is still less than one device"
+        );
+        assert!((dear.predicted.ns() / free.predicted.ns() - 1.5).abs() < 0.05, "{dear:?}");
+        assert_eq!(ask(free.predicted * 1.5).assignments.len(), 1, "more than one device alone would take");
     }
 
     #[test]
@@ -602,16 +637,6 @@ mod tests {
         faster[1].rates.float = Rate::assumed(1e12);
         let split = Split::Axis(0);
         let grid = Grid { groups: [1000, 1, 1] };
-        let question = |devices| Question {
-            grid,
-            split: &split,
-            candidates: devices,
-            adaptive: false,
-            races: false,
-            explore: Cost::ZERO,
-            placement: Placement::Auto,
-            strict: false,
-        };
         let earlier = cut(grid, 0, 0.52, &[(1, 1.0)]);
         // What a part has more than before must be uploaded: 1 MB a work-group.
         let moves = |part: &Assignment| {
@@ -619,10 +644,11 @@ mod tests {
             let more = part.range.count().saturating_sub(before);
             Moves { up: more as f64 * 1e6, ..Moves::default() }
         };
-        let near = stick(&question(&devices), plan(&question(&devices)).unwrap(), earlier.clone(), moves);
+        let near =
+            stick(&question(&devices, &split), plan(&question(&devices, &split)).unwrap(), earlier.clone(), moves);
         assert_eq!(near.assignments, earlier, "{}", near.reason);
         let free = |_: &Assignment| Moves::default();
-        let far = stick(&question(&faster), plan(&question(&faster)).unwrap(), earlier.clone(), free);
+        let far = stick(&question(&faster, &split), plan(&question(&faster, &split)).unwrap(), earlier.clone(), free);
         assert_ne!(far.assignments, earlier, "a much faster device is worth a move");
     }
 

@@ -1,6 +1,9 @@
 //! Plans that still hold: the same call asked again gets the same answer, as long as nothing that it depends on has moved.
 
-use super::plan::{Candidate, Plan, Question, plan};
+use super::{
+    placement::Placement,
+    plan::{Candidate, Plan, Question, plan},
+};
 use crate::{cost::Cost, error::Result};
 use evener_lanes::analysis::Split;
 use std::{
@@ -15,8 +18,33 @@ const TOLERANCE: f64 = 0.05;
 /// Figures of one candidate.
 const FIGURES: usize = 7;
 
-/// Kernel, grid and the axis that it may be cut on: calls of other sizes or uniforms may have to run whole.
-type Key = (u64, [u32; 3], Option<u8>);
+/// What must be the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    kernel: u64,
+    groups: [u32; 3],
+    /// The axis that it may be cut on, or why it runs whole: that may depend on the uniforms.
+    split: Split,
+    /// The placement, with the number or the bits that it has.
+    placement: (u8, u64),
+    adaptive: bool,
+    strict: bool,
+}
+
+impl Key {
+    fn new(kernel: u64, question: &Question<'_>) -> Self {
+        let placement = match question.placement {
+            Placement::Auto => (0, 0),
+            Placement::Cpu => (1, 0),
+            Placement::Gpu(None) => (2, 0),
+            Placement::Gpu(Some(number)) => (3, number as u64),
+            Placement::Split(share) => (4, share.to_bits()),
+        };
+        let (groups, split) = (question.grid.groups, question.split.clone());
+        Key { kernel, groups, split, placement, adaptive: question.adaptive, strict: question.strict }
+    }
+}
+
 /// By key: the figures of the candidates that it was made for, and the plan.
 type Plans = HashMap<Key, (Vec<[f64; FIGURES]>, Plan)>;
 
@@ -32,11 +60,7 @@ impl Remembered {
     /// # Errors
     /// See [`plan`].
     pub fn plan(&self, kernel: u64, question: &Question<'_>) -> Result<(Plan, bool)> {
-        let axis = match question.split {
-            Split::Axis(axis) => Some(*axis),
-            Split::Whole(_) => None,
-        };
-        let key = (kernel, question.grid.groups, axis);
+        let key = Key::new(kernel, question);
         let figures: Vec<[f64; FIGURES]> = question.candidates.iter().map(figures).collect();
         if let Some((made_from, known)) = self.lock().get(&key) {
             let same = made_from.len() == figures.len() && made_from.iter().zip(&figures).all(|(a, b)| alike(a, b));

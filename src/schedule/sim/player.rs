@@ -82,6 +82,7 @@ impl Player {
             split: &case.split,
             candidates: &candidates,
             adaptive: true,
+            merge: Cost::ZERO,
             races: true,
             explore: Cost::from_ns(self.learned.budget_ns()),
             placement: Placement::Auto,
