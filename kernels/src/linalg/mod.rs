@@ -71,7 +71,7 @@ pub trait Linalg: Borrow<Runtime> {
         vector::axpy(self.borrow(), alpha, x, y)
     }
 
-    /// `x . y`: [`Blocks::sum_of_products`](crate::Blocks::sum_of_products) under the name that it has in linear algebra.
+    /// `x . y`: [`Blocks::sum_of_products`] under the name that it has in linear algebra.
     ///
     /// # Errors
     /// As [`Linalg::axpy`].
