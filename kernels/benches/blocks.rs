@@ -5,7 +5,6 @@
 
 use evener::prelude::*;
 use evener_kernels::{Axis, Blocks, Order};
-use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
 use rdst::RadixSort;
 use support::Bench;
@@ -118,8 +117,6 @@ fn reductions(bench: &AtSize<'_>, rt: &Runtime, x: &[f32]) {
     bench.compare("sum", || rt.sum(x).unwrap().value, || x.par_iter().with_min_len(PART).sum::<f32>());
     bench.compare("sum, by hand", || rt.sum(x).unwrap().value, || parts().map(lanes_sum).sum::<f32>());
     let by_hand = || parts().zip(y.par_chunks(PART)).map(|(x, y)| lanes_dot(x, y)).sum::<f32>();
-    let of_ndarray = ArrayView1::from(x);
-    bench.compare("sum, ndarray", || rt.sum(x).unwrap().value, || of_ndarray.sum());
     bench.compare("dot, by hand", || rt.sum_of_products(x, &y).unwrap().value, by_hand);
     let max = || x.par_iter().with_min_len(PART).copied().reduce(|| f32::NEG_INFINITY, f32::max);
     bench.compare("max", || rt.max(x).unwrap().value, max);
@@ -143,9 +140,6 @@ fn reductions(bench: &AtSize<'_>, rt: &Runtime, x: &[f32]) {
     };
     let ours = || rt.sum_axis(square, [side, side], Axis::Rows, &mut of_columns).unwrap();
     bench.compare("sum of each column", ours, columns);
-    let of_ndarray = ArrayView2::from_shape((side, side), square).expect("a square");
-    let ours = || rt.sum_axis(square, [side, side], Axis::Rows, &mut of_columns).unwrap();
-    bench.compare("sum of each column, ndarray", ours, || of_ndarray.sum_axis(ndarray::Axis(0)));
 }
 
 /// The two passes of a scan by threads.

@@ -9,7 +9,6 @@ use evener_kernels::{
     Linalg,
     linalg::{Csr, Matrix, MatrixMut, Real},
 };
-use ndarray::ArrayView2;
 use num_complex::Complex;
 use rayon::prelude::*;
 use std::hint::black_box;
@@ -85,9 +84,6 @@ fn products<T: Real>(bench: &Bench, rt: &Runtime, ty: &str) {
             black_box(rt.gemm(one, matrix(&a), matrix(&b), zero, c).expect("a product"));
         };
         bench.compare(&format!("gemm {ty} {n}"), work, ours, || peer_product(n, &a, &b, &mut d));
-        if ty == "f32" {
-            against_ndarray(bench, rt, n);
-        }
         let ours = || {
             let call = wgsl.call().set("p.alpha", one).set("p.beta", zero);
             let sizes = ["p.rows", "p.cols", "p.depth", "p.a_row", "p.b_row", "p.c_row"];
@@ -101,17 +97,6 @@ fn products<T: Real>(bench: &Bench, rt: &Runtime, ty: &str) {
         };
         bench.compare(&format!("gemm {ty} {n} in WGSL"), work, ours, || peer_product(n, &a, &b, &mut d));
     }
-}
-
-/// The crate `ndarray`, which multiplies on one thread.
-fn against_ndarray(bench: &Bench, rt: &Runtime, n: usize) {
-    let (a, b, mut c) = (noise::<f32>(n * n), noise::<f32>(n * n), vec![0.0f32; n * n]);
-    let [left, right] = [&a, &b].map(|data| ArrayView2::from_shape((n, n), data).expect("a square"));
-    let ours = || {
-        let [a, b] = [&a, &b].map(|data| Matrix::new(data, n, n).expect("a matrix"));
-        rt.gemm(1.0, a, b, 0.0, MatrixMut::new(&mut c, n, n).expect("a matrix")).expect("a product")
-    };
-    bench.compare(&format!("gemm f32 {n}, ndarray"), 2 * n.pow(3), ours, || left.dot(&right));
 }
 
 /// rustfft, a vector for each task.

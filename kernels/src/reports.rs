@@ -16,6 +16,7 @@ impl Reports {
         self.0.push(report);
     }
 
+    #[cfg(feature = "linalg")]
     pub(crate) fn append(&mut self, mut others: Reports) {
         self.0.append(&mut others.0);
     }

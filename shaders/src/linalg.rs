@@ -35,8 +35,7 @@ pub const SPMV_VECTOR: &str = include_str!("linalg/spmv_vector.wgsl");
 
 /// `x += alpha d`, `r -= alpha q`, and partial sums of `r . r`. Bindings: `params` {`alpha`, `count`}, `d`, `q`, `x`, `r`,
 /// `partial` (the last three written). Groups: `ceil(count / 4096)`.
-pub const CG_ADVANCE: &str =
-    concat!(include_str!("linalg/group_sum.wgsl"), include_str!("linalg/cg_advance.wgsl"));
+pub const CG_ADVANCE: &str = concat!(include_str!("linalg/group_sum.wgsl"), include_str!("linalg/cg_advance.wgsl"));
 
 /// Tridiagonal systems, one an invocation. Bindings: `p` {`systems`, `size`, strides of system and element of `lower`,
 /// `diagonal`, `upper`, `x`}, `lower`, `diagonal`, `upper`, `x` (written), `scratch` (written, `systems * size`).
@@ -64,7 +63,11 @@ pub const FFT_UNPACK: &str = include_str!("linalg/fft_unpack.wgsl");
 /// `src_length`, `half`, `sign`}, `root`, `src`, `dst` (written). Items: `elements`.
 pub const FFT_REGROUP: &str = include_str!("linalg/fft_regroup.wgsl");
 
-/// Ordinary differential equations, steps of one size. Joined after `SIZE`, `PARAMETERS` and `derivative` are declared.
+/// Parameters and states of an ensemble of ordinary differential equations: joined before [`ODE_RK4`] and [`ODE_RK45`].
+pub const ODE_MEMBER: &str = include_str!("linalg/ode_member.wgsl");
+
+/// Ordinary differential equations, steps of one size. Joined after [`ODE_MEMBER`], and after `SIZE`, `PARAMETERS` and
+/// `derivative` are declared.
 /// Bindings: `params` {`start`, `step`, `steps`, `members`}, `parameter`, `state` (written). Items: `members`.
 pub const ODE_RK4: &str = include_str!("linalg/ode_rk4.wgsl");
 

@@ -120,6 +120,21 @@ pub struct Limits {
     pub groups_per_axis: u32,
 }
 
+impl Limits {
+    /// Those of a device that memory alone bounds: work-groups are as large as WebGPU devices take them at most.
+    pub const MEMORY: Self = Limits {
+        storage_binding_bytes: u64::MAX,
+        uniform_binding_bytes: u64::MAX,
+        buffer_bytes: u64::MAX,
+        storage_bindings: u32::MAX,
+        uniform_bindings: u32::MAX,
+        group_invocations: 1024,
+        group_size: [1024, 1024, 64],
+        group_bytes: u32::MAX,
+        groups_per_axis: u32::MAX,
+    };
+}
+
 /// A device as it is listed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceInfo {

@@ -3,7 +3,7 @@
 use super::{Call, args::Pinned, size::Size};
 use crate::{
     array::{Array, View},
-    backend::{Backend, Counted},
+    backend::Counted,
     error::{Error, ErrorKind, Result},
     report::Report,
     schedule::{
@@ -74,7 +74,7 @@ impl<'a> Call<'a> {
         let candidates = self.candidates(&expected);
         let (decided, _) = self.decide(&expected, &candidates)?;
         let [Assignment { device, .. }] = decided.assignments[..] else { return Ok(None) };
-        let devices: Vec<&dyn Backend> = self.runtime.slots().iter().map(|s| &*s.backend).collect();
+        let devices = self.devices();
         if !devices[device].counts_items() {
             return Ok(None);
         }
@@ -84,21 +84,9 @@ impl<'a> Call<'a> {
         let mut footprint: Footprint = bounded.footprint(self.kernel, &range).as_ref().clone();
         footprint.bindings.iter_mut().for_each(|b| b.certain.clear());
         let counted = Counted::new(memory.part(element.start), group_items);
-        let uniforms = bounded.uniform_slices();
-        let job = Job {
-            kernel: self.kernel,
-            grid: bounded.grid,
-            arguments: &bounded.arguments,
-            arrays: &bounded.arrays,
-            devices: &devices,
-            places: self.runtime.places(),
-            footprints: &[Arc::new(footprint)],
-            shape: bounded.shape(&uniforms),
-            repeat: None,
-            counted: Some(&counted),
-            // A device that fails leaves the count unknown.
-            strict: true,
-        };
+        let (uniforms, footprints) = (bounded.uniform_slices(), [Arc::new(footprint)]);
+        // A device that fails leaves the count unknown: no recovery.
+        let job = Job { counted: Some(&counted), strict: true, ..self.job(&bounded, &uniforms, &devices, &footprints) };
         let assignments = [Assignment { device, range }];
         let pinned = Pinned::new(memory);
         let in_place = movement::all_resident(&job, &assignments)

@@ -176,21 +176,8 @@ impl<'a> Call<'a> {
         let (decided, crew) = self.decide(&ready, &candidates)?;
         let footprints = if crew.is_some() { Vec::new() } else { self.footprints(&ready, &decided.assignments) };
         let decide_ns = start.elapsed().as_nanos() as f64;
-        let devices: Vec<&dyn Backend> = self.runtime.slots().iter().map(|s| &*s.backend).collect();
-        let uniforms = ready.uniform_slices();
-        let job = Job {
-            kernel: self.kernel,
-            grid: ready.grid,
-            arguments: &ready.arguments,
-            arrays: &ready.arrays,
-            devices: &devices,
-            places: self.runtime.places(),
-            footprints: &footprints,
-            shape: ready.shape(&uniforms),
-            repeat: None,
-            counted: None,
-            strict: self.strict,
-        };
+        let (devices, uniforms) = (self.devices(), ready.uniform_slices());
+        let job = self.job(&ready, &uniforms, &devices, &footprints);
         if let Some((lost, devices)) = &decided.lost {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
@@ -206,6 +193,34 @@ impl<'a> Call<'a> {
         let owners = is_split.then_some(Owners { grid: ready.grid, parts: decided.assignments });
         ready.arrays.iter().flatten().for_each(|a| a.set_owners(owners.as_ref()));
         Ok(report)
+    }
+
+    /// The devices of assignments, by their numbers.
+    fn devices(&self) -> Vec<&'a dyn Backend> {
+        self.runtime.slots().iter().map(|s| &*s.backend).collect()
+    }
+
+    /// What the plan's execution is told of the call.
+    fn job<'j>(
+        &'j self,
+        ready: &'j Ready,
+        uniforms: &'j [&'j [u8]],
+        devices: &'j [&'j dyn Backend],
+        footprints: &'j [Arc<Footprint>],
+    ) -> Job<'j> {
+        Job {
+            kernel: self.kernel,
+            grid: ready.grid,
+            arguments: &ready.arguments,
+            arrays: &ready.arrays,
+            devices,
+            places: self.runtime.places(),
+            footprints,
+            shape: ready.shape(uniforms),
+            repeat: None,
+            counted: None,
+            strict: self.strict,
+        }
     }
 
     fn report(

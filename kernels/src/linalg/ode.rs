@@ -81,7 +81,7 @@ impl<T: Real> Ode<T> {
             return Err(Error::new(ErrorKind::Limit, why));
         }
         let constants = format!("const SIZE = {size}u;\nconst PARAMETERS = {}u;\n", parameters.max(1));
-        let kernel = |method| rt.kernel([T::PRELUDE, constants.as_str(), derivative, method]);
+        let kernel = |method| rt.kernel([T::PRELUDE, constants.as_str(), derivative, wgsl::ODE_MEMBER, method]);
         let (rk4, rk45) = (kernel(wgsl::ODE_RK4)?, kernel(wgsl::ODE_RK45)?);
         Ok(Ode { size, parameters, rk4, rk45, zero: [T::default()] })
     }

@@ -33,7 +33,8 @@ pub(in super::super) fn count(chunk: &mut NativeChunk<'_>) -> Result<()> {
     Ok(())
 }
 
-fn one(x: &[f32], range: Range, bins: usize) -> Vec<u32> {
+#[inline(always)]
+fn one_of(x: &[f32], range: Range, bins: usize) -> Vec<u32> {
     // Two sets, so that equal neighbours do not wait for each other; what is outside is counted past the last bin.
     let (mut even, mut odd) = (vec![0u32; bins + 1], vec![0u32; bins + 1]);
     let bin = |x: f32| {

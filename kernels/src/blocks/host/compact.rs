@@ -47,14 +47,17 @@ struct Changes<'a, T> {
 impl<'a, T: Number> Rule<'a> for Changes<'a, T> {
     fn of(chunk: &mut NativeChunk<'a>, elements: Range<usize>) -> Result<Self> {
         let before = elements.start.min(1);
-        Ok(Changes { x: chunk.read("x", elements.start - before..elements.end)?, before })
+        // A vector's only element is kept unseen, and so is none that the body may read.
+        let x = if elements.end > 1 { chunk.read("x", elements.start - before..elements.end)? } else { &[] };
+        Ok(Changes { x, before })
     }
 
     fn flags(&self, elements: Range<usize>) -> impl Iterator<Item = bool> {
         let (start, end) = (elements.start + self.before, elements.end + self.before);
         let is_first = start == 0 && end > 0;
-        let start = start.max(1).min(end);
-        let changes = self.x[start..end].iter().zip(&self.x[start.saturating_sub(1)..]);
+        let start = start.max(1);
+        let (own, others) = (self.x.get(start..end), self.x.get(start - 1..));
+        let changes = own.unwrap_or_default().iter().zip(others.unwrap_or_default());
         is_first.then_some(true).into_iter().chain(changes.map(|(x, before)| x.key() != before.key()))
     }
 }
