@@ -285,6 +285,7 @@ impl Carry {
 
 /// Items on the x axis that a device takes from an array in its memory.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "only GPUs count"))]
 pub struct Counted {
     /// The element, a u32.
     pub(crate) element: ArrayRef,
