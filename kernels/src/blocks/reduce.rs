@@ -37,8 +37,8 @@ impl Extreme {
     }
 }
 
-/// The states of the blocks of a vector, or of the products of two.
-fn blocks<A: Element, B: Element>(
+/// The states of the blocks of a vector, or of the products of two. The host joins them, so they are its own.
+fn blocks<A: Element + Default, B: Element + Default>(
     passes: &mut Passes<'_>,
     kernel: &Kernel,
     x: HostArg<'_>,
@@ -47,11 +47,11 @@ fn blocks<A: Element, B: Element>(
     flip: u32,
 ) -> Result<(Vec<A>, Vec<B>)> {
     let groups = (count as usize).div_ceil(BLOCK);
-    let (mut first, mut second) = (passes.runtime.zeros::<A>(groups)?, passes.runtime.zeros::<B>(groups)?);
+    let (mut first, mut second) = (vec![A::default(); groups], vec![B::default(); groups]);
     let call = shaped(kernel.call(), Shape { inner: count, flip, ..Shape::default() }).arg("x", x);
     let call = if let Some(y) = y { call.arg("y", y) } else { call };
     passes.run(call.arg("first", &mut first).arg("second", &mut second).groups([groups as u32, 1, 1]))?;
-    Ok((first.to_vec()?, second.to_vec()?))
+    Ok((first, second))
 }
 
 /// The uniform of all reductions.

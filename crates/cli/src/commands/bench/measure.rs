@@ -203,9 +203,10 @@ impl Known {
         Ok(Known { explanation: Some(explanation), whole, refused })
     }
 
-    /// The least predicted time of a call, in ns; none where nothing is predicted.
+    /// The least predicted time of a call, in ns; zero where nothing can be said of it before it runs.
     fn least_ns(&self) -> f64 {
-        let size = self.explanation.as_ref().and_then(|e| e.sizes.first());
+        let foreseen = self.explanation.as_ref().filter(|e| !e.features.data_dependent);
+        let size = foreseen.and_then(|e| e.sizes.first());
         size.and_then(|s| s.predicted.iter().map(|p| p.1).min_by(f64::total_cmp)).unwrap_or(0.0)
     }
 }
