@@ -17,6 +17,7 @@
 //! find its input changed; bytes between those that it needs are not read. A chunk's results are exactly its own writes.
 
 use super::{
+    adaptive::Crew,
     chunks::Worker,
     coexec::{self, Job, Outcome, Ran},
     desk::{Desk, Order, StopOnPanic},
@@ -34,15 +35,6 @@ use std::{cell::OnceCell, collections::VecDeque, ops::Range, sync::Arc, time::In
 
 /// Chunks of a GPU under way at once: one runs, the next is there.
 const IN_FLIGHT: usize = 2;
-
-/// Who takes part, and how the call is cut.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Crew {
-    /// The axis of the cut.
-    pub(crate) axis: usize,
-    /// Devices with what is predicted of them.
-    pub(crate) workers: Vec<(usize, Worker)>,
-}
 
 /// Things that stay where they are until all are dropped, while more are added.
 struct Kept<T> {

@@ -259,76 +259,81 @@ pub struct Side {
 }
 
 impl Side {
-    /// What it can do until then.
+    /// From when on it does anything, and what it has done a moment later: as much as fits in its least time, where that
+    /// needs no transfers.
+    fn begins(&self) -> (f64, f64) {
+        (self.start + self.least, if self.link > 0.0 { 0.0 } else { self.filled() })
+    }
+
+    /// Units whose kernel takes the least time.
+    fn filled(&self) -> f64 {
+        self.least / self.kernel.max(1e-12)
+    }
+
+    /// When it has done as much as its kernel does in the least time.
+    fn full(&self) -> f64 {
+        self.start + self.least + self.link * self.filled()
+    }
+
+    /// What it has done until then.
     fn room(&self, end: f64) -> f64 {
-        let time = end - self.start;
-        if time < self.least {
-            return 0.0;
+        let (begins, at_once) = self.begins();
+        if end < begins {
+            0.0
+        } else if end < self.full() {
+            at_once + (end - begins) / self.link.max(1e-12)
+        } else {
+            self.filled() + (end - self.full()) / (self.link + self.kernel).max(1e-12)
         }
-        let full = time / (self.link + self.kernel).max(1e-12);
-        if full * self.kernel >= self.least {
-            return full;
+    }
+
+    /// How much it does in each ns after that.
+    fn rate(&self, end: f64) -> f64 {
+        if end < self.begins().0 {
+            0.0
+        } else if end < self.full() {
+            self.link.max(1e-12).recip()
+        } else {
+            (self.link + self.kernel).max(1e-12).recip()
         }
-        let filled = self.least / self.kernel.max(1e-12);
-        if self.link > 0.0 { ((time - self.least) / self.link).min(filled) } else { filled }
     }
 }
+
+/// Devices that [`divide`] looks at.
+pub const MAX_SIDES: usize = 16;
 
 /// Divides `amount` so that the last device ends as early as possible: the end, and the part of each.
 ///
 /// Devices that would be late even with nothing to speak of are left out; one whose least time is longer than the others
 /// need takes as much as fits in it.
-pub fn divide(sides: &[Side], amount: f64) -> (f64, Vec<f64>) {
-    // All subsets of up to five devices; beyond that, all or one.
-    let all = (1usize << sides.len().min(16)) - 1;
-    let subsets: Box<dyn Iterator<Item = usize>> = match sides.len() {
-        0..=5 => Box::new(1..=all),
-        n => Box::new((0..n.min(16)).map(|k| 1 << k).chain([all])),
-    };
-    let mut best = (f64::INFINITY, 0);
-    for subset in subsets {
-        let end = end_of(sides, subset, amount);
-        // Fewer devices are as good where the end is the same.
-        if end < best.0 * (1.0 - 1e-9) {
-            best = (end, subset);
+pub fn divide(sides: &[Side], amount: f64) -> (f64, [f64; MAX_SIDES]) {
+    let sides = &sides[..sides.len().min(MAX_SIDES)];
+    let mut parts = [0.0; MAX_SIDES];
+    let mut bends = [f64::INFINITY; 2 * MAX_SIDES];
+    for (k, side) in sides.iter().enumerate() {
+        (bends[2 * k], bends[2 * k + 1]) = (side.begins().0, side.full());
+    }
+    let bends = &mut bends[..2 * sides.len()];
+    bends.sort_unstable_by(f64::total_cmp);
+    // What all have done by a time only grows, in straight lines between the bends.
+    let mut end = f64::INFINITY;
+    for (k, &bend) in bends.iter().enumerate() {
+        let (done, rate) = sides.iter().fold((0.0, 0.0), |(d, r), s| (d + s.room(bend), r + s.rate(bend)));
+        end = if done >= amount { bend } else { bend + (amount - done) / rate };
+        if bends.get(k + 1).is_none_or(|next| end <= *next) {
+            break;
         }
     }
-    let (end, subset) = best;
-    let room = |k: usize| sides[k].room(end);
-    let chosen = |k: &usize| subset & 1 << k != 0;
-    let mut parts = vec![0.0; sides.len()];
-    let mut rest = amount;
-    let mut order: Vec<usize> = (0..sides.len()).filter(chosen).collect();
+    let mut order: [usize; MAX_SIDES] = std::array::from_fn(|k| k);
+    let order = &mut order[..sides.len()];
     // First those whose least time sets the end.
-    order.sort_by(|a, b| sides[*b].least.total_cmp(&sides[*a].least));
-    for k in order {
-        parts[k] = room(k).min(rest);
+    order.sort_unstable_by(|a, b| sides[*b].least.total_cmp(&sides[*a].least));
+    let mut rest = amount;
+    for &k in order.iter() {
+        parts[k] = sides[k].room(end).min(rest);
         rest -= parts[k];
     }
     (end, parts)
-}
-
-fn end_of(sides: &[Side], subset: usize, amount: f64) -> f64 {
-    let own = || sides.iter().enumerate().filter(|(k, _)| subset & 1 << k != 0).map(|(_, s)| s);
-    let mut lines = [(0.0, 0.0); 16];
-    let mut count = 0;
-    let mut rate = 0.0;
-    for side in own().take(16) {
-        let slope = (side.link + side.kernel).max(1e-12);
-        lines[count] = (side.start, slope);
-        count += 1;
-        rate += slope.recip();
-    }
-    let mut end = own().map(|s| s.start + s.least).fold(end_together(&lines[..count], amount), f64::max);
-    // Where a device is not filled it does less until then: the end moves by what is missing.
-    for _ in 0..4 {
-        let missing = amount - own().map(|s| s.room(end)).sum::<f64>();
-        if missing <= 1e-9 * amount {
-            break;
-        }
-        end += missing / rate;
-    }
-    end
 }
 
 /// When all of `amount` is done by workers that begin at `start` and take `slope` for each unit: `(start, slope)`.
