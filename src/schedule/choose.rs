@@ -14,6 +14,12 @@ pub const MAX_DEVICES: usize = 8;
 const TOGETHER_GAIN: f64 = 1.02;
 /// Doubt (standard deviation of the logarithm) from which on a device is worth exploring.
 const DOUBTFUL: f64 = 0.15;
+/// A device promises something if it may be better by so many standard deviations.
+const HOPE: f64 = 0.8;
+/// What one look at another device may cost, as a part of a call, where the best one is known,
+const LOOK: f64 = 1.0;
+/// which is up to this doubt.
+const KNOWN: f64 = 0.2;
 /// Doubt up to which a rate counts as known.
 const CERTAIN: f64 = 0.08;
 /// The same of a device alone that is known beside others.
@@ -61,8 +67,6 @@ impl Line {
 pub struct Choice {
     /// The devices with their shares of the call, which sum to 1.
     pub shares: Vec<(usize, f64)>,
-    /// A device that runs the whole call as well, on a copy: the result that is there first is taken.
-    pub rival: Option<usize>,
     /// Expected time, in ns.
     pub expected_ns: f64,
     /// What of it is spent to learn about a device, in ns.
@@ -84,8 +88,6 @@ pub struct Weighing<'a> {
     pub splittable: bool,
     /// Whether parts adapt while they run.
     pub adaptive: bool,
-    /// Whether two devices may both run the whole call.
-    pub races: bool,
     /// What exploring may cost, in ns.
     pub budget_ns: f64,
 }
@@ -122,8 +124,6 @@ impl Member {
 #[derive(Clone, Copy, Debug)]
 struct Weighed {
     set: u32,
-    /// All of the set run the whole call.
-    race: bool,
     /// Its part of the members: those that start early first.
     members: (usize, usize),
     expected_ns: f64,
@@ -151,36 +151,24 @@ pub fn choose(weighing: &Weighing<'_>) -> Option<Choice> {
         options.all.iter().filter(|o| kind(o)).min_by(|a, b| a.regret.total_cmp(&b.regret)).copied()
     };
     let alone = least(&Weighed::is_single)?;
-    let together = least(&|o| !o.is_single() && !o.race);
-    let race = least(&|o| o.race);
-    let mut best = alone;
-    for other in [together, race].into_iter().flatten() {
-        if other.regret * TOGETHER_GAIN < best.regret {
-            best = other;
-        }
-    }
+    let together = least(&|o| !o.is_single());
+    let mut best = together.filter(|t| t.regret * TOGETHER_GAIN < alone.regret).unwrap_or(alone);
     let mut explored_ns = 0.0;
     let mut tempting_ns = f64::INFINITY;
     if let Some((option, cost)) = explore(weighing, lines, &options, best) {
-        if cost <= weighing.budget_ns {
+        // A call whose best devices are known was made before, and will be again: one look pays.
+        let again = options.members_of(&best).iter().all(|m| lines[m.device].is_some_and(|l| l.spread < KNOWN));
+        let look_ns = if again { LOOK * best.expected_ns } else { 0.0 };
+        if cost <= weighing.budget_ns.max(look_ns) {
             (best, explored_ns) = (option, cost);
         } else {
             tempting_ns = cost;
         }
     }
-    let (shares, rival) = if best.race {
-        let expected = |d: &usize| lines[*d].map_or(f64::INFINITY, |l| l.fixed_ns + l.slope(1.0, true));
-        let mut both: Vec<usize> = members(best.set).collect();
-        both.sort_by(|a, b| expected(a).total_cmp(&expected(b)));
-        (vec![(both[0], 1.0)], Some(both[1]))
-    } else {
-        let mut shares: Vec<(usize, f64)> = options.members_of(&best).iter().map(|m| (m.device, m.share)).collect();
-        shares.sort_unstable_by_key(|s| s.0);
-        (shares, None)
-    };
+    let mut shares: Vec<(usize, f64)> = options.members_of(&best).iter().map(|m| (m.device, m.share)).collect();
+    shares.sort_unstable_by_key(|s| s.0);
     Some(Choice {
         shares,
-        rival,
         expected_ns: best.expected_ns,
         explored_ns,
         tempting_ns,
@@ -200,41 +188,35 @@ fn in_time(lines: &[Option<Line>]) -> u32 {
 }
 
 impl Options {
-    /// Each device alone; where the call may be cut, the first with each other, all others, and all; and where it may be,
-    /// races of two.
+    /// Each device alone; where the call may be cut, the first with each other, all others, and all.
     fn new(usable: u32, lines: &[Option<Line>], weighing: &Weighing<'_>) -> Self {
         let mut out = Options { all: Vec::with_capacity(8), members: Vec::with_capacity(16) };
-        members(usable).for_each(|d| out.add(1 << d, false, lines));
+        members(usable).for_each(|d| out.add(1 << d, lines));
         if usable.count_ones() < 2 {
             return out;
         }
         let first = usable & usable.wrapping_neg();
         if weighing.splittable {
-            members(usable & !first).for_each(|d| out.add(first | 1 << d, false, lines));
+            members(usable & !first).for_each(|d| out.add(first | 1 << d, lines));
             if usable.count_ones() > 2 {
-                out.add(usable & !first, false, lines);
-                out.add(usable, false, lines);
-            }
-        }
-        if weighing.races {
-            for a in members(usable) {
-                members(usable & !((2 << a) - 1)).for_each(|b| out.add(1 << a | 1 << b, true, lines));
+                out.add(usable & !first, lines);
+                out.add(usable, lines);
             }
         }
         out
     }
 
-    fn add(&mut self, set: u32, race: bool, lines: &[Option<Line>]) {
+    fn add(&mut self, set: u32, lines: &[Option<Line>]) {
         let from = self.members.len();
         let several = set.count_ones() > 1;
         let member = |d: usize| lines[d].as_ref().map(|l| Member::of(d, l, several));
         self.members.extend(members(set).filter_map(member));
         let own = &mut self.members[from..];
-        if several && !race {
+        if several {
             shares(own);
         }
         own.sort_unstable_by(|a, b| a.start.total_cmp(&b.start));
-        self.all.push(Weighed { set, race, members: (from, self.members.len()), expected_ns: 0.0, regret: 0.0 });
+        self.all.push(Weighed { set, members: (from, self.members.len()), expected_ns: 0.0, regret: 0.0 });
     }
 
     fn members_of(&self, option: &Weighed) -> &[Member] {
@@ -339,7 +321,7 @@ fn each_point(lines: &[Option<Line>], usable: u32, visit: &mut dyn FnMut(&[f64; 
 
 /// Time of an option where kernels take `off` times as long as likeliest.
 fn time_of(option: &Weighed, members: &[Member], off: &[f64; MAX_DEVICES], adaptive: bool) -> f64 {
-    if option.is_single() || option.race {
+    if option.is_single() {
         return members.iter().map(|m| m.fixed + m.slope(off[m.device])).fold(f64::INFINITY, f64::min);
     }
     let taking_part = || members.iter().filter(|m| m.share > 0.0);
@@ -387,7 +369,7 @@ fn explore(
         let (fresh, doubtful) = if single { (o.set, DOUBTFUL_ALONE) } else { (o.set & !best.set, DOUBTFUL) };
         let news = members(fresh).filter(|d| lines[*d].is_some_and(|l| l.spread > doubtful));
         let mut off = [1.0; MAX_DEVICES];
-        let faster = |d: usize| lines[d].map_or(1.0, |l| (-1.5 * l.spread).exp());
+        let faster = |d: usize| lines[d].map_or(1.0, |l| (-HOPE * l.spread).exp());
         let news = news.map(|d| off[d] = faster(d)).count();
         news > 0 && time_of(o, options.members_of(o), &off, weighing.adaptive) < 0.97 * best.expected_ns
     };
@@ -418,7 +400,7 @@ mod tests {
     }
 
     fn ask(lines: &[Option<Line>], splittable: bool, budget_ns: f64) -> Choice {
-        choose(&Weighing { lines, splittable, adaptive: true, races: true, budget_ns }).unwrap()
+        choose(&Weighing { lines, splittable, adaptive: true, budget_ns }).unwrap()
     }
 
     #[test]
@@ -454,7 +436,7 @@ mod tests {
     #[test]
     fn nothing_is_chosen_where_nothing_can_run() {
         assert!(
-            choose(&Weighing { lines: &[None], splittable: true, adaptive: true, races: true, budget_ns: 0.0 })
+            choose(&Weighing { lines: &[None], splittable: true, adaptive: true, budget_ns: 0.0 })
                 .is_none()
         );
     }

@@ -10,11 +10,13 @@
 use std::ops::Range;
 
 /// A worker is given this power of e to the doubt of its fair part.
-const CAUTION: f64 = 1.2;
+const CAUTION: f64 = 2.0;
 /// A chunk's work takes at least this multiple of its fixed cost.
 const WORTH: f64 = 2.0;
 /// Relative noise of one chunk's time.
 const NOISE: f64 = 0.06;
+/// Relative noise of a launch.
+const JITTER: f64 = 0.3;
 /// Doubt that is always left: the load of a machine changes.
 const LEAST_DOUBT: f64 = 0.03;
 /// Running a chunk once more must promise this gain.
@@ -33,6 +35,8 @@ pub fn caution(spread: f64) -> f64 {
 pub struct Worker {
     /// Time of a chunk beside its work, in ns: launch, latency of the link.
     pub chunk_ns: f64,
+    /// Of it, the launch of the kernel.
+    pub launch_ns: f64,
     /// What a chunk's work takes at least, in ns: fewer slices do not fill the device.
     pub filling_ns: f64,
     /// Time before its first chunk, in ns: what it needs however small its part is.
@@ -47,6 +51,13 @@ pub struct Worker {
     pub uneven: f64,
     /// Whether it works in place on the host's bytes: it takes chunks from the back, and may repeat others'.
     pub in_place: bool,
+}
+
+/// What a chunk took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Took {
+    /// The kernel with its launch, in ns. Copies are not in it: those of several chunks may overlap.
+    pub run_ns: f64,
 }
 
 /// What a worker does next.
@@ -215,27 +226,24 @@ impl Chunks {
         state.under_way.clear();
     }
 
-    /// A worker's chunk has ended after so long; or another result of it was taken, and it is no longer waited for.
-    pub fn done(&mut self, worker: usize, chunk: &Range<u64>, took_ns: Option<f64>) {
+    /// A worker's chunk has ended and took so long; or another result of it was taken, and it is no longer waited for.
+    pub fn done(&mut self, worker: usize, chunk: &Range<u64>, took: Option<Took>) {
         let state = &mut self.workers[worker];
         state.under_way.retain(|(c, _)| c != chunk);
-        let first = if state.started { 0.0 } else { state.worker.first_ns };
         state.started = true;
-        let Some(took_ns) = took_ns else { return };
+        let Some(Took { run_ns }) = took else { return };
         let slices = (chunk.end - chunk.start).max(1) as f64;
-        let fixed_ns = first + state.worker.chunk_ns + state.worker.link_ns * slices;
-        let work_ns = (took_ns - fixed_ns).max(0.05 * took_ns);
+        let work_ns = (run_ns - state.worker.launch_ns).max(0.05 * run_ns);
         if state.worker.slice_ns * slices < state.worker.filling_ns {
             // Not full: it says nothing of full chunks.
             return;
         }
-        let seen = work_ns / slices;
-        let unexpected = (seen / state.worker.slice_ns).ln();
+        let unexpected = (work_ns / slices / state.worker.slice_ns).ln();
         if !unexpected.is_finite() {
             return;
         }
-        // A chunk hidden behind its fixed cost is seen badly.
-        let noise = (NOISE * took_ns / work_ns).powi(2);
+        // A chunk hidden behind its launch is seen badly.
+        let noise = ((NOISE * run_ns).powi(2) + (JITTER * state.worker.launch_ns).powi(2)) / (work_ns * work_ns);
         let variance = state.variance + state.uneven;
         let gain = variance / (variance + noise);
         state.worker.slice_ns *= (gain * unexpected).exp();
