@@ -114,6 +114,8 @@ impl Call<'_> {
             split,
             candidates,
             adaptive,
+            // A race needs a copy of all that is written, on both devices.
+            races: false,
             explore,
             placement: self.placement,
             strict: self.strict,

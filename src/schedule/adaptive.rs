@@ -73,13 +73,14 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
         let all = question.candidates.iter().zip(&whole).enumerate();
         let lines: Vec<Option<Line>> = all.map(|(d, (c, whole))| line(c, whole, d, view)).collect();
         let splittable = matches!(question.split, Split::Axis(_));
-        choose::choose(&Weighing { lines: &lines, splittable, adaptive: true, budget_ns })
+        choose::choose(&Weighing { lines: &lines, splittable, adaptive: true, races: question.races, budget_ns })
     };
     let Some(choice) = weigh(View::Choice, question.explore.ns()) else {
         let (assignments, reason) = plan::whole(question, 0, "no device can run it".into());
         let (considered, predicted) = (Vec::new(), Cost::INFINITE);
         return Plan {
             assignments,
+            rival: None,
             reason,
             predicted,
             considered,
@@ -103,6 +104,7 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
     Plan {
         reason: explain(question, &choice),
         assignments: parts(question, &choice.shares),
+        rival: choice.rival,
         predicted: Cost::from_ns(choice.expected_ns) + if all_warm { Cost::ZERO } else { once },
         considered,
         tempting: Cost::from_ns(choice.tempting_ns),
@@ -130,6 +132,10 @@ fn explain(question: &Question<'_>, choice: &Choice) -> String {
     let id = |d: usize| question.candidates[d].id.as_str();
     let (best, alone_ns) = choice.alone;
     let mut reason = match (choice.shares.as_slice(), choice.together_ns) {
+        ([(device, _)], _) if choice.rival.is_some_and(|r| r != *device) => {
+            let rival = choice.rival.map_or("", id);
+            format!("{} and {rival} both run it, since it is not known which is faster", id(*device))
+        }
         ([(device, _)], _) if choice.explored_ns > 0.0 => format!("{} runs it, to learn how fast it is", id(*device)),
         (shares, _) if shares.len() > 1 && choice.explored_ns > 0.0 => "split, to learn how fast each is".into(),
         ([(device, _)], Some(ns)) => {

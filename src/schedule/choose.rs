@@ -67,6 +67,8 @@ impl Line {
 pub struct Choice {
     /// The devices with their shares of the call, which sum to 1.
     pub shares: Vec<(usize, f64)>,
+    /// A device that runs the whole call as well, on a copy: the result that is there first is taken.
+    pub rival: Option<usize>,
     /// Expected time, in ns.
     pub expected_ns: f64,
     /// What of it is spent to learn about a device, in ns.
@@ -88,6 +90,8 @@ pub struct Weighing<'a> {
     pub splittable: bool,
     /// Whether parts adapt while they run.
     pub adaptive: bool,
+    /// Whether two devices may both run the whole call.
+    pub races: bool,
     /// What exploring may cost, in ns.
     pub budget_ns: f64,
 }
@@ -124,6 +128,8 @@ impl Member {
 #[derive(Clone, Copy, Debug)]
 struct Weighed {
     set: u32,
+    /// All of the set run the whole call.
+    race: bool,
     /// Its part of the members: those that start early first.
     members: (usize, usize),
     expected_ns: f64,
@@ -151,8 +157,14 @@ pub fn choose(weighing: &Weighing<'_>) -> Option<Choice> {
         options.all.iter().filter(|o| kind(o)).min_by(|a, b| a.regret.total_cmp(&b.regret)).copied()
     };
     let alone = least(&Weighed::is_single)?;
-    let together = least(&|o| !o.is_single());
-    let mut best = together.filter(|t| t.regret * TOGETHER_GAIN < alone.regret).unwrap_or(alone);
+    let together = least(&|o| !o.is_single() && !o.race);
+    let race = least(&|o| o.race);
+    let mut best = alone;
+    for other in [together, race].into_iter().flatten() {
+        if other.regret * TOGETHER_GAIN < best.regret {
+            best = other;
+        }
+    }
     let mut explored_ns = 0.0;
     let mut tempting_ns = f64::INFINITY;
     if let Some((option, cost)) = explore(weighing, lines, &options, best) {
@@ -165,10 +177,19 @@ pub fn choose(weighing: &Weighing<'_>) -> Option<Choice> {
             tempting_ns = cost;
         }
     }
-    let mut shares: Vec<(usize, f64)> = options.members_of(&best).iter().map(|m| (m.device, m.share)).collect();
-    shares.sort_unstable_by_key(|s| s.0);
+    let (shares, rival) = if best.race {
+        let expected = |d: &usize| lines[*d].map_or(f64::INFINITY, |l| l.fixed_ns + l.slope(1.0, true));
+        let mut both: Vec<usize> = members(best.set).collect();
+        both.sort_by(|a, b| expected(a).total_cmp(&expected(b)));
+        (vec![(both[0], 1.0)], Some(both[1]))
+    } else {
+        let mut shares: Vec<(usize, f64)> = options.members_of(&best).iter().map(|m| (m.device, m.share)).collect();
+        shares.sort_unstable_by_key(|s| s.0);
+        (shares, None)
+    };
     Some(Choice {
         shares,
+        rival,
         expected_ns: best.expected_ns,
         explored_ns,
         tempting_ns,
@@ -188,35 +209,41 @@ fn in_time(lines: &[Option<Line>]) -> u32 {
 }
 
 impl Options {
-    /// Each device alone; where the call may be cut, the first with each other, all others, and all.
+    /// Each device alone; where the call may be cut, the first with each other, all others, and all; and where it may be,
+    /// races of two.
     fn new(usable: u32, lines: &[Option<Line>], weighing: &Weighing<'_>) -> Self {
         let mut out = Options { all: Vec::with_capacity(8), members: Vec::with_capacity(16) };
-        members(usable).for_each(|d| out.add(1 << d, lines));
+        members(usable).for_each(|d| out.add(1 << d, false, lines));
         if usable.count_ones() < 2 {
             return out;
         }
         let first = usable & usable.wrapping_neg();
         if weighing.splittable {
-            members(usable & !first).for_each(|d| out.add(first | 1 << d, lines));
+            members(usable & !first).for_each(|d| out.add(first | 1 << d, false, lines));
             if usable.count_ones() > 2 {
-                out.add(usable & !first, lines);
-                out.add(usable, lines);
+                out.add(usable & !first, false, lines);
+                out.add(usable, false, lines);
+            }
+        }
+        if weighing.races {
+            for a in members(usable) {
+                members(usable & !((2 << a) - 1)).for_each(|b| out.add(1 << a | 1 << b, true, lines));
             }
         }
         out
     }
 
-    fn add(&mut self, set: u32, lines: &[Option<Line>]) {
+    fn add(&mut self, set: u32, race: bool, lines: &[Option<Line>]) {
         let from = self.members.len();
         let several = set.count_ones() > 1;
         let member = |d: usize| lines[d].as_ref().map(|l| Member::of(d, l, several));
         self.members.extend(members(set).filter_map(member));
         let own = &mut self.members[from..];
-        if several {
+        if several && !race {
             shares(own);
         }
         own.sort_unstable_by(|a, b| a.start.total_cmp(&b.start));
-        self.all.push(Weighed { set, members: (from, self.members.len()), expected_ns: 0.0, regret: 0.0 });
+        self.all.push(Weighed { set, race, members: (from, self.members.len()), expected_ns: 0.0, regret: 0.0 });
     }
 
     fn members_of(&self, option: &Weighed) -> &[Member] {
@@ -321,7 +348,7 @@ fn each_point(lines: &[Option<Line>], usable: u32, visit: &mut dyn FnMut(&[f64; 
 
 /// Time of an option where kernels take `off` times as long as likeliest.
 fn time_of(option: &Weighed, members: &[Member], off: &[f64; MAX_DEVICES], adaptive: bool) -> f64 {
-    if option.is_single() {
+    if option.is_single() || option.race {
         return members.iter().map(|m| m.fixed + m.slope(off[m.device])).fold(f64::INFINITY, f64::min);
     }
     let taking_part = || members.iter().filter(|m| m.share > 0.0);
@@ -400,7 +427,7 @@ mod tests {
     }
 
     fn ask(lines: &[Option<Line>], splittable: bool, budget_ns: f64) -> Choice {
-        choose(&Weighing { lines, splittable, adaptive: true, budget_ns }).unwrap()
+        choose(&Weighing { lines, splittable, adaptive: true, races: true, budget_ns }).unwrap()
     }
 
     #[test]
@@ -436,7 +463,7 @@ mod tests {
     #[test]
     fn nothing_is_chosen_where_nothing_can_run() {
         assert!(
-            choose(&Weighing { lines: &[None], splittable: true, adaptive: true, budget_ns: 0.0 })
+            choose(&Weighing { lines: &[None], splittable: true, adaptive: true, races: true, budget_ns: 0.0 })
                 .is_none()
         );
     }

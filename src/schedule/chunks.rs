@@ -371,7 +371,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn worker(slice_ns: f64, spread: f64, in_place: bool) -> Worker {
-        Worker { chunk_ns: 10.0, filling_ns: 0.0, link_ns: 0.0, first_ns: 0.0, slice_ns, spread, uneven: 0.0, in_place }
+        Worker {
+            chunk_ns: 10.0,
+            launch_ns: 10.0,
+            filling_ns: 0.0,
+            link_ns: 0.0,
+            first_ns: 0.0,
+            slice_ns,
+            spread,
+            uneven: 0.0,
+            in_place,
+        }
     }
 
     #[test]
@@ -399,13 +409,13 @@ mod tests {
     fn a_straggler_s_chunk_is_run_once_more() {
         let mut chunks = Chunks::new(1000, &[worker(1.0, 0.0, true), worker(1.0, 0.0, false)]);
         let (Step::Run(back), Step::Run(_)) = (chunks.next(0, 0.0), chunks.next(1, 0.0)) else { panic!() };
-        chunks.done(0, &back, Some(520.0));
+        chunks.done(0, &back, Some(Took { run_ns: 520.0 }));
         let mut now = 520.0;
         loop {
             match chunks.next(0, now) {
                 Step::Run(r) => {
                     now += 10.0 + (r.end - r.start) as f64;
-                    chunks.done(0, &r, Some(now));
+                    chunks.done(0, &r, Some(Took { run_ns: now }));
                 }
                 Step::Wait(until) => now = until.max(now + 1.0),
                 Step::Repeat(r) => break assert!(r.start == 0 && now < 4000.0, "{now}"),
@@ -422,7 +432,7 @@ mod tests {
             speeds in prop::collection::vec(0.05f64..20.0, 4),
         ) {
             let workers: Vec<Worker> = rates.iter().enumerate().map(|(k, r)| Worker {
-                chunk_ns: r.2, filling_ns: r.2, link_ns: 0.1 * r.0, first_ns: r.2, slice_ns: r.0, spread: r.1, uneven: 0.1, in_place: k == 0,
+                chunk_ns: r.2, launch_ns: r.2, filling_ns: r.2, link_ns: 0.1 * r.0, first_ns: r.2, slice_ns: r.0, spread: r.1, uneven: 0.1, in_place: k == 0,
             }).collect();
             let mut chunks = Chunks::new(slices, &workers);
             let mut free = vec![0.0f64; workers.len()];
@@ -433,7 +443,7 @@ mod tests {
                 let now = free[w];
                 if !now.is_finite() { break }
                 if let Some((r, since)) = running[w].take() {
-                    chunks.done(w, &r, Some(now - since));
+                    chunks.done(w, &r, Some(Took { run_ns: now - since }));
                 }
                 match chunks.next(w, now) {
                     Step::Run(r) => {

@@ -128,6 +128,8 @@ pub struct Question<'a> {
     pub candidates: &'a [Candidate],
     /// Whether parts adapt while they run ([`Chunks`](super::chunks::Chunks)), so that doubt costs little.
     pub adaptive: bool,
+    /// Whether two devices may run the whole call at once, of which the first to end is taken.
+    pub races: bool,
     /// What may be lost to learn about a device.
     pub explore: Cost,
     /// What the caller asks for.
@@ -150,6 +152,9 @@ pub struct Assignment {
 pub struct Plan {
     /// Disjoint parts that cover the grid; GPUs from the front, the CPU at the back.
     pub assignments: Vec<Assignment>,
+    /// A device (by index) that runs the whole call as well, on a copy of what it writes: the result that is there first
+    /// is taken. Only where parts adapt.
+    pub rival: Option<usize>,
     /// For the user.
     pub reason: String,
     /// Predicted end.
@@ -233,7 +238,7 @@ pub fn plan(question: &Question<'_>) -> Result<Plan> {
     let lost = if question.placement == Placement::Auto { avoided(question, &assignments) } else { None };
     let (tempting, explored) = (Cost::INFINITE, Cost::ZERO);
     let groups = question.grid.groups;
-    Ok(Plan { assignments, reason, predicted, considered, tempting, explored, lost, groups })
+    Ok(Plan { assignments, rival: None, reason, predicted, considered, tempting, explored, lost, groups })
 }
 
 /// What a choice loses against the best one on warm devices, if one-time costs kept it from that.
@@ -254,6 +259,7 @@ impl Plan {
     pub(crate) fn nothing(reason: &str) -> Self {
         Plan {
             assignments: Vec::new(),
+            rival: None,
             reason: reason.into(),
             predicted: Cost::ZERO,
             considered: Vec::new(),
@@ -509,6 +515,7 @@ mod tests {
             split,
             candidates,
             adaptive: false,
+            races: false,
             explore: Cost::ZERO,
             placement,
             strict,
@@ -600,6 +607,7 @@ mod tests {
             split: &split,
             candidates: devices,
             adaptive: false,
+            races: false,
             explore: Cost::ZERO,
             placement: Placement::Auto,
             strict: false,

@@ -37,10 +37,10 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Whether it depends on nothing but the call and what was learned: what explores or avoids one-time costs is decided
-    /// anew each time.
+    /// Whether it depends on nothing but the call and what was learned: what explores, races or avoids one-time costs is
+    /// decided anew each time.
     fn lasts(&self) -> bool {
-        self.plan.explored == Cost::ZERO && self.plan.lost.is_none()
+        self.plan.explored == Cost::ZERO && self.plan.rival.is_none() && self.plan.lost.is_none()
     }
 }
 

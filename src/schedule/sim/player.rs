@@ -49,12 +49,12 @@ pub struct Player {
     remembered: Remembered,
     /// Time of all calls so far, in ns.
     clock_ns: f64,
-    /// Runs that nobody waits for and that go on: their end on that clock, and what will be measured.
+    /// Runs that lost a race and go on: their end on that clock, and what will be measured.
     pending: Vec<(f64, u64, Vec<Candidate>, PartRun)>,
     /// What it has learned so far.
     pub learned: Learned,
-    /// What the last decision took, in ns.
-    pub decided_ns: f64,
+    /// Whether two devices may both run a whole call, and the results that are there first are taken: real calls do not.
+    pub races: bool,
 }
 
 impl Player {
@@ -68,7 +68,7 @@ impl Player {
             clock_ns: 0.0,
             pending: Vec::new(),
             learned: Learned::default(),
-            decided_ns: 0.0,
+            races: false,
         }
     }
 
@@ -96,11 +96,10 @@ impl Player {
         if !run.took_ns.is_finite() {
             run = recover(&scene, random);
         }
-        self.decided_ns = decide_ns;
         let took_ns = run.took_ns + decide_ns;
         // The mean of a run in one piece is known: its noise need not be averaged away.
-        let scored_ns = match &run.parts[..] {
-            [one] if one.chunks == 1 && scene.busy_ns[one.device] <= 0.0 => {
+        let scored_ns = match (&run.parts[..], plan.rival) {
+            ([one], None) if one.chunks == 1 && scene.busy_ns[one.device] <= 0.0 => {
                 scene.end_of(one.device, &scene.phases(one.device, &(0.0..1.0), true, false)) + decide_ns
             }
             _ => took_ns,
@@ -120,6 +119,23 @@ impl Player {
         for (_, kernel, candidates, part) in self.pending.extract_if(.., |p| p.0 <= now) {
             teach(&self.learned, kernel, &candidates, &[part]);
         }
+    }
+
+    /// Two devices run the whole call. The CPU stops at once where it loses, and what it has done tells its rate; a
+    /// GPU goes on with what it was given.
+    fn race(&self, scene: &Scene<'_>, devices: [usize; 2], random: &mut Random) -> Run {
+        let noise = scene.truth.machine.noise;
+        let mut both = devices.map(|d| scene.whole(d, true, noise, random));
+        if both[1].took_ns < both[0].took_ns {
+            both.swap(0, 1);
+        }
+        let [first, second] = both;
+        if second.part.device == 0 {
+            return Run { took_ns: first.took_ns, parts: vec![first.part, second.part], left_over: Vec::new() };
+        }
+        let so_far = (first.took_ns - second.part.up.1).max(0.0);
+        let losing = PartRun { run_ns: so_far.min(second.part.run_ns), ended: false, ..second.part };
+        Run { took_ns: first.took_ns, parts: vec![first.part, losing], left_over: vec![second] }
     }
 
     /// What is decided, and the time that takes: as a real call goes about it.
@@ -159,6 +175,7 @@ impl Player {
             split: &case.split,
             candidates: &candidates,
             adaptive: true,
+            races: self.races,
             explore: Cost::from_ns(self.learned.budget_ns()),
             placement: Placement::Auto,
             strict: false,
@@ -174,9 +191,10 @@ impl Player {
 
     fn run(&self, scene: &Scene<'_>, decision: &Decision, random: &mut Random) -> Run {
         let noise = scene.truth.machine.noise;
-        match (&decision.crew, decision.plan.assignments.as_slice()) {
-            (Some(crew), _) => Engine::new(scene, noise, random, &crew.workers, scene.case.slices()).run(),
-            (None, parts) => {
+        match (&decision.crew, decision.plan.rival, decision.plan.assignments.as_slice()) {
+            (Some(crew), ..) => Engine::new(scene, noise, random, &crew.workers, scene.case.slices()).run(),
+            (None, Some(rival), [one]) => self.race(scene, [one.device, rival], random),
+            (None, _, parts) => {
                 let whole = scene.whole(parts.first().map_or(0, |one| one.device), false, noise, random);
                 Run { took_ns: whole.took_ns, parts: vec![whole.part], left_over: Vec::new() }
             }
