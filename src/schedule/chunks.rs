@@ -9,8 +9,10 @@
 
 use std::ops::Range;
 
-/// A worker is given this power of e to the doubt of its fair part.
-const CAUTION: f64 = 2.0;
+/// A worker is given this power of e to the doubt of its fair part: the first where there is hardly any, the other from
+/// the doubt `DOUBTFUL` on.
+const CAUTION: [f64; 2] = [1.2, 2.0];
+const DOUBTFUL: f64 = 0.1;
 /// A chunk's work takes at least this multiple of its fixed cost.
 const WORTH: f64 = 2.0;
 /// Relative noise of one chunk's time.
@@ -27,7 +29,8 @@ const OVERDUE: f64 = 1.15;
 /// The part of its fair share that a device is given at once, by the doubt about its rate (the standard deviation of
 /// the logarithm).
 pub fn caution(spread: f64) -> f64 {
-    (-CAUTION * spread).exp()
+    let [least, most] = CAUTION;
+    (-(least + (most - least) * (spread / DOUBTFUL).min(1.0)) * spread).exp()
 }
 
 /// What is predicted of a device in a call, work counted in slices: work-groups on the axis of the cut.
