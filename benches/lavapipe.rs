@@ -9,6 +9,9 @@
 #[path = "lavapipe/bench.rs"]
 mod bench;
 #[cfg(all(feature = "gpu", unix))]
+#[path = "clock/mod.rs"]
+mod clock;
+#[cfg(all(feature = "gpu", unix))]
 #[path = "lavapipe/resident.rs"]
 mod resident;
 #[cfg(all(feature = "gpu", unix))]

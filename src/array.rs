@@ -237,6 +237,16 @@ impl<'a, T: Element> View<'a, T> {
         self.part.len == 0
     }
 
+    /// Whether the array is of the runtime of these places.
+    pub(crate) fn is_of(&self, places: &Arc<Places>) -> bool {
+        self.part.memory.is_of(places)
+    }
+
+    /// The array's memory, and the bytes of it that are the view's.
+    pub(crate) fn place(&self) -> (&Arc<ArrayMemory>, Range<u64>) {
+        (&self.part.memory, self.part.bytes::<T>())
+    }
+
     /// The elements on the host.
     ///
     /// # Errors

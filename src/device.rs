@@ -27,6 +27,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// A device and its health.
 pub(crate) struct Slot {
     pub(crate) backend: Arc<dyn Backend>,
+    /// Under which its rates are kept.
+    key: String,
     health: Mutex<Health>,
     /// What calls lost, in ns, because this device was not warm: once it equals the one-time cost, that is paid. (The
     /// rule for the ski-rental problem: never more than twice the cost of knowing the future.)
@@ -41,7 +43,8 @@ struct Health {
 
 impl Slot {
     pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
-        Slot { backend, health: Mutex::default(), credit_ns: Mutex::default() }
+        let key = device_key(backend.info());
+        Slot { backend, key, health: Mutex::default(), credit_ns: Mutex::default() }
     }
 
     pub(crate) fn credit(&self) -> Cost {
@@ -127,8 +130,8 @@ impl Store {
         self.state().profile.clone()
     }
 
-    pub(crate) fn known(&self, info: &DeviceInfo) -> Option<Rates> {
-        self.state().profile.devices.get(&device_key(info)).cloned()
+    pub(crate) fn known(&self, slot: &Slot) -> Option<Rates> {
+        self.state().profile.devices.get(&slot.key).cloned()
     }
 
     pub(crate) fn insert(&self, info: &DeviceInfo, rates: Rates) {

@@ -207,7 +207,10 @@ impl Report {
             predicted_ns: if plan.predicted.is_finite() { plan.predicted.ns() } else { 0.0 },
             actual_ns: 0.0,
             calibration_ns: 0.0,
-            phases: Phases::default(),
+            phases: Phases {
+                merge: Phase { predicted_ns: plan.merge.ns(), actual_ns: outcome.merge_ns },
+                ..Phases::default()
+            },
             bytes: Bytes::default(),
             moves: moves(&outcome.moved, compiled, &id),
             recoveries: outcome.recoveries,

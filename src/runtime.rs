@@ -292,14 +292,21 @@ impl Runtime {
 
     /// Rates of a device if they are known already.
     pub(crate) fn known_rates(&self, slot: &Slot) -> Option<Rates> {
-        self.inner.store.known(slot.backend.info())
+        self.inner.store.known(slot)
     }
 
-    /// The same devices with what they hold and the same rates, but nothing learned from calls: a new history, for
+    /// The same devices with what they hold, the same rates and kernels, but nothing learned from calls: a new history, for
     /// benchmarks. Arrays of either may be used with both.
     #[doc(hidden)]
     pub fn afresh(&self) -> Self {
+        self.afresh_on(self.inner.placement)
+    }
+
+    /// As [`Runtime::afresh`], with calls somewhere else.
+    #[doc(hidden)]
+    pub fn afresh_on(&self, placement: Placement) -> Self {
         let inner = &self.inner;
+        let kept = inner.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let store = Store::new(None);
         for slot in &inner.slots {
             if let Some(rates) = self.known_rates(slot) {
@@ -311,13 +318,13 @@ impl Runtime {
                 places: inner.places.clone(),
                 slots: inner.slots.iter().map(|s| Slot::new(s.backend.clone())).collect(),
                 left_out: inner.left_out.clone(),
-                placement: inner.placement,
+                placement,
                 strict: inner.strict,
                 store,
                 remembered: Remembered::default(),
                 learned: OnceLock::new(),
                 save_at: AtomicU64::new(u64::MAX),
-                kept: Mutex::default(),
+                kept: Mutex::new(kept),
             }),
         }
     }

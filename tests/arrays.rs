@@ -233,27 +233,3 @@ fn boundaries_stick_where_the_arrays_are() {
         assert_eq!(v.to_vec().unwrap(), stencil(&stencil(&ramp())));
     }
 }
-
-#[test]
-fn item_counts_may_come_from_a_device_array() {
-    for rt in runtimes(1) {
-        let count = rt.kernel(kernels::COUNT).unwrap();
-        let fill = rt.kernel(kernels::FILL).unwrap();
-        for above in [10.0, 50.0, 1000.0] {
-            let (x, mut counts) = (rt.array(&ramp()).unwrap(), rt.zeros::<u32>(2).unwrap());
-            let call = count.call().set("above", above).arg("x", &x).arg("counts", &mut counts);
-            call.items(N).on(GPU).run().unwrap();
-            let n = ramp().iter().filter(|x| **x > above).count();
-            let mut out = rt.array(&vec![-1.0f32; N]).unwrap();
-            let report = fill.call().arg("out", &mut out).items_from(&counts, 1).on(GPU).run().unwrap();
-            assert_eq!(report.placement.is_empty(), n == 0, "{report}");
-            let groups = n.div_ceil(64) * 64;
-            let want: Vec<f32> = (0..N).map(|i| if i < groups { i as f32 } else { -1.0 }).collect();
-            assert_eq!(out.to_vec().unwrap(), want);
-        }
-        let counts = rt.zeros::<u32>(2).unwrap();
-        let mut out = rt.zeros::<f32>(N).unwrap();
-        let error = fill.call().arg("out", &mut out).items_from(&counts, 2).run().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ArgumentSize);
-    }
-}

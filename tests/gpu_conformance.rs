@@ -1,5 +1,5 @@
-//! The conformance programs, rewritten, on the software device: whole grids with the driver's bounds, then folded
-//! grids with naga's clamping bounds. By default every 16th program; `EVENER_CONFORMANCE_STEP=1` runs all.
+//! The conformance programs, rewritten, on the software device: whole grids with the driver's bounds, halves in windows
+//! of what each touches, and folded grids with naga's clamping bounds. By default every 16th program; `EVENER_CONFORMANCE_STEP=1` runs all.
 #![cfg(feature = "gpu")]
 
 mod rewrite_support;
@@ -7,12 +7,12 @@ mod support;
 
 use evener::{
     backend::{
-        Argument, Backend,
+        Argument, Backend, MAX_PIECES, Transfer, Window,
         gpu::{GpuDevice, Job},
     },
-    kernel::rewrite::{GpuModule, rewrite_module},
+    kernel::rewrite::{GpuModule, rewrite_for_windows},
 };
-use evener_lanes::{Grid, GroupRange, Module, ir::Binding};
+use evener_lanes::{Grid, GroupRange, Module, analysis::Analysis, ir::Binding};
 use rewrite_support::data::{base64, files, read, root};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
@@ -26,8 +26,16 @@ struct Tally {
     wrong: Vec<String>,
 }
 
+/// How a grid is dispatched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Whole,
+    Folded,
+    Windowed,
+}
+
 #[test]
-fn conformance_programs_are_right_whole_and_folded_with_both_policies() {
+fn conformance_programs_are_right_whole_in_windows_and_folded_with_both_policies() {
     let (Some(plain), Some(clamping)) = (support::software_gpu(), support::clamping_gpu()) else { return };
     let step = std::env::var("EVENER_CONFORMANCE_STEP").ok().and_then(|s| s.parse().ok()).unwrap_or(16);
     let mut programs = Vec::new();
@@ -41,15 +49,15 @@ fn conformance_programs_are_right_whole_and_folded_with_both_policies() {
         eprintln!("skipped: no conformance data in {}", root().display());
         return;
     }
-    for (device, fold) in [(&clamping, true), (&plain, false)] {
+    for (device, how) in [(&clamping, How::Folded), (&plain, How::Whole), (&plain, How::Windowed)] {
         let mut tally = Tally::default();
         for (id, (name, program)) in programs.iter().enumerate().step_by(step) {
             // naga's polyfill zeroes work-group memory by one store of the whole, which this driver compiles for minutes.
-            if fold && name.contains("zero_init") {
+            if how == How::Folded && name.contains("zero_init") {
                 tally.skipped += 1;
                 continue;
             }
-            match run(device, id as u64 + 1_000_000 * (1 + u64::from(fold)), program, fold) {
+            match run(device, id as u64 + 1_000_000 * (1 + how as u64), program, how) {
                 Outcome::Buffers(buffers) => match check(program, &buffers) {
                     Ok(()) => tally.passed += 1,
                     Err(what) => tally.wrong.push(format!("{name}: {what}")),
@@ -59,9 +67,9 @@ fn conformance_programs_are_right_whole_and_folded_with_both_policies() {
                 Outcome::Failed(e) => tally.wrong.push(format!("{name}: {e}")),
             }
         }
-        eprintln!("fold {fold}: {tally:#?}");
+        eprintln!("{how:?}: {tally:#?}");
         assert!(tally.passed > 0);
-        assert!(tally.wrong.is_empty(), "fold {fold}: {:#?}", tally.wrong);
+        assert!(tally.wrong.is_empty(), "{how:?}: {:#?}", tally.wrong);
     }
 }
 
@@ -72,7 +80,7 @@ enum Outcome {
     Failed(String),
 }
 
-fn run(device: &GpuDevice, id: u64, program: &Value, fold: bool) -> Outcome {
+fn run(device: &GpuDevice, id: u64, program: &Value, how: How) -> Outcome {
     let mut buffers: Vec<Vec<u8>> = program["buffers"].as_array().unwrap().iter().map(buffer).collect();
     for (step, op) in program["ops"].as_array().unwrap().iter().enumerate() {
         let source = program["wgsl"][op["wgsl"].as_u64().unwrap() as usize].as_str().unwrap();
@@ -85,17 +93,26 @@ fn run(device: &GpuDevice, id: u64, program: &Value, fold: bool) -> Outcome {
             Err(e) => return Outcome::Rejected(e.to_string()),
         };
         let Some(entry) = op["entry"].as_str().or(module.entries().next()) else { return Outcome::Skipped };
-        let bindings = match module.lower(entry) {
-            Ok(kernel) => kernel.bindings,
-            Err(_) => rewrite_support::bindings(module.naga(), module.info(), entry),
-        };
-        let gpu = match rewrite_module(module.naga(), module.info(), entry, &bindings) {
+        let kernel = module.lower(entry).ok();
+        let analysis = kernel.as_ref().filter(|_| how == How::Windowed).map(Analysis::new);
+        if how == How::Windowed && analysis.is_none() {
+            return Outcome::Skipped;
+        }
+        let bindings =
+            kernel.map_or_else(|| rewrite_support::bindings(module.naga(), module.info(), entry), |k| k.bindings);
+        let pieces = if how == How::Windowed { MAX_PIECES } else { 0 };
+        let gpu = match rewrite_for_windows(module.naga(), module.info(), entry, &bindings, pieces) {
             Ok(gpu) => gpu,
             Err(e) => return Outcome::Failed(e),
         };
         let Some(arguments) = arguments(&mut buffers, &bindings, op) else { return Outcome::Skipped };
         let groups = groups(&buffers, op);
-        if let Err(e) = dispatch(device, id * 16 + step as u64, &gpu, &bindings, &arguments, groups, fold) {
+        let shader = Rewritten { kernel: id * 16 + step as u64, gpu, bindings };
+        let ran = match &analysis {
+            None => shader.whole(device, &arguments, Grid { groups }, how == How::Folded),
+            Some(analysis) => shader.in_windows(device, &arguments, Grid { groups }, analysis),
+        };
+        if let Err(e) = ran {
             return Outcome::Failed(e);
         }
     }
@@ -135,39 +152,70 @@ fn arguments(buffers: &mut [Vec<u8>], bindings: &[Binding], op: &Value) -> Optio
     bindings.iter().map(one).collect()
 }
 
-/// Runs the whole grid, or in two chunks of folded grids.
-fn dispatch(
-    device: &GpuDevice,
+/// A program's module for GPUs.
+struct Rewritten {
     kernel: u64,
-    gpu: &GpuModule,
-    bindings: &[Binding],
-    arguments: &[Argument],
-    groups: [u32; 3],
-    fold: bool,
-) -> Result<(), String> {
-    let lengths: Vec<u64> = arguments.iter().map(|a| a.byte_len()).collect();
-    let range = GroupRange::all(Grid { groups });
-    let limit = if fold { (range.count() as f64).cbrt().ceil() as u32 } else { device.info().limits.groups_per_axis };
-    let params = gpu.dispatch(Grid { groups }, &range, &lengths, limit).map_err(|e| e.to_string())?;
-    let transfers: Vec<_> = bindings
-        .iter()
-        .zip(&lengths)
-        .map(|(b, &n)| support::whole(n as usize, b.access.write || b.access.atomic))
-        .collect();
-    let job = Job {
-        kernel,
-        shader: gpu.into(),
-        bindings,
-        dispatch: params,
-        arguments,
-        transfers: &transfers,
-        carry: None,
-        repeat: None,
-        alone: false,
-    };
-    let started = device.start_job(&job).map_err(|e| format!("start: {e}"))?;
-    started.finish().map_err(|e| format!("finish: {e}"))?;
-    Ok(())
+    gpu: GpuModule,
+    bindings: Vec<Binding>,
+}
+
+impl Rewritten {
+    /// Runs the whole grid, folded or as it is.
+    fn whole(&self, device: &GpuDevice, arguments: &[Argument], grid: Grid, fold: bool) -> Result<(), String> {
+        let range = GroupRange::all(grid);
+        let folded = (range.count() as f64).cbrt().ceil() as u32;
+        let limit = if fold { folded } else { device.info().limits.groups_per_axis };
+        let written = self.bindings.iter().map(|b| b.access.write || b.access.atomic);
+        let transfers: Vec<_> =
+            written.zip(arguments).map(|(written, a)| support::whole(a.byte_len() as usize, written)).collect();
+        self.run(device, arguments, &transfers, (grid, range), limit)
+    }
+
+    /// Runs half after half of the longest axis, each in windows.
+    fn in_windows(
+        &self,
+        device: &GpuDevice,
+        arguments: &[Argument],
+        grid: Grid,
+        analysis: &Analysis,
+    ) -> Result<(), String> {
+        let axis = (0..3).max_by_key(|&a| grid.groups[a]).unwrap_or(0);
+        let (front, back) = GroupRange::all(grid).split_at(axis, grid.groups[axis].div_ceil(2));
+        let limit = device.info().limits.groups_per_axis;
+        for range in [front, back].into_iter().filter(|r| !r.is_empty()) {
+            let transfers = support::in_windows(analysis, &self.bindings, grid, arguments, &range);
+            self.run(device, arguments, &transfers, (grid, range), limit)?;
+        }
+        Ok(())
+    }
+
+    fn run(
+        &self,
+        device: &GpuDevice,
+        arguments: &[Argument],
+        transfers: &[Transfer],
+        (grid, range): (Grid, GroupRange),
+        limit: u32,
+    ) -> Result<(), String> {
+        let lengths: Vec<u64> = arguments.iter().map(Argument::byte_len).collect();
+        let windows: Vec<Option<&Window>> = transfers.iter().map(|t| t.window.as_ref()).collect();
+        let dispatch = self.gpu.dispatch_in(grid, &range, &lengths, &windows, limit).map_err(|e| e.to_string())?;
+        let job = Job {
+            kernel: self.kernel,
+            shader: (&self.gpu).into(),
+            bindings: &self.bindings,
+            dispatch,
+            arguments,
+            transfers,
+            carry: None,
+            repeat: None,
+            counted: None,
+            alone: false,
+        };
+        let started = device.start_job(&job).map_err(|e| format!("start: {e}"))?;
+        started.finish().map_err(|e| format!("finish: {e}"))?;
+        Ok(())
+    }
 }
 
 fn check(program: &Value, buffers: &[Vec<u8>]) -> Result<(), String> {

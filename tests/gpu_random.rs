@@ -15,17 +15,12 @@ mod support;
 
 use evener::{
     backend::{
-        Argument, Backend, MAX_PIECES, Transfer, Window,
+        Argument, Backend, MAX_PIECES, Window,
         gpu::{GpuDevice, Job},
     },
     kernel::rewrite::{GpuModule, rewrite_for_windows},
-    schedule::transfers::{needed, of_footprint},
 };
-use evener_lanes::{
-    Buffer, Engine, Grid, GroupRange, Level, Module, Settings,
-    analysis::{Analysis, CallShape},
-    ir::{Binding, Kernel, Space},
-};
+use evener_lanes::{Buffer, Engine, Grid, GroupRange, Level, Module, Settings, analysis::Analysis, ir::Kernel};
 use generate::{Options, generate};
 use std::collections::BTreeMap;
 
@@ -72,30 +67,6 @@ impl Prepared {
         results
     }
 
-    /// What a range moves, in windows of its footprint.
-    fn in_windows(&self, lengths: &[u64], results: &[Argument], range: &GroupRange) -> Vec<Transfer> {
-        let bytes = |a: &Argument| {
-            // SAFETY: the buffers outlive the call, and nothing runs.
-            unsafe { std::slice::from_raw_parts(a.as_ptr(), a.byte_len() as usize) }
-        };
-        let is_uniform = |b: &Binding| b.space == Space::Uniform;
-        let uniforms: Vec<&[u8]> = (self.kernel.bindings.iter().zip(results))
-            .map(|(b, a)| if is_uniform(b) { bytes(a) } else { &[] })
-            .collect();
-        let shape = CallShape { grid: self.grid, sizes: lengths, uniforms: &uniforms };
-        let footprint = self.analysis.footprint(&shape, range);
-        let mut moved = of_footprint(&footprint, &self.kernel.bindings, lengths);
-        for (k, (transfer, touched)) in moved.iter_mut().zip(&footprint.bindings).enumerate() {
-            let binding = &self.kernel.bindings[k];
-            if !is_uniform(binding) {
-                let hulls = touched.reads.iter().chain(&touched.writes).map(|s| s.start..s.end());
-                transfer.window = Window::new(binding, lengths[k], hulls);
-                transfer.exact = Some(needed(touched).cloned().collect());
-            }
-        }
-        moved
-    }
-
     fn on_gpu(
         &self,
         device: &GpuDevice,
@@ -112,7 +83,10 @@ impl Prepared {
             written.zip(&lengths).map(|(written, &n)| support::whole(n as usize, written)).collect();
         for range in ranges.iter().filter(|r| !r.is_empty()) {
             let limit = device.info().limits.groups_per_axis;
-            let moved = if windows { self.in_windows(&lengths, &arguments, range) } else { transfers.clone() };
+            let moved = match windows {
+                true => support::in_windows(&self.analysis, bindings, self.grid, &arguments, range),
+                false => transfers.clone(),
+            };
             let bound: Vec<Option<&Window>> = moved.iter().map(|t| t.window.as_ref()).collect();
             let module = if windows { &self.windowed } else { &self.gpu };
             let dispatch = module.dispatch_in(self.grid, range, &lengths, &bound, limit).map_err(|e| e.to_string())?;
@@ -125,6 +99,7 @@ impl Prepared {
                 transfers: &moved,
                 carry: None,
                 repeat: None,
+                counted: None,
                 alone: true,
             };
             device.start_job(&job).map_err(|e| e.to_string())?.finish().map_err(|e| e.to_string())?;

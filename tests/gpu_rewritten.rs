@@ -48,6 +48,7 @@ fn run(
         transfers,
         carry: None,
         repeat: None,
+        counted: None,
         alone: false,
     };
     gpu.start_job(&job).expect("starts").finish().expect("runs");

@@ -1,6 +1,7 @@
 //! The runs and the table.
 
 use crate::{
+    clock::cpu_ns,
     resident::{Resident, Software},
     work::{self, Data, Number, Work},
 };
@@ -120,13 +121,4 @@ fn call(kernel: &Kernel, work: &mut dyn Work, placement: Placement) {
         };
     }
     call.items(items).on(placement).strict(true).run().expect("runs");
-}
-
-/// CPU time of the process, ns.
-fn cpu_ns() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a timespec.
-    let failed = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
-    assert_eq!(failed, 0, "the clock of the process");
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }

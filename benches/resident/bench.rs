@@ -1,6 +1,6 @@
 //! The loop and the single call, timed in turns.
 
-use crate::raw::Raw;
+use crate::{clock::cpu_ns, raw::Raw};
 use evener::prelude::*;
 use std::time::Instant;
 
@@ -19,20 +19,39 @@ const STEP: &str = "
         dst[i] = 0.25 * (src[i - 1u] + 2.0 * src[i] + src[i + 1u]);
     }";
 
-/// Median of the times in us of both versions, and of their ratios and differences.
-fn turns(rounds: usize, mut raw: impl FnMut(), mut ours: impl FnMut()) -> [f64; 4] {
+/// Medians over the turns, by one clock, in us.
+struct Medians {
+    raw: f64,
+    ours: f64,
+    ratio: f64,
+    more: f64,
+}
+
+impl Medians {
+    fn new(turns: &[(f64, f64)]) -> Self {
+        let median = |of: &dyn Fn(&(f64, f64)) -> f64| {
+            let mut values: Vec<f64> = turns.iter().map(of).collect();
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        Medians {
+            raw: median(&|t| t.0),
+            ours: median(&|t| t.1),
+            ratio: median(&|t| t.1 / t.0),
+            more: median(&|t| t.1 - t.0),
+        }
+    }
+}
+
+/// Runs both versions in turns: by the wall, and by the CPU time of the process.
+fn turns(rounds: usize, mut raw: impl FnMut(), mut ours: impl FnMut()) -> [Medians; 2] {
     let time = |f: &mut dyn FnMut()| {
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), cpu_ns());
         f();
-        start.elapsed().as_secs_f64() * 1e6
+        [start.elapsed().as_secs_f64() * 1e6, (cpu_ns() - cpu) * 1e-3]
     };
-    let pairs: Vec<(f64, f64)> = (0..rounds).map(|_| (time(&mut raw), time(&mut ours))).collect();
-    let median = |of: &dyn Fn(&(f64, f64)) -> f64| {
-        let mut values: Vec<f64> = pairs.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    [median(&|p| p.0), median(&|p| p.1), median(&|p| p.1 / p.0), median(&|p| p.1 - p.0)]
+    let both: Vec<_> = (0..rounds).map(|_| (time(&mut raw), time(&mut ours))).collect();
+    [0, 1].map(|clock| Medians::new(&both.iter().map(|(raw, ours)| (raw[clock], ours[clock])).collect::<Vec<_>>()))
 }
 
 pub fn main() {
@@ -62,10 +81,12 @@ pub fn main() {
     steps(STEPS);
     println!("{}: {} elements, {STEPS} steps", device.name, N);
     if timed {
-        let [raw_us, ours_us, ratio, _] = turns(41, || raw.run(STEPS), || drop(steps(STEPS)));
-        println!("loop: wgpu {raw_us:.0} us, evener {ours_us:.0} us, ratio {ratio:.3} (goal 1.2)");
-        let [raw_us, ours_us, _, more] = turns(2001, || raw.run(1), || drop(steps(1)));
-        println!("one call: wgpu {raw_us:.1} us, evener {ours_us:.1} us, {more:.1} us more (goal 5)");
+        for (clock, m) in ["wall", "CPU"].iter().zip(turns(41, || raw.run(STEPS), || drop(steps(STEPS)))) {
+            println!("loop, {clock}: wgpu {:.0} us, evener {:.0} us, ratio {:.3} (goal 1.2)", m.raw, m.ours, m.ratio);
+        }
+        for (clock, m) in ["wall", "CPU"].iter().zip(turns(2001, || raw.run(1), || drop(steps(1)))) {
+            println!("call, {clock}: wgpu {:.1} us, evener {:.1} us, {:.1} us more (goal 5)", m.raw, m.ours, m.more);
+        }
         let report = steps(1);
         println!("{}", report.explain());
         return;

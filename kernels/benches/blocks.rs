@@ -7,57 +7,83 @@ use evener::prelude::*;
 use evener_kernels::{Axis, Blocks, Order};
 use rayon::prelude::*;
 use rdst::RadixSort;
-use std::{hint::black_box, time::Instant};
+use support::Bench;
+
+mod support;
 
 /// Elements that a rayon task takes at least.
 const PART: usize = 1 << 14;
 
-struct Bench {
-    names: Vec<String>,
-    timed: bool,
-}
-
-impl Bench {
-    /// Times both in turn and prints medians. Each returns something that depends on its result.
-    fn compare<A, B>(&self, name: &str, n: usize, mut ours: impl FnMut() -> A, mut plain: impl FnMut() -> B) {
-        if !self.names.is_empty() && !self.names.iter().any(|wanted| name.contains(wanted.as_str())) {
-            return;
-        }
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        let start = Instant::now();
-        while a.len() < 3 || (self.timed && a.len() < 41 && start.elapsed().as_secs_f64() < 2.0) {
-            a.push(seconds(&mut ours));
-            b.push(seconds(&mut plain));
-        }
-        let [ours, plain] = [a, b].map(|mut times| {
-            times.sort_by(f64::total_cmp);
-            1e6 * times[times.len() / 2]
-        });
-        println!("{name:26}{n:>10}{ours:>12.1}{plain:>12.1}{:>8.2}", plain / ours);
-    }
-}
-
-fn seconds<R>(run: &mut impl FnMut() -> R) -> f64 {
-    let start = Instant::now();
-    black_box(run());
-    start.elapsed().as_secs_f64()
-}
-
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let timed = words.iter().any(|w| w == "--bench");
-    let bench = Bench { names: words.into_iter().filter(|w| !w.starts_with("--")).collect(), timed };
+    let bench = Bench::from_args();
     let rt = Runtime::builder().gpu(false).build().expect("a CPU");
-    println!("{:26}{:>10}{:>12}{:>12}{:>8}", "block", "elements", "evener us", "rayon us", "ratio");
-    let sizes: &[usize] = if timed { &[1 << 16, 1 << 20, 1 << 24] } else { &[1 << 12] };
+    let sizes: &[usize] = if bench.timed { &[1 << 16, 1 << 20, 1 << 24] } else { &[1 << 12] };
     for &n in sizes {
         let x = noise(n);
-        reductions(&bench, &rt, &x);
-        scans(&bench, &rt, &x);
-        sorts(&bench, &rt, &x);
-        moves(&bench, &rt, &x);
-        made(&bench, &rt, n);
+        let sized = AtSize { bench: &bench, n };
+        stream(&sized, &rt, &x);
+        reductions(&sized, &rt, &x);
+        scans(&sized, &rt, &x);
+        sorts(&sized, &rt, &x);
+        moves(&sized, &rt, &x);
+        made(&sized, &rt, n);
     }
+}
+
+/// A benchmark at a size, which stands beside each name.
+struct AtSize<'b> {
+    bench: &'b Bench,
+    n: usize,
+}
+
+impl AtSize<'_> {
+    fn compare<A, B>(&self, name: &str, ours: impl FnMut() -> A, peer: impl FnMut() -> B) {
+        self.bench.compare(&format!("{name} {}", self.n), self.n, ours, peer);
+    }
+}
+
+/// Compiles what is inlined into it for AVX2, where this processor has it: peers written by hand would be.
+fn wide<R>(run: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        #[target_feature(enable = "avx2,fma")]
+        fn inside<R>(run: impl FnOnce() -> R) -> R {
+            run()
+        }
+        // SAFETY: the processor has both, as was asked.
+        return unsafe { inside(run) };
+    }
+    run()
+}
+
+/// Makes a part of the last vector of parts of two.
+type Make<'m> = dyn Fn(&mut [f32], &[f32], &[f32]) + Sync + 'm;
+
+/// BabelStream's kernels as map expressions; its dot is a reduction.
+fn stream(bench: &AtSize<'_>, rt: &Runtime, x: &[f32]) {
+    let y: Vec<f32> = x.iter().rev().copied().collect();
+    let (mut z, mut w) = (vec![0.0f32; x.len()], vec![0.0f32; x.len()]);
+    let mut chunks = |make: &Make<'_>| {
+        let inputs = x.par_chunks(PART).zip(y.par_chunks(PART));
+        w.par_chunks_mut(PART).zip(inputs).for_each(|(w, (x, y))| make(w, x, y));
+    };
+    let ours = || rt.map("x").arg("x", x).arg("z", &mut z).run().unwrap().actual_ns;
+    bench.compare("copy", ours, || chunks(&|w, x, _| w.copy_from_slice(x)));
+    let ours = || rt.map("0.4 * x").arg("x", x).arg("z", &mut z).run().unwrap().actual_ns;
+    let by_hand = |w: &mut [f32], x: &[f32], _: &[f32]| {
+        wide(|| w.iter_mut().zip(x).for_each(|(w, x)| *w = 0.4 * x));
+    };
+    bench.compare("mul", ours, || chunks(&by_hand));
+    let ours = || rt.map("x + y").arg("x", x).arg("y", &y).arg("z", &mut z).run().unwrap().actual_ns;
+    let by_hand = |w: &mut [f32], x: &[f32], y: &[f32]| {
+        wide(|| w.iter_mut().zip(x.iter().zip(y)).for_each(|(w, (x, y))| *w = x + y));
+    };
+    bench.compare("add", ours, || chunks(&by_hand));
+    let ours = || rt.map("x + 0.4 * y").arg("x", x).arg("y", &y).arg("z", &mut z).run().unwrap().actual_ns;
+    let by_hand = |w: &mut [f32], x: &[f32], y: &[f32]| {
+        wide(|| w.iter_mut().zip(x.iter().zip(y)).for_each(|(w, (x, y))| *w = x + 0.4 * y));
+    };
+    bench.compare("triad", ours, || chunks(&by_hand));
 }
 
 /// Floats in [0, 1) that look random.
@@ -65,37 +91,37 @@ fn noise(n: usize) -> Vec<f32> {
     (0..n as u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 / (1 << 24) as f32).collect()
 }
 
-/// A sum in sixteen lanes, so that it is not one chain of additions.
+/// A sum in lanes, so that it is not one chain of additions.
 fn lanes_sum(x: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 32];
-    let chunks = x.chunks_exact(32);
-    let rest: f32 = chunks.remainder().iter().sum();
-    chunks.for_each(|c| lanes.iter_mut().zip(c).for_each(|(l, x)| *l += x));
-    rest + lanes.iter().sum::<f32>()
+    let mut lanes = [0.0f32; 64];
+    let (chunks, rest) = x.as_chunks::<64>();
+    wide(|| chunks.iter().for_each(|c| lanes.iter_mut().zip(c).for_each(|(l, x)| *l += x)));
+    rest.iter().sum::<f32>() + lanes.iter().sum::<f32>()
 }
 
 fn lanes_dot(x: &[f32], y: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 32];
-    for (x, y) in x.chunks_exact(32).zip(y.chunks_exact(32)) {
-        for ((l, x), y) in lanes.iter_mut().zip(x).zip(y) {
-            *l += x * y;
+    let mut lanes = [0.0f32; 64];
+    let ((x, _), (y, _)) = (x.as_chunks::<64>(), y.as_chunks::<64>());
+    wide(|| {
+        for (x, y) in x.iter().zip(y) {
+            lanes.iter_mut().zip(x.iter().zip(y)).for_each(|(l, (x, y))| *l = x.mul_add(*y, *l));
         }
-    }
+    });
     lanes.iter().sum()
 }
 
-fn reductions(bench: &Bench, rt: &Runtime, x: &[f32]) {
+fn reductions(bench: &AtSize<'_>, rt: &Runtime, x: &[f32]) {
     let n = x.len();
     let y: Vec<f32> = x.iter().rev().copied().collect();
     let parts = || x.par_chunks(PART);
-    bench.compare("sum", n, || rt.sum(x).unwrap().value, || x.par_iter().with_min_len(PART).sum::<f32>());
-    bench.compare("sum, by hand", n, || rt.sum(x).unwrap().value, || parts().map(lanes_sum).sum::<f32>());
+    bench.compare("sum", || rt.sum(x).unwrap().value, || x.par_iter().with_min_len(PART).sum::<f32>());
+    bench.compare("sum, by hand", || rt.sum(x).unwrap().value, || parts().map(lanes_sum).sum::<f32>());
     let by_hand = || parts().zip(y.par_chunks(PART)).map(|(x, y)| lanes_dot(x, y)).sum::<f32>();
-    bench.compare("sum_of_products, by hand", n, || rt.sum_of_products(x, &y).unwrap().value, by_hand);
+    bench.compare("dot, by hand", || rt.sum_of_products(x, &y).unwrap().value, by_hand);
     let max = || x.par_iter().with_min_len(PART).copied().reduce(|| f32::NEG_INFINITY, f32::max);
-    bench.compare("max", n, || rt.max(x).unwrap().value, max);
+    bench.compare("max", || rt.max(x).unwrap().value, max);
     let place = || x.par_iter().with_min_len(PART).enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
-    bench.compare("arg_max", n, || rt.arg_max(x).unwrap().value, place);
+    bench.compare("arg_max", || rt.arg_max(x).unwrap().value, place);
     let side = n.isqrt();
     let (square, mut of_rows, mut of_columns) = (&x[..side * side], vec![0.0f32; side], vec![0.0f32; side]);
     let rows = |sums: &mut [f32]| {
@@ -103,7 +129,7 @@ fn reductions(bench: &Bench, rt: &Runtime, x: &[f32]) {
     };
     let mut again = of_rows.clone();
     let ours = || rt.sum_axis(square, [side, side], Axis::Columns, &mut of_rows).unwrap();
-    bench.compare("sum of each row", n, ours, || rows(&mut again));
+    bench.compare("sum of each row", ours, || rows(&mut again));
     let columns = || {
         let add = |mut sums: Vec<f32>, row: &[f32]| {
             sums.iter_mut().zip(row).for_each(|(s, x)| *s += x);
@@ -113,7 +139,7 @@ fn reductions(bench: &Bench, rt: &Runtime, x: &[f32]) {
         square.par_chunks(side).with_min_len(16).fold(zeros, add).reduce(zeros, |a, b| add(a, &b))
     };
     let ours = || rt.sum_axis(square, [side, side], Axis::Rows, &mut of_columns).unwrap();
-    bench.compare("sum of each column", n, ours, columns);
+    bench.compare("sum of each column", ours, columns);
 }
 
 /// The two passes of a scan by threads.
@@ -130,24 +156,19 @@ fn rayon_scan<T: Copy + Default + Send + Sync + std::ops::Add<Output = T>>(x: &[
     });
 }
 
-fn scans(bench: &Bench, rt: &Runtime, x: &[f32]) {
+fn scans(bench: &AtSize<'_>, rt: &Runtime, x: &[f32]) {
     let n = x.len();
     let (mut y, mut again) = (vec![0.0f32; n], vec![0.0f32; n]);
-    bench.compare("inclusive_scan f32", n, || rt.inclusive_scan(x, &mut y).unwrap(), || rayon_scan(x, &mut again));
+    bench.compare("inclusive_scan f32", || rt.inclusive_scan(x, &mut y).unwrap(), || rayon_scan(x, &mut again));
     let words: Vec<u32> = x.iter().map(|x| (x * 100.0) as u32).collect();
     let (mut v, mut w) = (vec![0u32; n], vec![0u32; n]);
-    bench.compare(
-        "inclusive_scan u32",
-        n,
-        || rt.inclusive_scan(&words, &mut v).unwrap(),
-        || rayon_scan(&words, &mut w),
-    );
+    bench.compare("inclusive_scan u32", || rt.inclusive_scan(&words, &mut v).unwrap(), || rayon_scan(&words, &mut w));
     let mask: Vec<u32> = words.iter().map(|w| w & 1).collect();
     let plain = || -> Vec<f32> {
         let kept = x.par_iter().zip(&mask).with_min_len(PART).filter(|(_, m)| **m != 0);
         kept.map(|(x, _)| *x).collect()
     };
-    bench.compare("compact", n, || rt.compact(x, &mask, &mut y).unwrap().value, plain);
+    bench.compare("compact", || rt.compact(x, &mask, &mut y).unwrap().value, plain);
     let mut counts = vec![0u32; 256];
     let plain = || {
         let count = |mut counts: Vec<u32>, x: &f32| {
@@ -160,11 +181,10 @@ fn scans(bench: &Bench, rt: &Runtime, x: &[f32]) {
         };
         x.par_iter().with_min_len(PART).fold(|| vec![0; 256], count).reduce(|| vec![0; 256], merge)
     };
-    bench.compare("count_bins", n, || rt.count_bins(x, [0.0, 1.0], &mut counts).unwrap(), plain);
+    bench.compare("count_bins", || rt.count_bins(x, [0.0, 1.0], &mut counts).unwrap(), plain);
 }
 
-fn sorts(bench: &Bench, rt: &Runtime, x: &[f32]) {
-    let n = x.len();
+fn sorts(bench: &AtSize<'_>, rt: &Runtime, x: &[f32]) {
     let words: Vec<u32> = x.iter().map(|x| x.to_bits().wrapping_mul(0x9e37_79b9)).collect();
     let (mut y, mut z) = (words.clone(), words.clone());
     let mut ours = || {
@@ -175,12 +195,12 @@ fn sorts(bench: &Bench, rt: &Runtime, x: &[f32]) {
         z.copy_from_slice(&words);
         z.par_sort_unstable();
     };
-    bench.compare("sort u32", n, &mut ours, plain);
+    bench.compare("sort u32", &mut ours, plain);
     let rdst = || {
         z.copy_from_slice(&words);
         z.radix_sort_unstable();
     };
-    bench.compare("sort u32, rdst", n, &mut ours, rdst);
+    bench.compare("sort u32, rdst", &mut ours, rdst);
     let (mut y, mut z) = (x.to_vec(), x.to_vec());
     let ours = || {
         y.copy_from_slice(x);
@@ -190,7 +210,7 @@ fn sorts(bench: &Bench, rt: &Runtime, x: &[f32]) {
         z.copy_from_slice(x);
         z.radix_sort_unstable();
     };
-    bench.compare("sort f32, rdst", n, ours, rdst);
+    bench.compare("sort f32, rdst", ours, rdst);
     let (mut keys, mut values) = (words.clone(), words.clone());
     let ours = || {
         keys.copy_from_slice(&words);
@@ -202,7 +222,7 @@ fn sorts(bench: &Bench, rt: &Runtime, x: &[f32]) {
         pairs.extend(words.iter().map(|w| (*w, *w)));
         pairs.par_sort_by_key(|p| p.0);
     };
-    bench.compare("sort_by_key", n, ours, plain);
+    bench.compare("sort_by_key", ours, plain);
     let few: Vec<u32> = words.iter().map(|w| w >> 12).collect();
     let plain = || {
         let mut sorted = few.clone();
@@ -210,17 +230,17 @@ fn sorts(bench: &Bench, rt: &Runtime, x: &[f32]) {
         sorted.dedup();
         sorted.len()
     };
-    bench.compare("unique", n, || rt.unique(&few).unwrap().value.len(), plain);
+    bench.compare("unique", || rt.unique(&few).unwrap().value.len(), plain);
 }
 
-fn moves(bench: &Bench, rt: &Runtime, x: &[f32]) {
+fn moves(bench: &AtSize<'_>, rt: &Runtime, x: &[f32]) {
     let n = x.len();
     let index: Vec<u32> = (0..n as u64).map(|i| (i * 7919 % n as u64) as u32).collect();
     let (mut y, mut z) = (vec![0.0f32; n], vec![0.0f32; n]);
     let plain = || z.par_iter_mut().zip(&index).with_min_len(PART).for_each(|(z, i)| *z = x[*i as usize]);
-    bench.compare("gather", n, || rt.gather(x, &index, &mut y).unwrap(), plain);
+    bench.compare("gather", || rt.gather(x, &index, &mut y).unwrap(), plain);
     let ours = || rt.scatter(x, &index, &mut y).unwrap();
-    bench.compare("scatter, one thread", n, ours, || x.iter().zip(&index).for_each(|(x, i)| z[*i as usize] = *x));
+    bench.compare("scatter, one thread", ours, || x.iter().zip(&index).for_each(|(x, i)| z[*i as usize] = *x));
     let side = n.isqrt();
     let (square, shape) = (&x[..side * side], [side, side]);
     let ours = || rt.transpose(square, shape, &mut y[..side * side]).unwrap();
@@ -228,14 +248,14 @@ fn moves(bench: &Bench, rt: &Runtime, x: &[f32]) {
         let rows = z[..side * side].par_chunks_mut(side).enumerate();
         rows.for_each(|(c, row)| row.iter_mut().enumerate().for_each(|(r, z)| *z = square[r * side + c]));
     };
-    bench.compare("transpose", n, ours, plain);
+    bench.compare("transpose", ours, plain);
     let weights = noise(25);
     let ours = || rt.convolve(square, shape, &weights, [5, 5], &mut y[..side * side]).unwrap();
     let mut z = vec![0.0f32; side * side];
-    bench.compare("convolve 5 x 5", n, ours, || convolve(square, side, &weights, &mut z));
+    bench.compare("convolve 5 x 5", ours, || convolve(square, side, &weights, &mut z));
     let (five, mut z2) = (noise(5), vec![0.0f32; side * side]);
     let ours = || rt.convolve_separable(square, shape, &five, &five, &mut y[..side * side]).unwrap();
-    bench.compare("convolve_separable 5", n, ours, || separable(square, side, &five, &mut z, &mut z2));
+    bench.compare("convolve_separable 5", ours, || separable(square, side, &five, &mut z, &mut z2));
 }
 
 /// Five by five weights, inside of the edge.
@@ -273,13 +293,13 @@ fn philox(mut c: [u32; 4], mut k: [u32; 2]) -> [u32; 4] {
     c
 }
 
-fn made(bench: &Bench, rt: &Runtime, n: usize) {
+fn made(bench: &AtSize<'_>, rt: &Runtime, n: usize) {
     let (mut w, mut v) = (vec![0u32; n], vec![0u32; n]);
     let plain = || {
         let fours = v.par_chunks_mut(4).enumerate().with_min_len(PART / 4);
         fours.for_each(|(i, four)| four.copy_from_slice(&philox([i as u32, 0, 0, 0], [1, 0])[..four.len()]));
     };
-    bench.compare("random_u32", n, || rt.random_u32(1, &mut w).unwrap(), plain);
+    bench.compare("random_u32", || rt.random_u32(1, &mut w).unwrap(), plain);
     let (mut y, mut z) = (vec![0.0f32; n], vec![0.0f32; n]);
     let plain = || {
         z.par_chunks_mut(2).enumerate().with_min_len(PART / 2).for_each(|(i, pair)| {
@@ -289,5 +309,5 @@ fn made(bench: &Bench, rt: &Runtime, n: usize) {
             pair.iter_mut().zip([r * cos, r * sin]).for_each(|(y, made)| *y = made);
         });
     };
-    bench.compare("random_normal", n, || rt.random_normal(1, &mut y).unwrap(), plain);
+    bench.compare("random_normal", || rt.random_normal(1, &mut y).unwrap(), plain);
 }

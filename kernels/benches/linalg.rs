@@ -11,38 +11,10 @@ use evener_kernels::{
 };
 use num_complex::Complex;
 use rayon::prelude::*;
-use std::{hint::black_box, time::Instant};
+use std::hint::black_box;
+use support::Bench;
 
-struct Bench {
-    names: Vec<String>,
-    timed: bool,
-}
-
-impl Bench {
-    /// Times both in turn and prints medians and what `work` operations or bytes make of ours, in 10^9 a second.
-    fn compare(&self, name: &str, work: f64, mut ours: impl FnMut(), mut peer: impl FnMut()) {
-        if !self.names.is_empty() && !self.names.iter().any(|wanted| name.contains(wanted.as_str())) {
-            return;
-        }
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        let start = Instant::now();
-        while a.len() < 3 || (self.timed && a.len() < 101 && start.elapsed().as_secs_f64() < 2.0) {
-            a.push(seconds(&mut ours));
-            b.push(seconds(&mut peer));
-        }
-        let [ours, peer] = [a, b].map(|mut times| {
-            times.sort_by(f64::total_cmp);
-            times[times.len() / 2]
-        });
-        println!("{name:28}{:>12.1}{:>12.1}{:>10.2}{:>8.2}", 1e6 * ours, 1e6 * peer, 1e-9 * work / ours, peer / ours);
-    }
-}
-
-fn seconds(run: &mut impl FnMut()) -> f64 {
-    let start = Instant::now();
-    run();
-    start.elapsed().as_secs_f64()
-}
+mod support;
 
 /// Numbers from -1 to 1 (SplitMix64).
 fn noise<T: Real>(n: usize) -> Vec<T> {
@@ -56,11 +28,8 @@ fn noise<T: Real>(n: usize) -> Vec<T> {
 }
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let timed = words.iter().any(|w| w == "--bench");
-    let bench = Bench { names: words.into_iter().filter(|w| !w.starts_with("--")).collect(), timed };
+    let bench = Bench::from_args();
     let rt = Runtime::builder().gpu(false).build().expect("a CPU");
-    println!("{:28}{:>12}{:>12}{:>10}{:>8}", "", "evener us", "peer us", "G/s", "ratio");
     products::<f32>(&bench, &rt, "f32");
     products::<f64>(&bench, &rt, "f64");
     transforms(&bench, &rt);
@@ -108,7 +77,7 @@ fn products<T: Real>(bench: &Bench, rt: &Runtime, ty: &str) {
     for &n in sizes {
         let (a, b) = (noise::<T>(n * n), noise::<T>(n * n + 1)[1..].to_vec());
         let (mut c, mut d) = (vec![zero; n * n], vec![zero; n * n]);
-        let work = 2.0 * (n as f64).powi(3);
+        let work = 2 * n.pow(3);
         let matrix = |data| Matrix::new(data, n, n).expect("a matrix");
         let ours = || {
             let c = MatrixMut::new(&mut c, n, n).expect("a matrix");
@@ -146,7 +115,7 @@ fn transforms(bench: &Bench, rt: &Runtime) {
                 plan.process_immutable_with_scratch(src, dst, room);
             });
         };
-        let work = 5.0 * (n * vectors) as f64 * (n as f64).log2();
+        let work = (5.0 * (n * vectors) as f64 * (n as f64).log2()) as usize;
         let name = format!("fft {n} x {vectors}");
         bench.compare(&name, work, || drop(fft.forward(&input, &mut ours).expect("a transform")), peer);
     }
@@ -168,38 +137,22 @@ fn sparse(bench: &Bench, rt: &Runtime) {
                 *y = range.map(|k| value[k] * x[column[k] as usize]).sum();
             });
         };
-        let work = 2.0 * (rows * each) as f64;
+        let work = 2 * rows * each;
         let name = format!("spmv {rows}, {each} a row");
         bench.compare(&name, work, || drop(rt.spmv(&a, &x, &mut ours).expect("a product")), peer);
     }
 }
 
-/// Sums of products against rayon over chunks of eight sums side by side.
+/// Sums of vectors against rayon over chunks; dot is a building block.
 fn vectors(bench: &Bench, rt: &Runtime) {
     let sizes: &[usize] = if bench.timed { &[1 << 16, 1 << 24] } else { &[1 << 10] };
     for &n in sizes {
         let (x, y) = (noise::<f32>(n), noise::<f32>(n));
-        let peer = || {
-            let part = |(x, y): (&[f32], &[f32])| {
-                let mut sums = [0.0f32; 32];
-                for (x, y) in x.chunks(32).zip(y.chunks(32)) {
-                    x.iter().zip(y).zip(&mut sums).for_each(|((x, y), sum)| *sum += x * y);
-                }
-                sums.iter().sum::<f32>()
-            };
-            black_box(x.par_chunks(1 << 14).zip(y.par_chunks(1 << 14)).map(part).sum::<f32>());
-        };
-        bench.compare(&format!("dot {n}"), 8.0 * n as f64, || drop(rt.dot(&x, &y).expect("a sum")), peer);
         let (mut ours, mut theirs) = (y.clone(), y.clone());
         let peer = || {
             let step = |(y, x): (&mut [f32], &[f32])| y.iter_mut().zip(x).for_each(|(y, x)| *y += 1.5 * x);
             theirs.par_chunks_mut(1 << 14).zip(x.par_chunks(1 << 14)).for_each(step);
         };
-        bench.compare(
-            &format!("axpy {n}"),
-            12.0 * n as f64,
-            || drop(rt.axpy(1.5, &x, &mut ours).expect("a sum")),
-            peer,
-        );
+        bench.compare(&format!("axpy {n}"), 12 * n, || drop(rt.axpy(1.5, &x, &mut ours).expect("a sum")), peer);
     }
 }

@@ -15,18 +15,25 @@
 //! ```
 
 pub mod blocks;
+mod data;
 #[cfg(feature = "linalg")]
 pub mod linalg;
 mod mandelbrot;
+mod passes;
+mod reports;
 mod shallow_water;
+mod sizes;
 
-pub use blocks::{Axis, Blocks, Done, Order, Stream};
+pub use blocks::{Axis, Blocks, Order, Stream};
+pub use data::{Input, Output};
 #[cfg(feature = "linalg")]
 pub use linalg::Linalg;
 pub use mandelbrot::View;
+pub use reports::{Done, Reports};
 pub use shallow_water::{Settings, ShallowWater, Step};
 
 use evener::{Error, ErrorKind, Report, Result, Runtime};
+use sizes::{grid, same_length};
 
 /// The traits of the library's functions.
 pub mod prelude {
@@ -161,27 +168,5 @@ impl Kernels for Runtime {
     fn histogram(&self, values: &[u32], bins: &mut [u32; 256]) -> Result<Report> {
         let kernel = self.kept_kernel(evener_shaders::HISTOGRAM)?;
         kernel.call().arg("values", values).arg("bins", &mut bins[..]).items(values.len()).run()
-    }
-}
-
-fn same_length(a: &str, len_a: usize, b: &str, len_b: usize) -> Result<()> {
-    if len_a == len_b {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::ArgumentSize,
-        format!("`{a}` has {len_a} elements and `{b}` has {len_b}; they must agree"),
-    ))
-}
-
-/// Columns and rows as WGSL counts them.
-fn grid(columns: usize, rows: usize) -> Result<[u32; 2]> {
-    let small = |n: usize| u32::try_from(n).ok();
-    match (small(columns), small(rows), small(columns.saturating_mul(rows))) {
-        (Some(columns), Some(rows), Some(_)) => Ok([columns, rows]),
-        _ => Err(Error::new(
-            ErrorKind::ItemCount,
-            format!("{columns} by {rows} cells are more than the 2^32 that the kernel's indices count"),
-        )),
     }
 }

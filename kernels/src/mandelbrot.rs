@@ -1,6 +1,6 @@
 //! The window on the complex plane, and the call.
 
-use crate::grid;
+use crate::sizes::grid;
 use evener::{Error, ErrorKind, Report, Result, Runtime};
 
 /// A window on the complex plane.

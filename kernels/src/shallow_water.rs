@@ -3,7 +3,7 @@
 //! The scheme is in the kernel ([`evener_shaders::SHALLOW_WATER`]). Here live the walls, the time step,
 //! and the rain.
 
-use crate::grid;
+use crate::sizes::grid;
 use evener::{Result, prelude::*};
 
 /// Work-group of the kernel, cells.

@@ -4,9 +4,9 @@
 //! is to be done with an element, then the shape of the computation.
 
 macro_rules! sources {
-    ($($(#[$doc:meta])* $name:ident = $file:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $($file:literal)+;)*) => {$(
         $(#[$doc])*
-        pub const $name: &str = include_str!(concat!("blocks/", $file, ".wgsl"));
+        pub const $name: &str = concat!($(include_str!(concat!("blocks/", $file, ".wgsl"))),+);
     )*};
 }
 
@@ -56,7 +56,7 @@ sources! {
     /// Sums of tiles.
     SCAN_TOTALS = "scan_totals";
     /// Scans of tiles.
-    SCAN_TILES = "scan_tiles";
+    SCAN_TILES = "group_scan" "scan_tiles";
 
     /// Keeps where a mask is not zero.
     KEEP_MASK = "keep_mask";
@@ -65,12 +65,12 @@ sources! {
     /// Counts what is kept.
     COMPACT_COUNTS = "compact_counts";
     /// Writes what is kept.
-    COMPACT_TILES = "compact_tiles";
+    COMPACT_TILES = "group_scan" "compact_tiles";
 
     /// Counts digits of keys.
     SORT_COUNTS = "sort_counts";
     /// Moves keys by one digit.
-    SORT_TILES = "sort_tiles";
+    SORT_TILES = "group_scan" "sort_tiles";
     /// No values go with the keys.
     SORT_ALONE = "sort_alone";
     /// Values of type `V` go with the keys.
@@ -91,6 +91,8 @@ sources! {
     TRANSPOSE = "transpose";
     /// 2-D convolution.
     CONVOLVE = "convolve";
+    /// 2-D convolution with a column times a row of weights, in one pass.
+    CONVOLVE_SEPARABLE = "convolve_separable";
 
     /// What a histogram counts.
     BINS = "bins";

@@ -13,13 +13,9 @@ pub const AXPY: &str = include_str!("linalg/axpy.wgsl");
 /// `y = alpha x + beta y`. Bindings: `params` {`alpha`, `beta`, `count`}, `x`, `y` (written). Items: `count`.
 pub const COMBINE: &str = include_str!("linalg/combine.wgsl");
 
-/// Partial sums of `x . y`, one for each 4096 elements. Bindings: `count`, `x`, `y`, `partial` (written).
-/// Groups: `ceil(count / 4096)`.
-pub const DOT: &str = include_str!("linalg/dot.wgsl");
-
 /// `y = alpha A x + beta y`, rows side by side. Bindings: `params` {`alpha`, `beta`, `rows`, `cols`, `row_stride`}, `a`,
 /// `x`, `y` (written). Groups: `rows`.
-pub const GEMV_ROWS: &str = include_str!("linalg/gemv_rows.wgsl");
+pub const GEMV_ROWS: &str = concat!(include_str!("linalg/group_sum.wgsl"), include_str!("linalg/gemv_rows.wgsl"));
 
 /// `y = alpha A x + beta y` for any strides. Bindings: `params` {`alpha`, `beta`, `rows`, `cols`, `row_stride`,
 /// `col_stride`}, `a`, `x`, `y` (written). Items: `rows`.
@@ -39,7 +35,7 @@ pub const SPMV_VECTOR: &str = include_str!("linalg/spmv_vector.wgsl");
 
 /// `x += alpha d`, `r -= alpha q`, and partial sums of `r . r`. Bindings: `params` {`alpha`, `count`}, `d`, `q`, `x`, `r`,
 /// `partial` (the last three written). Groups: `ceil(count / 4096)`.
-pub const CG_ADVANCE: &str = include_str!("linalg/cg_advance.wgsl");
+pub const CG_ADVANCE: &str = concat!(include_str!("linalg/group_sum.wgsl"), include_str!("linalg/cg_advance.wgsl"));
 
 /// Tridiagonal systems, one an invocation. Bindings: `p` {`systems`, `size`, strides of system and element of `lower`,
 /// `diagonal`, `upper`, `x`}, `lower`, `diagonal`, `upper`, `x` (written), `scratch` (written, `systems * size`).
@@ -63,14 +59,15 @@ pub const FFT_PACK: &str = include_str!("linalg/fft_pack.wgsl");
 /// Complex vectors as real ones. Bindings and items as [`FFT_PACK`].
 pub const FFT_UNPACK: &str = include_str!("linalg/fft_unpack.wgsl");
 
-/// Spectra of real vectors from the transforms of their pairs. Bindings: `p` {`elements`, `dst_length`, `src_length`,
-/// `half`}, `root`, `src`, `dst` (written). Items: `elements`.
-pub const FFT_SPLIT: &str = include_str!("linalg/fft_split.wgsl");
+/// Between spectra of real vectors and the transforms of their pairs. Bindings: `p` {`elements`, `dst_length`,
+/// `src_length`, `half`, `sign`}, `root`, `src`, `dst` (written). Items: `elements`.
+pub const FFT_REGROUP: &str = include_str!("linalg/fft_regroup.wgsl");
 
-/// The reverse of [`FFT_SPLIT`]. Bindings and items are the same.
-pub const FFT_JOIN: &str = include_str!("linalg/fft_join.wgsl");
+/// Parameters and states of an ensemble of ordinary differential equations: joined before [`ODE_RK4`] and [`ODE_RK45`].
+pub const ODE_MEMBER: &str = include_str!("linalg/ode_member.wgsl");
 
-/// Ordinary differential equations, steps of one size. Joined after `SIZE`, `PARAMETERS` and `derivative` are declared.
+/// Ordinary differential equations, steps of one size. Joined after [`ODE_MEMBER`], and after `SIZE`, `PARAMETERS` and
+/// `derivative` are declared.
 /// Bindings: `params` {`start`, `step`, `steps`, `members`}, `parameter`, `state` (written). Items: `members`.
 pub const ODE_RK4: &str = include_str!("linalg/ode_rk4.wgsl");
 

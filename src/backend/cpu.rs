@@ -36,17 +36,7 @@ impl CpuBackend {
             merged: Vec::new(),
             driver: format!("evener-lanes {}", env!("CARGO_PKG_VERSION")),
             capabilities: Capabilities::ALL,
-            limits: Limits {
-                storage_binding_bytes: u64::MAX,
-                uniform_binding_bytes: u64::MAX,
-                buffer_bytes: u64::MAX,
-                storage_bindings: u32::MAX,
-                uniform_bindings: u32::MAX,
-                group_invocations: 1024,
-                group_size: [1024, 1024, 64],
-                group_bytes: u32::MAX,
-                groups_per_axis: u32::MAX,
-            },
+            limits: Limits::MEMORY,
         };
         CpuBackend { info, pool, warm: AtomicBool::new(false) }
     }

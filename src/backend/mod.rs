@@ -16,7 +16,7 @@ use std::{
     collections::HashMap,
     fmt,
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 pub mod cpu;
@@ -118,6 +118,21 @@ pub struct Limits {
     pub group_bytes: u32,
     /// Work-groups of one dispatch on each axis.
     pub groups_per_axis: u32,
+}
+
+impl Limits {
+    /// Those of a device that memory alone bounds: work-groups are as large as WebGPU devices take them at most.
+    pub const MEMORY: Self = Limits {
+        storage_binding_bytes: u64::MAX,
+        uniform_binding_bytes: u64::MAX,
+        buffer_bytes: u64::MAX,
+        storage_bindings: u32::MAX,
+        uniform_bindings: u32::MAX,
+        group_invocations: 1024,
+        group_size: [1024, 1024, 64],
+        group_bytes: u32::MAX,
+        groups_per_axis: u32::MAX,
+    };
 }
 
 /// A device as it is listed.
@@ -268,6 +283,37 @@ impl Carry {
     }
 }
 
+/// Items on the x axis that a device takes from an array in its memory.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "only GPUs count"))]
+pub struct Counted {
+    /// The element, a u32.
+    pub(crate) element: ArrayRef,
+    /// Items of a work-group.
+    pub(crate) group_items: u32,
+    /// Work-groups, once the device has found them.
+    found: OnceLock<u32>,
+}
+
+impl Counted {
+    /// The count is this element's.
+    pub(crate) fn new(element: ArrayRef, group_items: u32) -> Self {
+        Counted { element, group_items, found: OnceLock::new() }
+    }
+
+    /// Notes the work-groups that the device found.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn note(&self, groups: u32) {
+        // Of several runs the first is as good as any: they see one count.
+        let _ = self.found.set(groups);
+    }
+
+    /// The work-groups, after the chunk ended.
+    pub(crate) fn found(&self) -> Option<u32> {
+        self.found.get().copied()
+    }
+}
+
 /// A box of work-groups of one call, for one device.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
@@ -285,6 +331,9 @@ pub struct Chunk<'a> {
     pub carry: Option<&'a Carry>,
     /// Several runs of it, one after the other, on a device with its own memory; one where it is `None`.
     pub repeat: Option<Repeat>,
+    /// The device counts the work-groups on the x axis itself, `range` is the most. Only for a device that
+    /// [`Backend::counts_items`], and arguments in its memory.
+    pub counted: Option<&'a Counted>,
     /// Whether nothing else runs meanwhile: the caller finishes it at once.
     pub alone: bool,
 }
@@ -355,6 +404,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
 
     /// What storage it has; `None` if it works in place.
     fn room(&self) -> Option<Room>;
+
+    /// Whether it can take a chunk's items from an array in its memory.
+    fn counts_items(&self) -> bool {
+        false
+    }
 
     /// Copies what the chunk needs to the device and returns a started run. Blocks only for the copies: when it
     /// returns, the host bytes in `upload` are no longer read, so another device may start to write its own part.

@@ -275,7 +275,7 @@ pub(super) struct Resolved {
 pub(crate) struct Pinned(Arc<ArrayMemory>);
 
 impl Pinned {
-    fn new(array: &Arc<ArrayMemory>) -> Self {
+    pub(super) fn new(array: &Arc<ArrayMemory>) -> Self {
         array.pin();
         Pinned(array.clone())
     }
@@ -461,6 +461,13 @@ impl<'a> Arguments<'a> {
             return no(format!("{count} elements of {kind} and {others} of {other} are not two arrays of one kind"));
         }
         Ok((found[0], found[1]))
+    }
+
+    /// Elements of the longest storage argument.
+    pub(super) fn longest(&self) -> u64 {
+        let storage = self.bound.iter().zip(self.parameters()).filter(|(_, p)| p.binding.space == Space::Storage);
+        let count = |bound: &Bound<'_>| if let Bound::Slice(arg) = bound { arg.count } else { 0 };
+        storage.map(|(bound, _)| count(bound)).max().unwrap_or(0)
     }
 
     /// Type, length and bytes of a whole array given as `&mut`.

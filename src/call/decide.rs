@@ -7,6 +7,7 @@ use crate::{
     schedule::{
         adaptive::{self, Crew},
         chunks::Worker,
+        merge,
         placement::Placement,
         plan::{Assignment, Candidate, Plan, Question, is_cut_on, plan, stick},
         remember::Decision,
@@ -88,7 +89,7 @@ impl Call<'_> {
 
     /// The plan of parts that are cut once, at the boundaries of an earlier call where moving them does not pay.
     fn plan_once(&self, ready: &Ready, question: &Question<'_>) -> Result<Plan> {
-        let decided = plan(question)?;
+        let (decided, _) = self.runtime.remembered().plan(self.kernel.id, question)?;
         Ok(match self.earlier(ready, question) {
             Some(earlier) => stick(question, decided, earlier, |part| self.moves(ready, part)),
             None => decided,
@@ -109,11 +110,21 @@ impl Call<'_> {
         adaptive: bool,
     ) -> Question<'q> {
         let explore = if adaptive { Cost::from_ns(self.runtime.learned().budget_ns()) } else { Cost::ZERO };
+        // The copies that an adaptive call would need are the reason why it is not one.
+        let merge = match (candidates, split) {
+            ([cpu, _, ..], Split::Axis(_)) if !adaptive => merge::cost(
+                &ready.footprint(self.kernel, &GroupRange::all(ready.grid)),
+                &ready.sizes,
+                cpu.rates.memory_bytes.per_s,
+            ),
+            _ => Cost::ZERO,
+        };
         Question {
             grid: ready.grid,
             split,
             candidates,
             adaptive,
+            merge,
             // A race needs a copy of all that is written, on both devices.
             races: false,
             explore,
@@ -126,11 +137,11 @@ impl Call<'_> {
     /// their boundaries are fixed; what goes through windows is cut by what fits; and copies of what merges are made once
     /// for each part.
     pub(super) fn adapts(&self, ready: &Ready, split: &Split, candidates: &[Candidate]) -> bool {
-        if self.placement != Placement::Auto {
+        if self.placement != Placement::Auto || ready.arrays.iter().any(Option::is_some) {
             return false;
         }
         if candidates.len() == 1 || matches!(split, Split::Whole(_)) {
-            return ready.arrays.iter().all(Option::is_none);
+            return true;
         }
         let bindings = self.kernel.bindings();
         let whole = ready.footprint(self.kernel, &GroupRange::all(ready.grid));
@@ -139,7 +150,7 @@ impl Call<'_> {
             let fits = |room| windows::whole_misfit(bindings, &ready.sizes, &room).is_none();
             candidate.refusal.is_none() && !slot.backend.room().is_none_or(fits)
         });
-        !merges && !windowed && ready.arrays.iter().all(Option::is_none)
+        !merges && !windowed
     }
 
     /// How an earlier call of this grid was split over the arrays of this one, if this one may be split like it.

@@ -102,7 +102,7 @@ impl Call<'_> {
             return Err(error);
         }
         let given = !matches!(self.size, Size::Unset);
-        let sizes: Vec<Size> = if given { vec![self.size] } else { SIZES.map(|n| self.spread(n)).to_vec() };
+        let sizes: Vec<Size<'_>> = if given { vec![self.size.clone()] } else { SIZES.map(|n| self.spread(n)).to_vec() };
         let mut shown = Vec::new();
         let mut first = None;
         for size in sizes {
@@ -120,7 +120,7 @@ impl Call<'_> {
     }
 
     /// About `n` items, a line, a square or a cube as the work-group is.
-    fn spread(&self, n: u64) -> Size {
+    fn spread(&self, n: u64) -> Size<'static> {
         let axes = self.kernel.reflection.workgroup_size.map(|size| size > 1);
         let side = |dimensions: f64| (n as f64).powf(1.0 / dimensions).round() as u64;
         Size::Items(match axes {

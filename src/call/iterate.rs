@@ -2,7 +2,7 @@
 
 use super::{Call, Ready, args::Name};
 use crate::{
-    backend::{Backend, Repeat},
+    backend::Repeat,
     error::{Error, ErrorKind, Result},
     report::Report,
     schedule::{
@@ -88,23 +88,12 @@ impl<'a> Call<'a> {
         repeat: Repeat,
     ) -> (Result<Outcome>, u32) {
         let footprints = self.footprints(ready, &decided.assignments);
-        let devices: Vec<&dyn Backend> = self.runtime.slots().iter().map(|s| &*s.backend).collect();
+        let devices = self.devices();
         let mut total = Outcome::default();
         let mut done = 0;
         while done < repeat.steps {
             let uniforms = ready.uniform_slices();
-            let mut job = Job {
-                kernel: self.kernel,
-                grid: ready.grid,
-                arguments: &ready.arguments,
-                arrays: &ready.arrays,
-                devices: &devices,
-                places: self.runtime.places(),
-                footprints: &footprints,
-                shape: ready.shape(&uniforms),
-                repeat: None,
-                strict: self.strict,
-            };
+            let mut job = self.job(ready, &uniforms, &devices, &footprints);
             let steps = (repeat.steps - done).min(in_one_go(&job, &decided.assignments, candidates));
             job.repeat = (steps > 1).then_some(Repeat { steps, ..repeat });
             match coexec::execute(&job, &decided.assignments) {

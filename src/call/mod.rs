@@ -3,6 +3,7 @@
 pub mod args;
 mod candidates;
 mod check;
+mod counted;
 mod decide;
 pub mod explain;
 mod iterate;
@@ -10,7 +11,6 @@ pub mod map;
 mod size;
 
 use crate::{
-    array::Array,
     backend::{Argument, Backend},
     error::{Error, Result},
     kernel::{Compiled, uniform::UniformValue},
@@ -47,7 +47,7 @@ pub struct Call<'a> {
     kernel: &'a Compiled,
     name: Option<&'a str>,
     arguments: Arguments<'a>,
-    size: Size,
+    size: Size<'a>,
     placement: Placement,
     strict: bool,
     assignments: Option<Vec<Assignment>>,
@@ -109,31 +109,6 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// As many invocations on the x axis as element `index` of an array says, for instance as another kernel counted them.
-    /// Only that element comes to the host, if a device has it. With a count of zero [`Call::run`] checks the arguments and
-    /// does nothing.
-    ///
-    /// ```
-    /// # use evener::prelude::*;
-    /// # fn main() -> evener::Result<()> {
-    /// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
-    /// let (counts, mut y) = (rt.array(&[3u32, 0])?, rt.zeros::<u32>(5)?);
-    /// let kernel = rt.kernel(
-    ///     "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
-    ///      @compute @workgroup_size(1) fn mark(@builtin(global_invocation_id) id: vec3u) { y[id.x] = 1u; }",
-    /// )?;
-    /// kernel.call().arg("y", &mut y).items_from(&counts, 0).run()?;
-    /// kernel.call().arg("y", &mut y).items_from(&counts, 1).run()?;
-    /// assert_eq!(y.to_vec()?, [1, 1, 1, 0, 0]);
-    /// # Ok(()) }
-    /// ```
-    pub fn items_from(mut self, counts: &Array<u32>, index: usize) -> Self {
-        let end = index.saturating_add(1);
-        let count = counts.view(index..end).and_then(|view| view.read()).map(|elements| elements[0]);
-        let result = count.map(|count| self.size = Size::Counted(count));
-        self.check(result)
-    }
-
     /// Work-groups on each axis.
     pub fn groups(mut self, groups: [u32; 3]) -> Self {
         self.size = Size::Groups(groups);
@@ -185,10 +160,15 @@ impl<'a> Call<'a> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        if let Size::Counted(0) = self.size {
-            self.arguments.resolve()?;
-            let nothing = Plan::nothing("the array counts no items");
-            return Ok(self.report(&nothing, &[], Outcome::default(), Duration::ZERO, 0.0));
+        if let Size::Counted(count) = &self.size {
+            if let Some(report) = self.run_counted(count, start)? {
+                return Ok(report);
+            }
+            if count.read()?[0] == 0 {
+                self.arguments.resolve()?;
+                let nothing = Plan::nothing("the array counts no items");
+                return Ok(self.report(&nothing, &[], Outcome::default(), Duration::ZERO, 0.0));
+            }
         }
         let ready = self.prepare()?;
         let calibration = self.measure(&ready);
@@ -197,20 +177,8 @@ impl<'a> Call<'a> {
         let Decision { plan: decided, candidates, crew } = &*decision;
         let footprints = if crew.is_some() { Vec::new() } else { self.footprints(&ready, &decided.assignments) };
         let decide_ns = start.elapsed().as_nanos() as f64;
-        let devices: Vec<&dyn Backend> = self.runtime.slots().iter().map(|s| &*s.backend).collect();
-        let uniforms = ready.uniform_slices();
-        let job = Job {
-            kernel: self.kernel,
-            grid: ready.grid,
-            arguments: &ready.arguments,
-            arrays: &ready.arrays,
-            devices: &devices,
-            places: self.runtime.places(),
-            footprints: &footprints,
-            shape: ready.shape(&uniforms),
-            repeat: None,
-            strict: self.strict,
-        };
+        let (devices, uniforms) = (self.devices(), ready.uniform_slices());
+        let job = self.job(&ready, &uniforms, &devices, &footprints);
         if let Some((lost, devices)) = &decided.lost {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
@@ -226,6 +194,34 @@ impl<'a> Call<'a> {
         let owners = is_split.then(|| Owners { grid: ready.grid, parts: decided.assignments.clone() });
         ready.arrays.iter().flatten().for_each(|a| a.set_owners(owners.as_ref()));
         Ok(report)
+    }
+
+    /// The devices of assignments, by their numbers.
+    fn devices(&self) -> Vec<&'a dyn Backend> {
+        self.runtime.slots().iter().map(|s| &*s.backend).collect()
+    }
+
+    /// What the plan's execution is told of the call.
+    fn job<'j>(
+        &'j self,
+        ready: &'j Ready,
+        uniforms: &'j [&'j [u8]],
+        devices: &'j [&'j dyn Backend],
+        footprints: &'j [Arc<Footprint>],
+    ) -> Job<'j> {
+        Job {
+            kernel: self.kernel,
+            grid: ready.grid,
+            arguments: &ready.arguments,
+            arrays: &ready.arrays,
+            devices,
+            places: self.runtime.places(),
+            footprints,
+            shape: ready.shape(uniforms),
+            repeat: None,
+            counted: None,
+            strict: self.strict,
+        }
     }
 
     fn report(
@@ -248,7 +244,12 @@ impl<'a> Call<'a> {
 
     /// Checks everything that depends on the caller's input.
     fn prepare(&self) -> Result<Ready> {
-        self.ready(self.size.grid(self.kernel)?, Arguments::resolve)
+        self.prepare_for(self.size.grid(self.kernel)?)
+    }
+
+    /// The same for a grid.
+    fn prepare_for(&self, grid: Grid) -> Result<Ready> {
+        self.ready(grid, Arguments::resolve)
     }
 
     /// Resolves the arguments and evaluates the analysis for them.
@@ -312,6 +313,6 @@ impl Ready {
     }
 
     fn footprint(&self, kernel: &Compiled, range: &GroupRange) -> Arc<Footprint> {
-        Arc::new(kernel.analysis.footprint(&self.shape(&self.uniform_slices()), range))
+        kernel.analysis.footprint(&self.shape(&self.uniform_slices()), range)
     }
 }

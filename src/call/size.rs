@@ -1,6 +1,7 @@
 //! The size of a call: items or work-groups, on three axes.
 
 use crate::{
+    array::View,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
 };
@@ -55,16 +56,16 @@ impl From<[i32; 3]> for Items {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Size {
+#[derive(Clone, Debug)]
+pub(super) enum Size<'a> {
     Unset,
     Items(Items),
-    /// Items on x as an array says.
-    Counted(u32),
+    /// Items on x as an element of an array says.
+    Counted(View<'a, u32>),
     Groups([u32; 3]),
 }
 
-impl Size {
+impl Size<'_> {
     /// The grid: never empty, never more than 2^32 invocations on an axis.
     pub(super) fn grid(&self, kernel: &Compiled) -> Result<Grid> {
         let no = |why: String| Err(Error::new(ErrorKind::ItemCount, why));
@@ -72,7 +73,7 @@ impl Size {
         let groups: [u64; 3] = match self {
             Size::Unset => return no("the size of the call is missing: give .items(n) or .groups([x, y, z])".into()),
             Size::Items(Items(items)) => std::array::from_fn(|a| items[a].div_ceil(u64::from(size[a]))),
-            Size::Counted(items) => [u64::from(*items).div_ceil(u64::from(size[0])), 1, 1],
+            Size::Counted(count) => [u64::from(count.read()?[0]).div_ceil(u64::from(size[0])), 1, 1],
             Size::Groups(groups) => groups.map(u64::from),
         };
         for axis in 0..3 {

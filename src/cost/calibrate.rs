@@ -227,6 +227,7 @@ fn time(device: &dyn Backend, run: &MicroRun<'_>, out: &mut [f64], source: &[f64
         transfers: &moved,
         carry: None,
         repeat: None,
+        counted: None,
         alone: true,
     };
     let start = Instant::now();

@@ -48,7 +48,7 @@ pub struct Compiled {
     /// What the CPU runs instead of the program.
     pub(crate) native: Option<native::Native>,
     /// By [`Compiled::variant`].
-    gpu: [OnceLock<Result<GpuModule, String>>; 4],
+    gpu: [OnceLock<Result<GpuModule, String>>; 8],
 }
 
 impl Compiled {
@@ -104,22 +104,23 @@ impl Compiled {
 
     /// The module that GPUs run, rewritten and validated at first use. The error is a reason for the user.
     pub fn gpu(&self) -> Result<&GpuModule, &str> {
-        self.gpu_for(0)
+        self.gpu_for(0, false)
     }
 
     /// The same for bindings in windows of up to so many pieces (at most [`MAX_PIECES`](crate::backend::MAX_PIECES));
-    /// 0: bound whole. The fewest pieces that do give the fastest module.
-    pub fn gpu_for(&self, pieces: usize) -> Result<&GpuModule, &str> {
-        let variant = Self::variant(pieces);
+    /// 0: bound whole. The fewest pieces that do give the fastest module; `folded` for more work-groups an axis than the
+    /// device takes, which costs every invocation a branch.
+    pub fn gpu_for(&self, pieces: usize, folded: bool) -> Result<&GpuModule, &str> {
+        let variant = Self::variant(pieces, folded);
         self.gpu[variant]
-            .get_or_init(|| on_deep_stack(|| rewrite::rewrite(self, [0, 1, 2, 4][variant])).and_then(|r| r))
+            .get_or_init(|| on_deep_stack(|| rewrite::rewrite(self, [0, 1, 2, 4][variant % 4], folded)).and_then(|r| r))
             .as_ref()
             .map_err(String::as_str)
     }
 
-    /// Which of the modules takes windows of so many pieces: an index below 4.
-    pub(crate) fn variant(pieces: usize) -> usize {
-        [0, 1, 2].into_iter().find(|&p| pieces <= p).unwrap_or(3)
+    /// Which of the modules takes windows of so many pieces: an index below 8.
+    pub(crate) fn variant(pieces: usize, folded: bool) -> usize {
+        [0, 1, 2].into_iter().find(|&p| pieces <= p).unwrap_or(3) + 4 * usize::from(folded)
     }
 
     /// The lane kernel's bindings: the order of arguments.

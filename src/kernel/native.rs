@@ -59,7 +59,7 @@ pub struct NativeChunk<'a> {
     kernel: &'a Compiled,
     range: GroupRange,
     arguments: &'a [Argument],
-    footprint: Footprint,
+    footprint: Arc<Footprint>,
     /// Addresses handed out, and whether to be written.
     taken: Vec<(Range<usize>, bool)>,
 }

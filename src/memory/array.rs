@@ -140,9 +140,13 @@ impl ArrayMemory {
 
     /// The part `range` of the array as a call's argument.
     pub(crate) fn argument(&self, range: &Range<u64>, writable: bool) -> Argument {
-        let array = Some(ArrayRef { id: self.id, offset: range.start, bytes: self.bytes });
         let ptr = self.host.as_ptr().wrapping_add(range.start as usize);
-        Argument { ptr, len: range.end - range.start, writable, array }
+        Argument { ptr, len: range.end - range.start, writable, array: Some(self.part(range.start)) }
+    }
+
+    /// A part of it that starts at this byte.
+    pub(crate) fn part(&self, offset: u64) -> ArrayRef {
+        ArrayRef { id: self.id, offset, bytes: self.bytes }
     }
 
     fn whole(&self) -> Argument {

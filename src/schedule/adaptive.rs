@@ -86,6 +86,7 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
             considered,
             tempting: Cost::INFINITE,
             explored: Cost::ZERO,
+            merge: Cost::ZERO,
             lost: None,
             groups: question.grid.groups,
         };
@@ -109,6 +110,8 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
         considered,
         tempting: Cost::from_ns(choice.tempting_ns),
         explored: Cost::from_ns(choice.explored_ns),
+        // What merges is cut once.
+        merge: Cost::ZERO,
         lost: lost.map(|(cost, w)| (cost, w.shares.iter().map(|(d, _)| *d).collect())),
         groups: question.grid.groups,
     }

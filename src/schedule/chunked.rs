@@ -126,6 +126,7 @@ impl<'a> Shift<'a> {
             transfers,
             carry,
             repeat: None,
+            counted: None,
             alone: false,
         }
     }

@@ -10,7 +10,7 @@ use super::{
     windows::{self, Cutter},
 };
 use crate::{
-    backend::{Argument, Backend, Chunk, ChunkRun, Repeat, Started},
+    backend::{Argument, Backend, Chunk, ChunkRun, Counted, Repeat, Started},
     call::args::Pinned,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
@@ -49,6 +49,9 @@ pub(crate) struct Job<'a> {
     pub(crate) shape: CallShape<'a>,
     /// Several steps in one go; the only assignment is the whole grid on a device that holds the arrays.
     pub(crate) repeat: Option<Repeat>,
+    /// The device counts the items itself; the only assignment is the largest grid that there could be, on a device that
+    /// holds the arrays.
+    pub(crate) counted: Option<&'a Counted>,
     /// No recovery on another device.
     pub(crate) strict: bool,
 }
@@ -75,6 +78,8 @@ pub(crate) struct Outcome {
     pub(crate) recoveries: Vec<String>,
     /// What ran in windows and why, for the report.
     pub(crate) windows: Vec<String>,
+    /// Time in ns to make copies of what merges, and to combine them with the originals.
+    pub(crate) merge_ns: f64,
 }
 
 impl Job<'_> {
@@ -115,18 +120,25 @@ pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outco
     }
     // Parts that run at once update copies of what merges; the CPU's is the original.
     let at_once = assignments.len() > 1;
+    let since = Instant::now();
     let privates: Vec<Option<Private<'_>>> =
         ready.iter().map(|b| if at_once { private(job, &b.part) } else { None }).collect();
+    let merges = privates.iter().any(Option::is_some);
+    let copied_ns = since.elapsed().as_nanos() as f64;
     let fault = run_parts(job, &ready, &privates, at_once, &mut outcome, &mut failed);
     match fault {
         Some(e) => Err(e),
         None => {
+            let since = Instant::now();
             for (brought, private) in ready.iter().zip(privates) {
                 let well = outcome.ran.iter().any(|ran| is_in(&ran.assignment, &brought.part.assignment));
                 if let Some(private) = private.filter(|_| well) {
                     // SAFETY: every part has ended; a device only ran if what it downloads is writable.
                     unsafe { private.merge(job.arguments) };
                 }
+            }
+            if merges {
+                outcome.merge_ns = copied_ns + since.elapsed().as_nanos() as f64;
             }
             recover(job, failed, outcome)
         }
@@ -256,6 +268,7 @@ impl Outcome {
         }
         self.moved.extend(step.moved);
         self.recoveries.extend(step.recoveries);
+        self.merge_ns += step.merge_ns;
         for line in step.windows {
             if !self.windows.contains(&line) {
                 self.windows.push(line);
@@ -316,6 +329,7 @@ fn start<'a>(
         transfers: &part.transfers,
         carry: None,
         repeat: job.repeat,
+        counted: job.counted,
         alone,
     };
     if device == 0 {
@@ -351,6 +365,7 @@ fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
             transfers: &part.transfers,
             carry: None,
             repeat: None,
+            counted: None,
             alone: true,
         };
         total.run_ns += job.devices[0].start(&chunk)?.finish()?.run_ns;

@@ -5,11 +5,34 @@
 //! downloads lands in it. So devices know nothing of merging, and a part that fails leaves the original as it was. The
 //! CPU updates the original in place.
 
-use crate::backend::{Argument, Transfer};
+use super::copy::ArgumentCopy;
+use crate::{
+    backend::{Argument, Transfer},
+    cost::Cost,
+};
 use evener_lanes::{
     analysis::{Footprint, MergeRegion, Strided},
     ir::{BinaryOp, Ty},
 };
+
+/// Bytes of memory traffic for each byte that merges: the identity is written, copy and original are read, the copy is
+/// written, and goes to the original.
+const TRAFFIC: f64 = 6.0;
+
+/// What one part's copies add to a split of a call with this footprint: memory for all of each binding that merges, and
+/// the traffic of what merges. `sizes` are the bindings' bytes; the host moves so many bytes a second.
+pub fn cost(footprint: &Footprint, sizes: &[u64], bytes_per_s: f64) -> Cost {
+    let merging = footprint.bindings.iter().zip(sizes).filter(|(touched, _)| !touched.merges.is_empty());
+    let bytes = merging.map(|(touched, &size)| {
+        let merged: u64 = touched.merges.iter().flat_map(|m| &m.bytes).map(Strided::bytes).sum();
+        size as f64 + TRAFFIC * merged as f64
+    });
+    // A sum of nothing may be -0.
+    match bytes.sum::<f64>() {
+        none if none <= 0.0 => Cost::ZERO,
+        bytes => Cost::of(bytes, bytes_per_s),
+    }
+}
 
 /// The arguments of one part, some of them private copies.
 #[derive(Debug)]
@@ -18,11 +41,11 @@ pub struct Private<'a> {
     copies: Vec<Copied<'a>>,
 }
 
-/// A private copy of one argument. Words, so that 8-byte elements are aligned.
+/// A private copy of one argument.
 #[derive(Debug)]
 struct Copied<'a> {
     binding: usize,
-    memory: Vec<u64>,
+    memory: ArgumentCopy,
     regions: &'a [MergeRegion],
     download: &'a [Strided],
 }
@@ -39,21 +62,16 @@ impl<'a> Private<'a> {
                 continue;
             }
             let original = arguments[binding];
-            let mut memory = vec![0u64; original.len.div_ceil(8) as usize];
-            let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut memory);
+            let mut memory = ArgumentCopy::of(&original);
             for range in &transfer.upload {
-                let (start, end) = (range.start as usize, range.end as usize);
                 // SAFETY: uploads lie inside the argument, which is valid for reads and not written meanwhile.
-                let host = unsafe { std::slice::from_raw_parts(original.ptr.add(start), end - start) };
-                bytes[start..end].copy_from_slice(host);
+                unsafe { memory.take(&original, range.clone()) };
             }
             for region in &touched.merges {
-                fill(bytes, region);
+                fill(memory.bytes_mut(), region);
             }
-            let mut copied = Copied { binding, memory, regions: &touched.merges, download: &transfer.download };
-            // The heap memory stays where it is when the copy moves.
-            private.arguments[binding].ptr = copied.memory.as_mut_ptr().cast();
-            private.copies.push(copied);
+            private.arguments[binding].ptr = memory.as_mut_ptr();
+            private.copies.push(Copied { binding, memory, regions: &touched.merges, download: &transfer.download });
         }
         private
     }
@@ -71,18 +89,12 @@ impl<'a> Private<'a> {
     pub unsafe fn merge(mut self, arguments: &[Argument]) {
         for copied in &mut self.copies {
             let original = arguments[copied.binding];
-            let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut copied.memory);
             for region in copied.regions {
                 // SAFETY: regions lie inside the argument, which is valid for reads.
-                unsafe { combine(bytes, original.ptr, region) };
+                unsafe { combine(copied.memory.bytes_mut(), original.ptr, region) };
             }
-            for set in copied.download {
-                set.for_each_run(|run| {
-                    let (at, len) = (run.start as usize, (run.end - run.start) as usize);
-                    // SAFETY: downloads lie inside the argument, which is writable and nobody else's now.
-                    unsafe { std::ptr::copy_nonoverlapping(bytes[at..at + len].as_ptr(), original.ptr.add(at), len) };
-                });
-            }
+            // SAFETY: downloads lie inside the argument, which is writable and nobody else's now.
+            unsafe { copied.memory.give(&original, copied.download) };
         }
     }
 }

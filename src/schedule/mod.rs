@@ -5,6 +5,7 @@ pub mod choose;
 pub(crate) mod chunked;
 pub mod chunks;
 pub(crate) mod coexec;
+mod copy;
 mod desk;
 pub mod feedback;
 pub(crate) mod merge;

@@ -128,6 +128,9 @@ pub struct Question<'a> {
     pub candidates: &'a [Candidate],
     /// Whether parts adapt while they run ([`Chunks`](super::chunks::Chunks)), so that doubt costs little.
     pub adaptive: bool,
+    /// Making one device's copies of what atomics merge into, and combining them with the originals in the end. Zero where
+    /// nothing merges.
+    pub merge: Cost,
     /// Whether two devices may run the whole call at once, of which the first to end is taken.
     pub races: bool,
     /// What may be lost to learn about a device.
@@ -159,6 +162,8 @@ pub struct Plan {
     pub reason: String,
     /// Predicted end.
     pub predicted: Cost,
+    /// Of that, combining copies of what atomics merge into.
+    pub merge: Cost,
     /// Every placement considered, with its predicted time.
     pub considered: Vec<(String, Cost)>,
     /// What learning about another device would have cost; infinite where none promises to be better.
@@ -196,6 +201,7 @@ pub fn stick(
             question.candidates[parts[k].device].predict_moving(share, &moves[k])
         })
     };
+    let plan = Plan { merge: merging(question, &plan.assignments), ..plan };
     if plan.assignments == earlier {
         return Plan { predicted: end(&earlier), ..plan };
     }
@@ -209,7 +215,7 @@ pub fn stick(
         plan.reason,
         gain.recip()
     );
-    Plan { assignments: earlier, reason, predicted: stays, ..plan }
+    Plan { merge: merging(question, &earlier), assignments: earlier, reason, predicted: stays, ..plan }
 }
 
 /// Decides where a call runs.
@@ -237,8 +243,8 @@ pub fn plan(question: &Question<'_>) -> Result<Plan> {
     let predicted = predicted_end(question, &assignments, View::Honest);
     let lost = if question.placement == Placement::Auto { avoided(question, &assignments) } else { None };
     let (tempting, explored) = (Cost::INFINITE, Cost::ZERO);
-    let groups = question.grid.groups;
-    Ok(Plan { assignments, rival: None, reason, predicted, considered, tempting, explored, lost, groups })
+    let (groups, merge) = (question.grid.groups, merging(question, &assignments));
+    Ok(Plan { assignments, rival: None, reason, predicted, merge, considered, tempting, explored, lost, groups })
 }
 
 /// What a choice loses against the best one on warm devices, if one-time costs kept it from that.
@@ -262,6 +268,7 @@ impl Plan {
             rival: None,
             reason: reason.into(),
             predicted: Cost::ZERO,
+            merge: Cost::ZERO,
             considered: Vec::new(),
             tempting: Cost::INFINITE,
             explored: Cost::ZERO,
@@ -473,7 +480,13 @@ fn end_of(
         let slowed = if assignments.len() > 1 { candidate.together.factor / candidate.learned.factor } else { 1.0 };
         end = end.max(uploaded + p.run * slowed + p.download);
     }
-    end
+    end + merging(question, assignments)
+}
+
+/// What merging the parts of a split adds: the CPU updates the originals, every other part has copies.
+fn merging(question: &Question<'_>, assignments: &[Assignment]) -> Cost {
+    let copies = assignments.iter().filter(|a| a.device != 0 && assignments.len() > 1).count();
+    question.merge * copies as f64
 }
 
 fn axis_name(axis: u8) -> &'static str {
@@ -481,160 +494,4 @@ fn axis_name(axis: u8) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cost::roofline::{Rate, tests::rates};
-    use evener_lanes::analysis::Features;
-
-    fn candidate(id: &str, speed: f64, bytes: f64) -> Candidate {
-        let mut rates = rates();
-        rates.float = Rate::assumed(1e9 * speed);
-        let features = Features { float: 100.0, ..Features::default() };
-        let work = Work { features, invocations: 1e6, working_set: 0.0, up_bytes: bytes, down_bytes: bytes };
-        Candidate {
-            id: id.into(),
-            refusal: None,
-            work,
-            rates,
-            learned: Estimate::EXACT,
-            together: Estimate::EXACT,
-            link: [1.0; 2],
-            fetch: Cost::ZERO,
-            fetch_latency: Cost::ZERO,
-            shared_input: 0.0,
-            steps: 1.0,
-            one_time: Cost::ZERO,
-            credit: Cost::ZERO,
-            known: true,
-        }
-    }
-
-    fn ask(candidates: &[Candidate], split: &Split, placement: Placement, strict: bool) -> Result<Plan> {
-        plan(&Question {
-            grid: Grid { groups: [1000, 1, 1] },
-            split,
-            candidates,
-            adaptive: false,
-            races: false,
-            explore: Cost::ZERO,
-            placement,
-            strict,
-        })
-    }
-
-    #[test]
-    fn two_equal_devices_share_the_work_in_halves() {
-        let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 1.0, 0.0)];
-        let plan = ask(&devices, &Split::Axis(0), Placement::Auto, false).unwrap();
-        assert_eq!(plan.assignments.len(), 2);
-        let cpu = plan.assignments.iter().find(|a| a.device == 0).unwrap();
-        assert!((cpu.range.count() as f64 - 500.0).abs() < 20.0, "{plan:?}");
-        assert_eq!(cpu.range.end[0], 1000, "the CPU works at the back");
-    }
-
-    #[test]
-    fn three_devices_end_together() {
-        let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 2.0, 0.0), candidate("gpu:1", 5.0, 0.0)];
-        let plan = ask(&devices, &Split::Axis(0), Placement::Auto, false).unwrap();
-        let shares: Vec<f64> = plan.assignments.iter().map(|a| a.range.count() as f64 / 1000.0).collect();
-        assert_eq!(plan.assignments.len(), 3);
-        for (share, want) in shares.iter().zip([0.25, 0.625, 0.125]) {
-            assert!((share - want).abs() < 0.03, "{shares:?}");
-        }
-    }
-
-    #[test]
-    fn a_download_can_make_the_fast_device_wrong() {
-        let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 100.0, 1e9)];
-        let plan = ask(&devices, &Split::Whole("why".into()), Placement::Auto, false).unwrap();
-        assert_eq!(plan.assignments[0].device, 0, "{}", plan.reason);
-        assert!(plan.reason.contains("must run whole: why"));
-    }
-
-    #[test]
-    fn a_call_that_must_run_whole_is_whole_on_the_faster_device_or_an_error_when_strict() {
-        let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 3.0, 0.0)];
-        let whole = Split::Whole("`sum` is updated by atomics on floats".into());
-        let plan = ask(&devices, &whole, Placement::Split(0.5), false).unwrap();
-        assert_eq!(plan.assignments, [Assignment { device: 1, range: GroupRange::all(Grid { groups: [1000, 1, 1] }) }]);
-        assert!(plan.reason.contains("atomics"));
-        let error = ask(&devices, &whole, Placement::Split(0.5), true).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotSplittable);
-    }
-
-    #[test]
-    fn a_device_that_is_not_there_is_an_error() {
-        let devices = [candidate("cpu", 1.0, 0.0)];
-        for placement in [Placement::Gpu(None), Placement::Gpu(Some(0)), Placement::Split(0.5)] {
-            let error = ask(&devices, &Split::Axis(0), placement, false).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NoSuchDevice);
-        }
-    }
-
-    #[test]
-    fn a_device_that_refuses_the_call_gets_no_part_of_it() {
-        let mut devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 100.0, 0.0)];
-        devices[1].refusal = Some("no f64".into());
-        let plan = ask(&devices, &Split::Axis(0), Placement::Auto, false).unwrap();
-        assert_eq!(plan.assignments.len(), 1);
-        assert_eq!(plan.assignments[0].device, 0);
-    }
-
-    #[test]
-    fn a_cold_device_waits_until_calls_have_lost_what_it_costs_to_warm_it() {
-        let mut devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 10.0, 0.0)];
-        devices[1].one_time = Cost::from_ns(1e9);
-        let whole = Split::Whole("why".into());
-        let cold = ask(&devices, &whole, Placement::Auto, false).unwrap();
-        assert_eq!(cold.assignments[0].device, 0, "{}", cold.reason);
-        let (lost, by) = cold.lost.unwrap();
-        assert!(lost.ns() > 8e7 && by == [1], "{lost}");
-        devices[1].credit = Cost::from_ns(1e9);
-        let paid = ask(&devices, &whole, Placement::Auto, false).unwrap();
-        assert_eq!(paid.assignments[0].device, 1);
-        assert!(paid.predicted.ns() > 1e9, "the prediction is honest about the first run");
-    }
-
-    #[test]
-    fn a_boundary_moves_only_where_that_pays_for_the_bytes() {
-        let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 1.0, 0.0)];
-        let mut faster = devices.clone();
-        faster[1].rates.float = Rate::assumed(1e12);
-        let split = Split::Axis(0);
-        let grid = Grid { groups: [1000, 1, 1] };
-        let question = |devices| Question {
-            grid,
-            split: &split,
-            candidates: devices,
-            adaptive: false,
-            races: false,
-            explore: Cost::ZERO,
-            placement: Placement::Auto,
-            strict: false,
-        };
-        let earlier = cut(grid, 0, 0.52, &[(1, 1.0)]);
-        // What a part has more than before must be uploaded: 1 MB a work-group.
-        let moves = |part: &Assignment| {
-            let before = earlier.iter().find(|a| a.device == part.device).map_or(0, |a| a.range.count());
-            let more = part.range.count().saturating_sub(before);
-            Moves { up: more as f64 * 1e6, ..Moves::default() }
-        };
-        let near = stick(&question(&devices), plan(&question(&devices)).unwrap(), earlier.clone(), moves);
-        assert_eq!(near.assignments, earlier, "{}", near.reason);
-        let free = |_: &Assignment| Moves::default();
-        let far = stick(&question(&faster), plan(&question(&faster)).unwrap(), earlier.clone(), free);
-        assert_ne!(far.assignments, earlier, "a much faster device is worth a move");
-    }
-
-    #[test]
-    fn every_cut_covers_the_grid_once() {
-        for groups in [1, 2, 3, 64, 1001] {
-            for share in [0.0, 0.1, 0.37, 0.5, 0.9, 1.0] {
-                let grid = Grid { groups: [4, groups, 2] };
-                let parts = cut(grid, 1, share, &[(1, 0.3), (2, 0.7)]);
-                let count: u64 = parts.iter().map(|a| a.range.count()).sum();
-                assert_eq!(count, u64::from(8 * groups), "{parts:?}");
-            }
-        }
-    }
-}
+mod tests;

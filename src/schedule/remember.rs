@@ -3,13 +3,18 @@
 //! What a call moves and computes follows from its kernel, grid, sizes and uniforms, so a decision is found by those, before
 //! anything of it is worked out again. What was learned since is compared with what the decision was made from.
 
+mod cut;
+
 use super::{
     adaptive::Crew,
-    plan::{Candidate, Plan},
+    plan::{Candidate, Plan, Question},
 };
-use crate::cost::{
-    Cost,
-    learn::{Key, Known, Learned},
+use crate::{
+    cost::{
+        Cost,
+        learn::{Key, Known, Learned},
+    },
+    error::Result,
 };
 use evener_lanes::analysis::CallShape;
 use std::{
@@ -97,6 +102,7 @@ impl Hasher for Same {
 #[derive(Debug, Default)]
 pub struct Remembered {
     kept: Mutex<HashMap<u64, Kept, BuildHasherDefault<Same>>>,
+    cut: cut::CutOnce,
 }
 
 impl Remembered {
@@ -155,6 +161,15 @@ impl Remembered {
             all.clear();
         }
         all.insert(hash(kernel, shape), kept);
+    }
+
+    /// The plan of a kernel's call whose parts are cut once, made now or earlier from nearly the same figures. Whether it was
+    /// made now comes with it.
+    ///
+    /// # Errors
+    /// See [`plan`](super::plan::plan).
+    pub fn plan(&self, kernel: u64, question: &Question<'_>) -> Result<(Plan, bool)> {
+        self.cut.plan(kernel, question)
     }
 
     /// Forgets all: devices were measured again.

@@ -1,6 +1,6 @@
 //! A chunk run once more: on copies of what it writes, so that the results of only one of its runs reach the host.
 
-use super::transfers;
+use super::{copy::ArgumentCopy, transfers};
 use crate::backend::Argument;
 use evener_lanes::analysis::{Footprint, Strided};
 
@@ -18,8 +18,7 @@ pub(super) struct Shadow<'a> {
 #[derive(Debug)]
 struct Copied<'a> {
     binding: usize,
-    /// Words, so that 8-byte elements are aligned. Pages that nobody touches take no memory.
-    memory: Vec<u64>,
+    memory: ArgumentCopy,
     writes: &'a [Strided],
 }
 
@@ -38,18 +37,12 @@ impl<'a> Shadow<'a> {
         let mut shadow = Shadow { arguments: arguments.to_vec(), copies: Vec::new() };
         for (binding, touched) in written() {
             let original = arguments[binding];
-            let mut memory = vec![0u64; original.len.div_ceil(8) as usize];
-            let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut memory);
+            let mut memory = ArgumentCopy::of(&original);
             for set in transfers::needed(touched) {
-                set.for_each_run(|run| {
-                    let (at, len) = (run.start as usize, (run.end - run.start) as usize);
-                    // SAFETY: footprints lie inside the argument, and nobody writes what is needed.
-                    let host = unsafe { std::slice::from_raw_parts(original.ptr.add(at), len) };
-                    bytes[at..at + len].copy_from_slice(host);
-                });
+                // SAFETY: footprints lie inside the argument, and nobody writes what is needed.
+                set.for_each_run(|run| unsafe { memory.take(&original, run) });
             }
-            // The heap memory stays where it is when the copy moves.
-            shadow.arguments[binding].ptr = memory.as_mut_ptr().cast();
+            shadow.arguments[binding].ptr = memory.as_mut_ptr();
             shadow.copies.push(Copied { binding, memory, writes: &touched.writes });
         }
         Some(shadow)
@@ -67,15 +60,8 @@ impl<'a> Shadow<'a> {
     /// touches it meanwhile.
     pub(super) unsafe fn commit(&self, arguments: &[Argument]) {
         for copied in &self.copies {
-            let original = arguments[copied.binding];
-            let bytes: &[u8] = bytemuck::cast_slice(&copied.memory);
-            for set in copied.writes {
-                set.for_each_run(|run| {
-                    let (at, len) = (run.start as usize, (run.end - run.start) as usize);
-                    // SAFETY: footprints lie inside the argument; as the caller says.
-                    unsafe { std::ptr::copy_nonoverlapping(bytes[at..at + len].as_ptr(), original.ptr.add(at), len) };
-                });
-            }
+            // SAFETY: footprints lie inside the argument; as the caller says.
+            unsafe { copied.memory.give(&arguments[copied.binding], copied.writes) };
         }
     }
 }

@@ -113,6 +113,7 @@ impl Stream<'_> {
                 transfers,
                 carry: Some(carry),
                 repeat: None,
+                counted: None,
                 alone: false,
             });
             match started {

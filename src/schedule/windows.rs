@@ -19,7 +19,7 @@ use evener_lanes::{
     analysis::{BindingFootprint, CallShape, Footprint, Split, Strided},
     ir::{Binding, Space},
 };
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 /// Chunks of one part under way at once: one is uploaded while the other runs.
 pub const IN_FLIGHT: u64 = 2;
@@ -89,7 +89,7 @@ pub struct Cutter<'a> {
 
 /// What a chunk of a range needs.
 struct Need {
-    footprint: Footprint,
+    footprint: Arc<Footprint>,
     windows: Vec<Option<Window>>,
     /// With staging, without what is carried.
     bytes: u64,
@@ -230,7 +230,7 @@ impl<'a> Cutter<'a> {
         })
     }
 
-    fn footprint(&self, range: &GroupRange) -> Footprint {
+    fn footprint(&self, range: &GroupRange) -> Arc<Footprint> {
         self.kernel.analysis.footprint(&self.shape, range)
     }
 
@@ -307,7 +307,7 @@ impl<'a> Cutter<'a> {
     fn chunk(&mut self, range: GroupRange, need: Need, whole_device: bool) -> WindowedChunk {
         let (first, last) = (!std::mem::replace(&mut self.started, true), self.rest.is_empty());
         let bindings = self.kernel.bindings();
-        let mut footprint = need.footprint;
+        let mut footprint = Arc::unwrap_or_clone(need.footprint);
         for (k, carried) in self.carried.iter().enumerate() {
             if let Some(carried) = carried {
                 footprint.bindings[k] = (**carried).clone();

@@ -4,13 +4,15 @@
 use evener::{
     Result,
     backend::{
-        Argument, Backend, ChunkRun, Transfer,
+        Argument, Backend, ChunkRun, Transfer, Window,
         gpu::{GpuDevice, Job, Options, Shader, SpirvWriter, devices},
     },
     kernel::rewrite::Dispatch,
+    schedule::transfers::{needed, of_footprint},
 };
 use evener_lanes::{
-    analysis::Strided,
+    Grid, GroupRange,
+    analysis::{Analysis, CallShape, Strided},
     ir::{Access, Binding, Space},
 };
 use naga::{
@@ -125,6 +127,35 @@ pub fn transfer(upload: &[Range<u64>], download: &[Strided]) -> Transfer {
     Transfer { upload: upload.to_vec(), download: download.to_vec(), ..Transfer::default() }
 }
 
+/// What a range of a kernel's work-groups moves, in windows of its footprint. Nothing runs on the arguments meanwhile.
+pub fn in_windows(
+    analysis: &Analysis,
+    bindings: &[Binding],
+    grid: Grid,
+    arguments: &[Argument],
+    range: &GroupRange,
+) -> Vec<Transfer> {
+    let bytes = |a: &Argument| {
+        // SAFETY: the buffers outlive the job, and nothing runs.
+        unsafe { std::slice::from_raw_parts(a.as_ptr(), a.byte_len() as usize) }
+    };
+    let is_uniform = |b: &Binding| b.space == Space::Uniform;
+    let lengths: Vec<u64> = arguments.iter().map(Argument::byte_len).collect();
+    let uniforms: Vec<&[u8]> =
+        bindings.iter().zip(arguments).map(|(b, a)| if is_uniform(b) { bytes(a) } else { &[] }).collect();
+    let shape = CallShape { grid, sizes: &lengths, uniforms: &uniforms };
+    let footprint = analysis.footprint(&shape, range);
+    let mut moved = of_footprint(&footprint, bindings, &lengths);
+    for (k, (transfer, touched)) in moved.iter_mut().zip(&footprint.bindings).enumerate() {
+        if !is_uniform(&bindings[k]) {
+            let hulls = touched.reads.iter().chain(&touched.writes).map(|s| s.start..s.end());
+            transfer.window = Window::new(&bindings[k], lengths[k], hulls);
+            transfer.exact = Some(needed(touched).cloned().collect());
+        }
+    }
+    moved
+}
+
 /// A kernel over byte vectors.
 pub struct Case {
     /// Identity for the pipeline cache.
@@ -175,7 +206,18 @@ impl Case {
     ) -> Job<'a> {
         let dispatch = Dispatch { groups, params: bytes(params) };
         let (kernel, shader, bindings) = (self.kernel, self.module.shader(), self.bindings.as_slice());
-        Job { kernel, shader, bindings, dispatch, arguments, transfers, carry: None, repeat: None, alone: false }
+        Job {
+            kernel,
+            shader,
+            bindings,
+            dispatch,
+            arguments,
+            transfers,
+            carry: None,
+            repeat: None,
+            counted: None,
+            alone: false,
+        }
     }
 }
 

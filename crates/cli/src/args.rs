@@ -5,6 +5,23 @@ use clap::Args;
 use evener::prelude::Placement;
 use std::path::PathBuf;
 
+/// A call: what `run` and `explain` take.
+#[derive(Args, Debug)]
+pub struct CallArgs {
+    /// Which kernel.
+    #[command(flatten)]
+    pub kernel: KernelArgs,
+    /// How many invocations.
+    #[command(flatten)]
+    pub extent: ExtentArgs,
+    /// Its arguments.
+    #[command(flatten)]
+    pub buffers: BufferArgs,
+    /// Where it runs.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
 /// A kernel file and what selects the kernel in it.
 #[derive(Args, Debug)]
 pub struct KernelArgs {

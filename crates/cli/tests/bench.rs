@@ -134,12 +134,12 @@ fn check_page(html: &str, found: &Value) {
 fn two_devices_give_the_contract_and_a_page_with_the_same_figures() {
     let dir = Dir::new("bench");
     let found = dir.json(&format!(
-        "bench saxpy --kernel histogram --sizes 300,5000 --budget 1000 --quick {THROTTLED} --json --report out"
+        "bench saxpy,scan --kernel histogram --sizes 300,5000 --budget 1000 --quick {THROTTLED} --json --report out"
     ));
     check_contract(&found);
     let cells = found["cells"].as_array().unwrap();
-    // Two kernels, two sizes, on the host and resident.
-    assert_eq!((cells.len(), &found["left_out"]), (8, &Value::Array(vec![])));
+    // Two kernels and a function of several calls, two sizes, on the host and resident.
+    assert_eq!((cells.len(), &found["left_out"]), (12, &Value::Array(vec![])));
     for c in cells {
         object(&c["placements"], &["cpu", "gpu:0", "split=0.5"]);
         assert_eq!(c["home"] == "gpu:0", c["residency"] == "resident");
@@ -163,8 +163,14 @@ fn two_devices_give_the_contract_and_a_page_with_the_same_figures() {
 #[test]
 fn a_machine_with_only_a_cpu_has_a_table_too() {
     let dir = Dir::new("bench-cpu");
-    let found = dir.json("bench --kernel stencil5 --sizes 4096 --on-devices cpu --budget 1000 --quick --json");
+    let found = dir.json("bench stencil5,sort --sizes 4096 --on-devices cpu --budget 1000 --quick --json");
     check_contract(&found);
+    for cell in found["cells"].as_array().unwrap() {
+        let baseline = &cell["baseline"];
+        object(baseline, &["with", "median_ns", "mad_ns", "runs", "ratio"]);
+        let ratio = number(&baseline["median_ns"]) / number(&cell["auto"]["run10_ns"]);
+        assert!((number(&baseline["ratio"]) / ratio - 1.0).abs() < 1e-9, "{cell}");
+    }
     let cell = &found["cells"][0];
     assert_eq!(
         (&cell["residency"], &cell["chose"], &cell["contested"]),
@@ -173,7 +179,7 @@ fn a_machine_with_only_a_cpu_has_a_table_too() {
     assert_eq!(object(&cell["placements"], &[]).keys().collect::<Vec<_>>(), ["cpu"]);
     assert!(number(&cell["roofline"]["cpu"]["bytes_per_s"]) > 0.0);
     let shown = dir.line("bench stencil5 --sizes 4096 --on-devices cpu --budget 1000 --quick").ok().stdout;
-    for word in ["stencil5", "4 Ki", "GFLOP/s", "only choice", "auto, 10th"] {
+    for word in ["stencil5", "4 Ki", "GFLOP/s", "only choice", "auto, 10th", "baseline", "ratio"] {
         assert!(shown.contains(word), "{word}: {shown}");
     }
     assert_eq!(dir.files(), Vec::<String>::new(), "no report was asked for");

@@ -2,8 +2,10 @@
 //! written.
 
 mod analysis_support;
+mod engines;
 
 use analysis_support::{Build, Case, words};
+use engines::best_engines;
 use evener_lanes::ir::*;
 use proptest::prelude::*;
 
@@ -312,23 +314,29 @@ fn numbered(number: u64) -> (Case, [u32; 3]) {
     (random_case(&tape), [next(), next(), next()])
 }
 
-/// Kernels 0 to `EVENER_RANDOM_KERNELS` (400 without it): right footprints, right results under random splits. They are
-/// of use only if many of them split.
+/// Kernels 0 to `EVENER_RANDOM_KERNELS` (400 without it): right footprints, right results under random splits, each part
+/// by another of the machine's engines. They are of use only if many of them split, and few have races.
 #[test]
 fn numbered_random_kernels_are_right_and_many_split() {
     let count = std::env::var("EVENER_RANDOM_KERNELS").map_or(400, |n| n.parse().expect("a number of kernels"));
-    let (mut split, mut merging) = (0, 0);
+    let engines = best_engines();
+    let (mut split, mut merging, mut racy) = (0, 0, 0);
     for number in 0..count {
         let (case, cuts) = numbered(number);
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             case.verify(&cuts);
-            case.verify_results(&cuts)
+            let splits = case.verify_results(&cuts);
+            // Programs take no binding without elements.
+            let bound = case.buffers.iter().all(|b| !b.is_empty());
+            (splits, splits && bound && case.verify_engines(&cuts, &engines).is_none())
         }));
         let writes = case.kernel.bindings.iter().any(|b| b.access.write || b.access.atomic);
-        let splits = outcome.unwrap_or_else(|_| panic!("kernel {number}, cut at {cuts:?}:\n{}", case.kernel));
+        let (splits, race) = outcome.unwrap_or_else(|_| panic!("kernel {number}, cut at {cuts:?}:\n{}", case.kernel));
         split += u64::from(writes && splits);
+        racy += u64::from(race);
         merging += u64::from(splits && case.kernel.bindings.iter().any(|b| b.access.atomic));
     }
-    println!("{split} of {count} split, {merging} of them with atomics");
+    println!("{split} of {count} split, {merging} of them with atomics, {racy} with races");
     assert!(split > count / 10 && merging > count / 100, "only {split} of {count} split, {merging} with atomics");
+    assert!(racy < split / 2, "{racy} of {split} have races");
 }

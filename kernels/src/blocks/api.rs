@@ -1,10 +1,20 @@
 //! The building blocks as functions of a runtime, documented.
 
-use super::{Axis, Done, Input, Number, Order, Output, Stream};
+use super::{
+    Axis, Number, Order, Stream, bins, compact, convolve, random, rearrange, reduce, reduce::Extreme, scan, sort,
+};
+use crate::{
+    data::{Input, Output},
+    reports::Done,
+};
 use evener::{Result, prelude::*};
+use evener_shaders::blocks as wgsl;
+use std::borrow::Borrow;
 
 /// The building blocks as functions. Each returns when its results are where they belong, with a report of each call.
-pub trait Blocks {
+///
+/// Indices are of 32 bits: each function refuses 2^32 - 2^16 elements or more, with `ItemCount`.
+pub trait Blocks: Borrow<Runtime> {
     /// The compensated sum of the elements; of integers the sum modulo 2^32 or 2^64. Of nothing it is zero.
     ///
     /// Of floats the error is at most `u |sum| + n^2 u^2 sum |x[i]|`, with `u` 2^-24 or 2^-53: that of one rounding, unless the
@@ -13,7 +23,7 @@ pub trait Blocks {
     /// device that flushes subnormal numbers to zero may differ where there are any.
     ///
     /// # Errors
-    /// `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -24,13 +34,15 @@ pub trait Blocks {
     /// assert_eq!(rt.sum(&x)?.value, 2.0); // plain f32 additions give 1
     /// # Ok(()) }
     /// ```
-    fn sum<T: Number>(&self, x: impl Input<T>) -> Result<Done<T>>;
+    fn sum<T: Number>(&self, x: impl Input<T>) -> Result<Done<T>> {
+        reduce::sum(self.borrow(), &x)
+    }
 
     /// The sum of `x[i] y[i]`: each product rounded once, their sum compensated as in [`Blocks::sum`], with the same bits on
     /// every device and split. Of nothing it is zero.
     ///
     /// # Errors
-    /// `ArgumentSize`: the lengths differ. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentSize`: the lengths differ. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -40,12 +52,14 @@ pub trait Blocks {
     /// assert_eq!(rt.sum_of_products(&[1.0f64, 2.0, 3.0], &[4.0, 5.0, 6.0])?.value, 32.0);
     /// # Ok(()) }
     /// ```
-    fn sum_of_products<T: Number>(&self, x: impl Input<T>, y: impl Input<T>) -> Result<Done<T>>;
+    fn sum_of_products<T: Number>(&self, x: impl Input<T>, y: impl Input<T>) -> Result<Done<T>> {
+        reduce::sum_of_products(self.borrow(), &x, &y)
+    }
 
     /// The least element, in the order of [`Number`].
     ///
     /// # Errors
-    /// `ArgumentSize`: there are no elements. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentSize`: there are no elements. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -55,12 +69,14 @@ pub trait Blocks {
     /// assert_eq!(rt.min(&[3, -7, 5])?.value, -7);
     /// # Ok(()) }
     /// ```
-    fn min<T: Number>(&self, x: impl Input<T>) -> Result<Done<T>>;
+    fn min<T: Number>(&self, x: impl Input<T>) -> Result<Done<T>> {
+        reduce::extreme(self.borrow(), &x, Extreme::Least)
+    }
 
     /// The greatest element, in the order of [`Number`]: a NaN without sign is greater than infinity.
     ///
     /// # Errors
-    /// `ArgumentSize`: there are no elements. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentSize`: there are no elements. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -70,12 +86,14 @@ pub trait Blocks {
     /// assert_eq!(rt.max(&[3.0f32, -7.0, 5.0])?.value, 5.0);
     /// # Ok(()) }
     /// ```
-    fn max<T: Number>(&self, x: impl Input<T>) -> Result<Done<T>>;
+    fn max<T: Number>(&self, x: impl Input<T>) -> Result<Done<T>> {
+        reduce::extreme(self.borrow(), &x, Extreme::Greatest)
+    }
 
     /// Where the least element is: the first place, if there are several.
     ///
     /// # Errors
-    /// `ArgumentSize`: there are no elements. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentSize`: there are no elements. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -85,12 +103,14 @@ pub trait Blocks {
     /// assert_eq!(rt.arg_min(&[3u32, 1, 1, 2])?.value, 1);
     /// # Ok(()) }
     /// ```
-    fn arg_min<T: Number>(&self, x: impl Input<T>) -> Result<Done<usize>>;
+    fn arg_min<T: Number>(&self, x: impl Input<T>) -> Result<Done<usize>> {
+        reduce::place(self.borrow(), &x, Extreme::Least)
+    }
 
     /// Where the greatest element is: the first place, if there are several.
     ///
     /// # Errors
-    /// `ArgumentSize`: there are no elements. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentSize`: there are no elements. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -100,14 +120,16 @@ pub trait Blocks {
     /// assert_eq!(rt.arg_max(&[3i64, -1, 3])?.value, 0);
     /// # Ok(()) }
     /// ```
-    fn arg_max<T: Number>(&self, x: impl Input<T>) -> Result<Done<usize>>;
+    fn arg_max<T: Number>(&self, x: impl Input<T>) -> Result<Done<usize>> {
+        reduce::place(self.borrow(), &x, Extreme::Greatest)
+    }
 
     /// Sums of a row-major matrix over one of its axes, compensated as in [`Blocks::sum`]: `result[c] = sum over r of x[r][c]`
     /// with [`Axis::Rows`], `result[r] = sum over c of x[r][c]` with [`Axis::Columns`].
     ///
     /// # Errors
     /// `ArgumentSize`: `x` is not `shape` (rows, columns) long, or `result` not as long as what is left.
-    /// `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -126,14 +148,16 @@ pub trait Blocks {
         x: impl Input<T>,
         shape: [usize; 2],
         axis: Axis,
-        result: impl Output<T>,
-    ) -> Result<Done<()>>;
+        mut result: impl Output<T>,
+    ) -> Result<Done<()>> {
+        reduce::sum_axis(self.borrow(), &x, shape, axis, &mut result)
+    }
 
     /// Least elements of a row-major matrix over one of its axes.
     ///
     /// # Errors
     /// `ArgumentSize`: `x` is not `shape` (rows, columns) long, or `result` not as long as what is left,
-    /// or there is no element to choose from. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// or there is no element to choose from. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -150,14 +174,15 @@ pub trait Blocks {
         x: impl Input<T>,
         shape: [usize; 2],
         axis: Axis,
-        result: impl Output<T>,
-    ) -> Result<Done<()>>;
+        mut result: impl Output<T>,
+    ) -> Result<Done<()>> {
+        reduce::extreme_axis(self.borrow(), &x, shape, axis, &mut result, Extreme::Least)
+    }
 
-    /// Greatest elements of a row-major matrix over one of its axes.
+    /// As [`Blocks::min_axis`], the greatest elements.
     ///
     /// # Errors
-    /// `ArgumentSize`: `x` is not `shape` (rows, columns) long, or `result` not as long as what is left,
-    /// or there is no element to choose from. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// As [`Blocks::min_axis`].
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -174,15 +199,16 @@ pub trait Blocks {
         x: impl Input<T>,
         shape: [usize; 2],
         axis: Axis,
-        result: impl Output<T>,
-    ) -> Result<Done<()>>;
+        mut result: impl Output<T>,
+    ) -> Result<Done<()>> {
+        reduce::extreme_axis(self.borrow(), &x, shape, axis, &mut result, Extreme::Greatest)
+    }
 
     /// Where the least elements of a row-major matrix are, over one of its axes: row or column numbers, the first if there are
     /// several.
     ///
     /// # Errors
-    /// `ArgumentSize`: `x` is not `shape` (rows, columns) long, or `result` not as long as what is left,
-    /// or there is no element to choose from. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// As [`Blocks::min_axis`].
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -199,15 +225,15 @@ pub trait Blocks {
         x: impl Input<T>,
         shape: [usize; 2],
         axis: Axis,
-        result: impl Output<u32>,
-    ) -> Result<Done<()>>;
+        mut result: impl Output<u32>,
+    ) -> Result<Done<()>> {
+        reduce::place_axis(self.borrow(), &x, shape, axis, &mut result, Extreme::Least)
+    }
 
-    /// Where the greatest elements of a row-major matrix are, over one of its axes: row or column numbers, the first if there are
-    /// several.
+    /// As [`Blocks::arg_min_axis`], of the greatest elements.
     ///
     /// # Errors
-    /// `ArgumentSize`: `x` is not `shape` (rows, columns) long, or `result` not as long as what is left,
-    /// or there is no element to choose from. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// As [`Blocks::min_axis`].
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -224,8 +250,10 @@ pub trait Blocks {
         x: impl Input<T>,
         shape: [usize; 2],
         axis: Axis,
-        result: impl Output<u32>,
-    ) -> Result<Done<()>>;
+        mut result: impl Output<u32>,
+    ) -> Result<Done<()>> {
+        reduce::place_axis(self.borrow(), &x, shape, axis, &mut result, Extreme::Greatest)
+    }
 
     /// Sums of the elements up to and with each: `y[i] = x[0] + ... + x[i]`.
     ///
@@ -234,7 +262,7 @@ pub trait Blocks {
     /// positive numbers grows with the logarithm of the length.
     ///
     /// # Errors
-    /// `ArgumentSize`: the lengths differ. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentSize`: the lengths differ. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -246,12 +274,14 @@ pub trait Blocks {
     /// assert_eq!(y, [1, 3, 6, 10]);
     /// # Ok(()) }
     /// ```
-    fn inclusive_scan<T: Number>(&self, x: impl Input<T>, y: impl Output<T>) -> Result<Done<()>>;
+    fn inclusive_scan<T: Number>(&self, x: impl Input<T>, mut y: impl Output<T>) -> Result<Done<()>> {
+        scan::scan(self.borrow(), &x, &mut y, true)
+    }
 
     /// Sums of the elements before each: `y[i] = x[0] + ... + x[i - 1]`, and `y[0]` is zero. As [`Blocks::inclusive_scan`].
     ///
     /// # Errors
-    /// `ArgumentSize`: the lengths differ. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentSize`: the lengths differ. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -263,13 +293,15 @@ pub trait Blocks {
     /// assert_eq!(y, [0, 1, 3, 6]);
     /// # Ok(()) }
     /// ```
-    fn exclusive_scan<T: Number>(&self, x: impl Input<T>, y: impl Output<T>) -> Result<Done<()>>;
+    fn exclusive_scan<T: Number>(&self, x: impl Input<T>, mut y: impl Output<T>) -> Result<Done<()>> {
+        scan::scan(self.borrow(), &x, &mut y, false)
+    }
 
     /// Writes the elements whose mask is not zero, in their order, to the front of `kept`, and gives their count. What is behind
     /// them in `kept` stays as it is.
     ///
     /// # Errors
-    /// `ArgumentSize`: `mask` is not as long as `x`, or `kept` shorter than what is kept. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentSize`: `mask` is not as long as `x`, or `kept` shorter than what is kept. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -281,13 +313,20 @@ pub trait Blocks {
     /// assert_eq!(kept[..count], [2.0, 4.0]);
     /// # Ok(()) }
     /// ```
-    fn compact<T: Number>(&self, x: impl Input<T>, mask: impl Input<u32>, kept: impl Output<T>) -> Result<Done<usize>>;
+    fn compact<T: Number>(
+        &self,
+        x: impl Input<T>,
+        mask: impl Input<u32>,
+        mut kept: impl Output<T>,
+    ) -> Result<Done<usize>> {
+        compact::compact(self.borrow(), &x, &mask, &mut kept)
+    }
 
     /// The distinct elements, in ascending order (that of [`Number`]: zeros of different sign are distinct, as are NaN of
     /// different bits). Sorts, then keeps what differs from the element before.
     ///
     /// # Errors
-    /// `ItemCount`: 2^32 - 2^16 elements or more. Memory for two copies.
+    /// `ItemCount`: too many elements. `OutOfMemory`: no room for two copies.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -297,7 +336,9 @@ pub trait Blocks {
     /// assert_eq!(rt.unique(&[3, 1, 3, 2, 1])?.value.to_vec()?, [1, 2, 3]);
     /// # Ok(()) }
     /// ```
-    fn unique<T: Number>(&self, x: impl Input<T>) -> Result<Done<Array<T>>>;
+    fn unique<T: Number>(&self, x: impl Input<T>) -> Result<Done<Array<T>>> {
+        compact::unique(self.borrow(), &x)
+    }
 
     /// Adds to `counts[b]` how many elements are in bin `b` of `counts.len()` bins of equal width over `[low, high]`.
     ///
@@ -305,7 +346,7 @@ pub trait Blocks {
     /// device; `high` itself is in the last one. Elements outside and NaN are not counted.
     ///
     /// # Errors
-    /// `ArgumentType`: the range does not rise, is not finite, or there are no bins. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentType`: the range does not rise, is not finite, or there are no bins. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -317,13 +358,15 @@ pub trait Blocks {
     /// assert_eq!(counts, [1, 1, 0, 2]);
     /// # Ok(()) }
     /// ```
-    fn count_bins(&self, x: impl Input<f32>, range: [f32; 2], counts: impl Output<u32>) -> Result<Done<()>>;
+    fn count_bins(&self, x: impl Input<f32>, range: [f32; 2], mut counts: impl Output<u32>) -> Result<Done<()>> {
+        bins::count_bins(self.borrow(), &x, range, &mut counts)
+    }
 
     /// Sorts, in the order of [`Number`], by a stable radix sort: on GPUs four bits a pass (after Satish, Harris and Garland,
     /// IPDPS 2009), on the CPU by one digit into parts that fit into a core's cache.
     ///
     /// # Errors
-    /// `ItemCount`: 2^32 - 2^16 elements or more. Memory for two copies.
+    /// `ItemCount`: too many elements. `OutOfMemory`: no room for two copies.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -335,12 +378,14 @@ pub trait Blocks {
     /// assert_eq!(x, [f32::INFINITY, 2.0, 0.0, -1.0]);
     /// # Ok(()) }
     /// ```
-    fn sort<T: Number>(&self, x: impl Output<T>, order: Order) -> Result<Done<()>>;
+    fn sort<T: Number>(&self, mut x: impl Output<T>, order: Order) -> Result<Done<()>> {
+        sort::sort(self.borrow(), &mut x, order)
+    }
 
     /// Sorts `keys` as [`Blocks::sort`] does, and moves `values` with them. Values of equal keys keep their order.
     ///
     /// # Errors
-    /// `ArgumentSize`: the lengths differ. `ItemCount`: 2^32 - 2^16 elements or more. Memory for two copies.
+    /// `ArgumentSize`: the lengths differ. `ItemCount`: too many elements. `OutOfMemory`: no room for two copies.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -354,15 +399,17 @@ pub trait Blocks {
     /// ```
     fn sort_by_key<K: Number, V: Number>(
         &self,
-        keys: impl Output<K>,
-        values: impl Output<V>,
+        mut keys: impl Output<K>,
+        mut values: impl Output<V>,
         order: Order,
-    ) -> Result<Done<()>>;
+    ) -> Result<Done<()>> {
+        sort::sort_by_key(self.borrow(), &mut keys, &mut values, order)
+    }
 
     /// `y[i] = x[index[i]]`. What is past the end of `x` is zero.
     ///
     /// # Errors
-    /// `ArgumentSize`: `y` is not as long as `index`. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentSize`: `y` is not as long as `index`. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -374,12 +421,14 @@ pub trait Blocks {
     /// assert_eq!(y, [30, 10, 0]);
     /// # Ok(()) }
     /// ```
-    fn gather<T: Number>(&self, x: impl Input<T>, index: impl Input<u32>, y: impl Output<T>) -> Result<Done<()>>;
+    fn gather<T: Number>(&self, x: impl Input<T>, index: impl Input<u32>, mut y: impl Output<T>) -> Result<Done<()>> {
+        rearrange::gather(self.borrow(), &x, &index, &mut y)
+    }
 
     /// `y[index[i]] = x[i]`. What is past the end of `y` is dropped; of several elements for one place any one may be there.
     ///
     /// # Errors
-    /// `ArgumentSize`: `index` is not as long as `x`. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentSize`: `index` is not as long as `x`. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -391,12 +440,14 @@ pub trait Blocks {
     /// assert_eq!(y, [20, 0, 10, 0]);
     /// # Ok(()) }
     /// ```
-    fn scatter<T: Number>(&self, x: impl Input<T>, index: impl Input<u32>, y: impl Output<T>) -> Result<Done<()>>;
+    fn scatter<T: Number>(&self, x: impl Input<T>, index: impl Input<u32>, mut y: impl Output<T>) -> Result<Done<()>> {
+        rearrange::scatter(self.borrow(), &x, &index, &mut y)
+    }
 
     /// The transpose of a row-major matrix: `y[c][r] = x[r][c]`.
     ///
     /// # Errors
-    /// `ArgumentSize`: `x` is not `shape` (rows, columns) long, or `y` not as long. `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ArgumentSize`: `x` is not `shape` (rows, columns) long, or `y` not as long. `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -408,7 +459,9 @@ pub trait Blocks {
     /// assert_eq!(y, [1, 4, 2, 5, 3, 6]);
     /// # Ok(()) }
     /// ```
-    fn transpose<T: Number>(&self, x: impl Input<T>, shape: [usize; 2], y: impl Output<T>) -> Result<Done<()>>;
+    fn transpose<T: Number>(&self, x: impl Input<T>, shape: [usize; 2], mut y: impl Output<T>) -> Result<Done<()>> {
+        rearrange::transpose(self.borrow(), &x, shape, &mut y)
+    }
 
     /// The convolution of a row-major image with weights, of the image's size:
     /// `y[r][c] = sum over i, j of weights[i][j] x[r + i0 - i][c + j0 - j]`, with `i0 = (height - 1) / 2` and
@@ -436,8 +489,10 @@ pub trait Blocks {
         shape: [usize; 2],
         weights: impl Input<T>,
         area: [usize; 2],
-        y: impl Output<T>,
-    ) -> Result<Done<()>>;
+        mut y: impl Output<T>,
+    ) -> Result<Done<()>> {
+        convolve::convolve(self.borrow(), &x, shape, &weights, area, &mut y)
+    }
 
     /// The convolution with `weights[i][j] = column[i] row[j]`, as [`Blocks::convolve`] in `height + width` instead of
     /// `height x width` products a pixel: along the rows first.
@@ -461,14 +516,16 @@ pub trait Blocks {
         shape: [usize; 2],
         column: impl Input<T>,
         row: impl Input<T>,
-        y: impl Output<T>,
-    ) -> Result<Done<()>>;
+        mut y: impl Output<T>,
+    ) -> Result<Done<()>> {
+        convolve::convolve_separable(self.borrow(), &x, shape, &column, &row, &mut y)
+    }
 
     /// Random words: element `e` is word `e % 4` of Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, SC 2011) with counter
     /// `(e / 4, 0, stream.number)` and key `stream.seed`, the low word first. The same bits on every device and split.
     ///
     /// # Errors
-    /// `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -480,13 +537,15 @@ pub trait Blocks {
     /// assert_eq!(y, [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]); // as Random123's known answers
     /// # Ok(()) }
     /// ```
-    fn random_u32(&self, stream: impl Into<Stream>, y: impl Output<u32>) -> Result<Done<()>>;
+    fn random_u32(&self, stream: impl Into<Stream>, mut y: impl Output<u32>) -> Result<Done<()>> {
+        random::random(self.borrow(), wgsl::RANDOM_WORDS, stream.into(), &mut y)
+    }
 
     /// Uniform random numbers in [0, 1): the upper 24 bits of the words of [`Blocks::random_u32`], over 2^24. The same bits on
     /// every device and split.
     ///
     /// # Errors
-    /// `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -499,7 +558,9 @@ pub trait Blocks {
     /// assert!((rt.sum(&y)?.value / 10_000.0 - 0.5).abs() < 0.02);
     /// # Ok(()) }
     /// ```
-    fn random_uniform(&self, stream: impl Into<Stream>, y: impl Output<f32>) -> Result<Done<()>>;
+    fn random_uniform(&self, stream: impl Into<Stream>, mut y: impl Output<f32>) -> Result<Done<()>> {
+        random::random(self.borrow(), wgsl::RANDOM_UNIFORM, stream.into(), &mut y)
+    }
 
     /// Normal random numbers of mean 0 and variance 1, by the method of Box and Muller (1958): two words of
     /// [`Blocks::random_u32`] become `u = (w0 / 2^8 + 1) / 2^24` and `v = (w1 / 2^8) / 2^24`, and these
@@ -508,7 +569,7 @@ pub trait Blocks {
     /// On every device within 8 ULP of the formula; the last bits differ between devices.
     ///
     /// # Errors
-    /// `ItemCount`: 2^32 - 2^16 elements or more.
+    /// `ItemCount`: too many elements.
     ///
     /// ```
     /// # use evener::prelude::*;
@@ -520,5 +581,9 @@ pub trait Blocks {
     /// assert!((rt.sum_of_products(&y, &y)?.value / 10_000.0 - 1.0).abs() < 0.1);
     /// # Ok(()) }
     /// ```
-    fn random_normal(&self, stream: impl Into<Stream>, y: impl Output<f32>) -> Result<Done<()>>;
+    fn random_normal(&self, stream: impl Into<Stream>, mut y: impl Output<f32>) -> Result<Done<()>> {
+        random::random(self.borrow(), wgsl::RANDOM_NORMAL, stream.into(), &mut y)
+    }
 }
+
+impl Blocks for Runtime {}

@@ -1,10 +1,11 @@
 //! Histograms over a range in bins of equal width.
 
-use super::{
-    Done,
+use super::host;
+use crate::{
     data::{Input, Output},
-    host,
-    passes::{Passes, indexable},
+    passes::Passes,
+    reports::Done,
+    sizes::indexable,
 };
 use evener::{Result, prelude::*};
 use evener_shaders::blocks as wgsl;
@@ -30,7 +31,9 @@ pub(super) fn count_bins(
     let mut passes = Passes::new(rt);
     if count > 0 {
         let body = if bins <= SHARED { wgsl::BINS_SHARED } else { wgsl::BINS_DIRECT };
-        let kernel = passes.native(&[wgsl::F32, wgsl::BINS, body], host::bins::count)?;
+        let sources = [wgsl::F32, wgsl::BINS, body];
+        let is_small = bins <= host::bins::MOST;
+        let kernel = if is_small { passes.native(&sources, host::bins::count)? } else { passes.kernel(&sources)? };
         let call = kernel.call().set("range.low", low).set("range.high", high).set("range.scale", scale);
         let call = call.set("range.bins", bins).set("range.count", count);
         let call = call.arg("x", x.as_arg()).arg("counts", counts.as_arg_mut());

@@ -1,12 +1,11 @@
 //! What is kept of a vector, in its order: by a mask, or where neighbours differ.
 
-use super::{
-    Done,
+use super::{host, number::Number, scan, sort};
+use crate::{
     data::{Input, Output},
-    host,
-    number::Number,
-    passes::{Passes, indexable},
-    scan, sort,
+    passes::Passes,
+    reports::Done,
+    sizes::{indexable, same_length},
 };
 use evener::{
     Result,
@@ -28,7 +27,7 @@ pub(super) fn compact<T: Number>(
     mask: &impl Input<u32>,
     kept: &mut impl Output<T>,
 ) -> Result<Done<usize>> {
-    crate::same_length("mask", mask.count(), "x", x.count())?;
+    same_length("mask", mask.count(), "x", x.count())?;
     let mut passes = Passes::new(rt);
     let count = indexable("x", x.count())?;
     if count == 0 {
@@ -97,7 +96,11 @@ impl Keep {
         let mut counts = passes.runtime.zeros::<u32>(tiles + 1)?;
         let sources = [T::TYPE_WGSL, rule, wgsl::COMPACT_COUNTS];
         let by_mask = rule == wgsl::KEEP_MASK;
-        let kernel = if by_mask { passes.native(&sources, host::compact::counts)? } else { passes.kernel(&sources)? };
+        let kernel = if by_mask {
+            passes.native(&sources, host::compact::masked_counts)?
+        } else {
+            passes.native(&sources, host::compact::changed_counts::<T>)?
+        };
         passes.run(what.bind(kernel.call()).arg("counts", &mut counts).groups([tiles as u32, 1, 1]))?;
         let mut offsets = passes.runtime.zeros::<u32>(tiles + 1)?;
         scan::tiles(passes, &&counts, &mut &mut offsets, false)?;
@@ -112,8 +115,11 @@ impl Keep {
         }
         let sources = [T::TYPE_WGSL, self.rule, wgsl::COMPACT_TILES];
         let by_mask = self.rule == wgsl::KEEP_MASK;
-        let kernel =
-            if by_mask { passes.native(&sources, host::compact::tiles::<T>)? } else { passes.kernel(&sources)? };
+        let kernel = if by_mask {
+            passes.native(&sources, host::compact::masked_tiles::<T>)?
+        } else {
+            passes.native(&sources, host::compact::changed_tiles::<T>)?
+        };
         passes.run(what.bind(kernel.call()).arg("offsets", &self.offsets).arg("y", kept).groups([self.tiles, 1, 1]))
     }
 }

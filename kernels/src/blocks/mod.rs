@@ -7,21 +7,16 @@ mod api;
 mod bins;
 mod compact;
 mod convolve;
-mod data;
 mod host;
 mod number;
-mod passes;
 mod random;
 mod rearrange;
 mod reduce;
-mod runtime;
 mod scan;
 mod sort;
 
 pub use api::Blocks;
-pub use data::{Input, Output};
 pub use number::Number;
-pub use passes::Done;
 pub use random::Stream;
 pub use sort::Order;
 

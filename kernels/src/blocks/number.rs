@@ -39,12 +39,12 @@ pub trait Scalar: Element + Default {
     /// The product of two.
     fn times(self, other: Self) -> Self;
 
-    /// The sum of partial sums, in their order.
-    fn total(sums: &[Self], rests: &[Self::Rest]) -> Self {
+    /// The sum of partial sums with what they carried, in their order.
+    fn total(parts: impl IntoIterator<Item = (Self, Self::Rest)>) -> Self {
         let (mut sum, mut rest) = (Self::default(), Self::Rest::default());
-        for (value, lost) in sums.iter().zip(rests) {
-            Self::take(&mut sum, &mut rest, *value);
-            Self::join(&mut rest, *lost);
+        for (value, lost) in parts {
+            Self::take(&mut sum, &mut rest, value);
+            Self::join(&mut rest, lost);
         }
         Self::finish(sum, rest)
     }
@@ -190,9 +190,8 @@ mod tests {
 
     #[test]
     fn partial_sums_are_added_without_loss() {
-        let sums = [1e8f32, 1.0, -1e8, 1.0];
-        assert_eq!(f32::total(&sums, &[0.0, 0.25, 0.0, 0.0]), 2.25);
-        assert_eq!(f64::total(&[1e16, 1.0, -1e16], &[0.0; 3]), 1.0);
-        assert_eq!(u32::total(&[u32::MAX, 2], &[0, 0]), 1);
+        assert_eq!(f32::total([(1e8, 0.0), (1.0, 0.25), (-1e8, 0.0), (1.0, 0.0)]), 2.25);
+        assert_eq!(f64::total([1e16, 1.0, -1e16].map(|x| (x, 0.0))), 1.0);
+        assert_eq!(u32::total([(u32::MAX, 0), (2, 0)]), 1);
     }
 }

@@ -1,10 +1,6 @@
 //! Random numbers keyed by element: nothing is carried from one to the next, so any part may be made anywhere.
 
-use super::{
-    Done,
-    data::Output,
-    passes::{Passes, indexable},
-};
+use crate::{data::Output, passes::Passes, reports::Done, sizes::indexable};
 use evener::{Result, prelude::*};
 use evener_shaders::blocks as wgsl;
 

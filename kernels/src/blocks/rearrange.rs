@@ -1,11 +1,11 @@
 //! Moves without arithmetic: through an index, and the transpose.
 
-use super::{
-    Done,
+use super::{host, number::Number};
+use crate::{
     data::{Input, Output},
-    host,
-    number::Number,
-    passes::{Passes, expect_length, expect_shape, indexable},
+    passes::Passes,
+    reports::Done,
+    sizes::{expect_length, expect_shape, indexable},
 };
 use evener::{Result, Runtime};
 use evener_shaders::blocks as wgsl;

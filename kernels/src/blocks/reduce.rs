@@ -1,12 +1,12 @@
 //! Reductions by a fixed tree: what is joined with what depends on the sizes alone, so that results have the same bits
 //! on every device and however the call is split.
 
-use super::{
-    Axis, Done,
+use super::{Axis, host, number::Number};
+use crate::{
     data::{Input, Output},
-    host,
-    number::Number,
-    passes::{Passes, expect_length, expect_shape, indexable},
+    passes::Passes,
+    reports::Done,
+    sizes::{expect_length, expect_shape, indexable, same_length},
 };
 use evener::{
     Result,
@@ -37,8 +37,8 @@ impl Extreme {
     }
 }
 
-/// The states of the blocks of a vector, or of the products of two.
-fn blocks<A: Element, B: Element>(
+/// The states of the blocks of a vector, or of the products of two. The host joins them, so they are its own.
+fn blocks<A: Element + Default, B: Element + Default>(
     passes: &mut Passes<'_>,
     kernel: &Kernel,
     x: HostArg<'_>,
@@ -47,11 +47,11 @@ fn blocks<A: Element, B: Element>(
     flip: u32,
 ) -> Result<(Vec<A>, Vec<B>)> {
     let groups = (count as usize).div_ceil(BLOCK);
-    let (mut first, mut second) = (passes.runtime.zeros::<A>(groups)?, passes.runtime.zeros::<B>(groups)?);
+    let (mut first, mut second) = (vec![A::default(); groups], vec![B::default(); groups]);
     let call = shaped(kernel.call(), Shape { inner: count, flip, ..Shape::default() }).arg("x", x);
     let call = if let Some(y) = y { call.arg("y", y) } else { call };
     passes.run(call.arg("first", &mut first).arg("second", &mut second).groups([groups as u32, 1, 1]))?;
-    Ok((first.to_vec()?, second.to_vec()?))
+    Ok((first, second))
 }
 
 /// The uniform of all reductions.
@@ -74,31 +74,27 @@ fn shaped(call: Call<'_>, shape: Shape) -> Call<'_> {
 }
 
 pub(super) fn sum<T: Number>(rt: &Runtime, x: &impl Input<T>) -> Result<Done<T>> {
-    let mut passes = Passes::new(rt);
-    let count = indexable("x", x.count())?;
-    if count == 0 {
-        return Ok(passes.done(T::default()));
-    }
-    let [scalars, sums] = T::SUM_WGSL;
-    let parts = [T::TYPE_WGSL, wgsl::REDUCE_SHAPE, scalars, sums, wgsl::ITEM_X, wgsl::REDUCE_GROUP, wgsl::REDUCE_WHOLE];
-    let kernel = passes.native(&parts, |chunk| host::reduce::whole::<T>(chunk, false))?;
-    let (sums, rests) = blocks::<T, T::Rest>(&mut passes, &kernel, x.as_arg(), None, count, 0)?;
-    Ok(passes.done(T::total(&sums, &rests)))
+    summed(rt, indexable("x", x.count())?, x.as_arg(), None)
 }
 
 pub(super) fn sum_of_products<T: Number>(rt: &Runtime, x: &impl Input<T>, y: &impl Input<T>) -> Result<Done<T>> {
+    same_length("x", x.count(), "y", y.count())?;
+    summed(rt, indexable("x", x.count())?, x.as_arg(), Some(y.as_arg()))
+}
+
+/// The sum of `x`, or of its products with `y`.
+fn summed<T: Number>(rt: &Runtime, count: u32, x: HostArg<'_>, y: Option<HostArg<'_>>) -> Result<Done<T>> {
     let mut passes = Passes::new(rt);
-    crate::same_length("x", x.count(), "y", y.count())?;
-    let count = indexable("x", x.count())?;
     if count == 0 {
         return Ok(passes.done(T::default()));
     }
     let [scalars, sums] = T::SUM_WGSL;
-    let parts =
-        [T::TYPE_WGSL, wgsl::REDUCE_SHAPE, scalars, sums, wgsl::ITEM_PRODUCT, wgsl::REDUCE_GROUP, wgsl::REDUCE_WHOLE];
-    let kernel = passes.native(&parts, |chunk| host::reduce::whole::<T>(chunk, true))?;
-    let (sums, rests) = blocks::<T, T::Rest>(&mut passes, &kernel, x.as_arg(), Some(y.as_arg()), count, 0)?;
-    Ok(passes.done(T::total(&sums, &rests)))
+    let products = y.is_some();
+    let item = if products { wgsl::ITEM_PRODUCT } else { wgsl::ITEM_X };
+    let parts = [T::TYPE_WGSL, wgsl::REDUCE_SHAPE, scalars, sums, item, wgsl::REDUCE_GROUP, wgsl::REDUCE_WHOLE];
+    let kernel = passes.native(&parts, move |chunk| host::reduce::whole::<T>(chunk, products))?;
+    let (sums, rests) = blocks::<T, T::Rest>(&mut passes, &kernel, x, y, count, 0)?;
+    Ok(passes.done(T::total(sums.into_iter().zip(rests))))
 }
 
 fn nothing(what: &str) -> Error {

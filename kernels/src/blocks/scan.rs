@@ -1,11 +1,11 @@
 //! Prefix sums by tiles: the sums of the tiles, their scan by the same way, then each tile from the sum before it.
 
-use super::{
-    Done,
+use super::{host, number::Number};
+use crate::{
     data::{Input, Output},
-    host,
-    number::Number,
-    passes::{Passes, indexable},
+    passes::Passes,
+    reports::Done,
+    sizes::{indexable, same_length},
 };
 use evener::{Array, Result, Runtime};
 use evener_shaders::blocks as wgsl;
@@ -19,7 +19,7 @@ pub(super) fn scan<T: Number>(
     y: &mut impl Output<T>,
     inclusive: bool,
 ) -> Result<Done<()>> {
-    crate::same_length("y", y.count(), "x", x.count())?;
+    same_length("y", y.count(), "x", x.count())?;
     indexable("x", x.count())?;
     let mut passes = Passes::new(rt);
     if x.count() > 0 {

@@ -2,13 +2,12 @@
 //!
 //! Where the first pass would run, the whole is sorted: what the cost model says of it holds for the others.
 
-use super::{
-    Done,
+use super::{host, number::Number, scan};
+use crate::{
     data::{Input, Output},
-    host,
-    number::Number,
-    passes::{Passes, indexable},
-    scan,
+    passes::Passes,
+    reports::Done,
+    sizes::{indexable, same_length},
 };
 use evener::{
     Result,
@@ -102,7 +101,7 @@ pub(super) fn sort_by_key<K: Number, V: Number>(
     values: &mut impl Output<V>,
     order: Order,
 ) -> Result<Done<()>> {
-    crate::same_length("values", values.count(), "keys", keys.count())?;
+    same_length("values", values.count(), "keys", keys.count())?;
     let mut passes = Passes::new(rt);
     let count = indexable("keys", keys.count())?;
     if count < 2 {

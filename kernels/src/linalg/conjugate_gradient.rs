@@ -1,10 +1,8 @@
 //! Conjugate gradients: sparse systems with a symmetric definite matrix.
 
-use super::{
-    Csr, Real, Reports, agree, csr, kernel,
-    vector::{Partial, combine, dot},
-};
-use evener::{Array, Error, ErrorKind, Report, Result, Runtime};
+use super::{Csr, Linalg, Real, Reports, csr, kernel, vector::combine};
+use crate::sizes::agree;
+use evener::{Array, Error, ErrorKind, Result, Runtime};
 use evener_shaders::linalg as wgsl;
 
 /// When [`Linalg::conjugate_gradient`](super::Linalg::conjugate_gradient) ends.
@@ -44,9 +42,13 @@ struct State<'a, T: Real> {
     rho: f64,
     /// `d . A d` of the last step: of one sign, as long as the matrix is definite.
     curvature: f64,
-    partial: Partial<T>,
+    /// `r . r` in parts, as a step leaves it.
+    partial: Array<T>,
     reports: Reports,
 }
+
+/// Elements of such a part.
+const PARTIAL: usize = 4096;
 
 pub(super) fn solve<T: Real>(
     rt: &Runtime,
@@ -61,10 +63,10 @@ pub(super) fn solve<T: Real>(
     if a.rows() == 0 {
         return Ok(Solved { steps: 0, residual: 0.0, converged: true, reports: Reports::none() });
     }
-    let squared = dot(rt, b, b)?;
+    let squared = rt.dot(b, b)?;
     let norm = squared.value.to_f64().sqrt();
     let mut state = State::new(rt, a, b, x)?;
-    state.keep(squared.reports);
+    state.reports.append(squared.reports);
     // Of b = 0 the solution is 0: the residual is measured against 1.
     let scale = if norm > 0.0 { norm } else { 1.0 };
     let mut steps = 0;
@@ -84,36 +86,27 @@ impl<'a, T: Real> State<'a, T> {
     fn new(rt: &'a Runtime, a: &'a Csr<T>, b: &Array<T>, x: &'a mut Array<T>) -> Result<Self> {
         let n = x.len();
         let zeros = || rt.zeros::<T>(n);
-        let (r, d, q, partial) = (zeros()?, zeros()?, zeros()?, Partial::new(rt, n)?);
+        let (r, d, q, partial) = (zeros()?, zeros()?, zeros()?, rt.zeros(n.div_ceil(PARTIAL))?);
         let mut state = State { rt, a, x, r, d, q, rho: 0.0, curvature: 0.0, partial, reports: Reports::none() };
         let (zero, one) = (T::from_f64(0.0), T::from_f64(1.0));
-        let reports = csr::spmv(rt, a, &*state.x, &mut state.q)?;
-        state.keep(reports);
-        let reports = combine(rt, one, b, zero, &mut state.r)?;
-        state.keep(reports);
-        let reports = combine(rt, T::from_f64(-1.0), &state.q, one, &mut state.r)?;
-        state.keep(reports);
-        let reports = combine(rt, one, &state.r, zero, &mut state.d)?;
-        state.keep(reports);
+        state.reports.append(csr::spmv(rt, a, &*state.x, &mut state.q)?);
+        state.reports.append(combine(rt, one, b, zero, &mut state.r)?);
+        state.reports.append(combine(rt, T::from_f64(-1.0), &state.q, one, &mut state.r)?);
+        state.reports.append(combine(rt, one, &state.r, zero, &mut state.d)?);
         state.rho = state.dot_of_residual()?;
         Ok(state)
     }
 
-    fn keep(&mut self, reports: Reports) {
-        reports.iter().for_each(|r| self.reports.push(r.clone()));
-    }
-
     fn dot_of_residual(&mut self) -> Result<f64> {
-        let rho = dot(self.rt, &self.r, &self.r)?;
-        self.keep(rho.reports);
+        let rho = self.rt.dot(&self.r, &self.r)?;
+        self.reports.append(rho.reports);
         Ok(rho.value.to_f64())
     }
 
     fn step(&mut self) -> Result<()> {
-        let reports = csr::spmv(self.rt, self.a, &self.d, &mut self.q)?;
-        self.keep(reports);
-        let curvature = dot(self.rt, &self.d, &self.q)?;
-        self.keep(curvature.reports);
+        self.reports.append(csr::spmv(self.rt, self.a, &self.d, &mut self.q)?);
+        let curvature = self.rt.dot(&self.d, &self.q)?;
+        self.reports.append(curvature.reports);
         let curvature = curvature.value.to_f64();
         if !curvature.is_finite() || curvature == 0.0 || curvature.signum() * self.curvature < 0.0 {
             let why = format!(
@@ -124,22 +117,21 @@ impl<'a, T: Real> State<'a, T> {
             return Err(Error::new(ErrorKind::KernelFault, why));
         }
         self.curvature = curvature;
-        let report = self.advance(self.rho / curvature)?;
-        self.reports.push(report);
-        let rho = self.partial.total()?;
+        let rho = self.advance(self.rho / curvature)?;
         let beta = rho / self.rho;
         self.rho = rho;
-        let reports = combine(self.rt, T::from_f64(1.0), &self.r, T::from_f64(beta), &mut self.d)?;
-        self.keep(reports);
+        self.reports.append(combine(self.rt, T::from_f64(1.0), &self.r, T::from_f64(beta), &mut self.d)?);
         Ok(())
     }
 
-    /// Moves along the direction, and leaves the new `r . r` in parts.
-    fn advance(&mut self, alpha: f64) -> Result<Report> {
+    /// Moves along the direction: the new `r . r`.
+    fn advance(&mut self, alpha: f64) -> Result<f64> {
         let kernel = kernel::<T>(self.rt, wgsl::CG_ADVANCE)?;
-        let groups = self.partial.groups();
+        let groups = [self.partial.len() as u32, 1, 1];
         let call = kernel.call().set("params.alpha", T::from_f64(alpha)).set("params.count", self.r.len() as u32);
         let call = call.arg("d", &self.d).arg("q", &self.q).arg("x", &mut *self.x).arg("r", &mut self.r);
-        call.arg("partial", &mut self.partial.sums).groups(groups).run()
+        self.reports.push(call.arg("partial", &mut self.partial).groups(groups).run()?);
+        let parts = self.partial.read()?;
+        Ok(T::total(parts.iter().map(|part| (*part, T::Rest::default()))).to_f64())
     }
 }

@@ -1,6 +1,10 @@
 //! Sparse matrices in compressed rows, and their products with vectors.
 
-use super::{Input, Output, Real, Reports, agree, call_size, kernel, or_zero};
+use super::{Real, Reports, call_size, kernel, or_zero};
+use crate::{
+    data::{Input, Output},
+    sizes::{agree, same_length},
+};
 use evener::{Array, Error, ErrorKind, Result, Runtime, call::args::IntoArg, kernel::native::NativeChunk};
 use evener_shaders::linalg as wgsl;
 use rayon::prelude::*;
@@ -45,7 +49,7 @@ impl<T: Real> Csr<T> {
     /// `ArgumentSize`: `column` and `value` differ in length, `row_start` is empty or does not start at 0 and end at their
     /// length; `ArgumentType`: a `row_start` less than the one before, a column that is not there; `OutOfMemory`.
     pub fn new(rt: &Runtime, cols: usize, row_start: &[u32], column: &[u32], value: &[T]) -> Result<Self> {
-        crate::same_length("column", column.len(), "value", value.len())?;
+        same_length("column", column.len(), "value", value.len())?;
         let (first, last) = (row_start.first(), row_start.last().map(|last| *last as usize));
         if first != Some(&0) || last != Some(value.len()) {
             let why = format!(
@@ -82,12 +86,7 @@ impl<T: Real> Csr<T> {
     }
 }
 
-pub(super) fn spmv<'x, 'y, T: Real>(
-    rt: &Runtime,
-    a: &Csr<T>,
-    x: impl Input<'x, T>,
-    y: impl Output<'y, T>,
-) -> Result<Reports> {
+pub(super) fn spmv<T: Real>(rt: &Runtime, a: &Csr<T>, x: impl Input<T>, mut y: impl Output<T>) -> Result<Reports> {
     agree("x", "elements", x.count(), "a", "columns", a.cols())?;
     agree("y", "elements", y.count(), "a", "rows", a.rows())?;
     let Some(rows) = call_size(a.rows())? else { return Ok(Reports::none()) };
@@ -103,7 +102,7 @@ pub(super) fn spmv<'x, 'y, T: Real>(
     let call = kernel.call().set("rows", rows).arg("row_start", &a.row_start);
     let call = call.arg("column", or_zero((&a.column).into_arg(), is_empty, &nowhere));
     let call = call.arg("value", or_zero((&a.value).into_arg(), is_empty, &zero));
-    let call = call.arg("x", or_zero(x.into_arg(), no_columns, &zero)).arg("y", y.into_arg());
+    let call = call.arg("x", or_zero(x.as_arg(), no_columns, &zero)).arg("y", y.as_arg_mut());
     let call = if is_shared { call.groups([rows.div_ceil(ROWS), 1, 1]) } else { call.items(rows) };
     Ok(call.run()?.into())
 }

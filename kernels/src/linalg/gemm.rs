@@ -1,12 +1,13 @@
 //! Products of matrices.
 
 use super::{
-    Matrix, MatrixMut, Real, Reports, agree,
+    Matrix, MatrixMut, Real, Reports,
     gemm_native::{self, TILE},
     kernel,
     matrix::Layout,
     or_zero,
 };
+use crate::sizes::agree;
 use evener::{Error, ErrorKind, Result, Runtime, call::Call};
 use evener_shaders::linalg as wgsl;
 

@@ -1,7 +1,11 @@
 //! Matrices in slices and arrays: any strides, so that a transpose costs no copy, and batches of them.
 
-use super::operand::{Input, Output};
-use evener::{Error, ErrorKind, Result, call::args::HostArg, kernel::layout::Element};
+use crate::data::{Input, Output};
+use evener::{
+    Error, ErrorKind, Result,
+    call::args::{HostArg, IntoArg},
+    kernel::layout::Element,
+};
 use std::marker::PhantomData;
 
 /// Rows, columns, and matrices of a batch that kernels count.
@@ -109,7 +113,7 @@ macro_rules! matrix {
             ///
             /// # Errors
             /// `ArgumentSize`: not `rows * cols` elements; `ItemCount`: more than kernels count.
-            pub fn new(data: impl $operand<'a, T>, rows: usize, cols: usize) -> Result<Self> {
+            pub fn new(data: impl $operand<T> + IntoArg<'a>, rows: usize, cols: usize) -> Result<Self> {
                 let len = data.count();
                 if rows.checked_mul(cols) != Some(len) {
                     let why = format!("a matrix of {rows} by {cols} of {len} elements: give rows times columns of them");
@@ -124,7 +128,7 @@ macro_rules! matrix {
             /// `ArgumentSize`: an element lies outside of the data; `ItemCount`: more than kernels count; `Aliasing`: a
             /// matrix that is written and strides with which two elements are, or might be, one.
             pub fn with_strides(
-                data: impl $operand<'a, T>,
+                data: impl $operand<T> + IntoArg<'a>,
                 rows: usize,
                 cols: usize,
                 strides: [usize; 2],

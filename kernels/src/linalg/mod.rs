@@ -27,9 +27,7 @@ mod gemm_native;
 mod gemv;
 mod matrix;
 mod ode;
-mod operand;
 mod real;
-mod reports;
 mod tridiagonal;
 mod vector;
 
@@ -38,15 +36,22 @@ pub use csr::Csr;
 pub use fft::{Fft, Fft2, RealFft};
 pub use matrix::{Matrix, MatrixMut};
 pub use ode::{Adaptive, Ode};
-pub use operand::{Input, Output};
 pub use real::Real;
-pub use reports::{Reports, Scalar};
 
-use evener::kernel::layout::Element;
-use evener::{Array, Error, ErrorKind, Kernel, Result, Runtime, call::args::HostArg, call::args::IntoArg};
+use crate::{
+    blocks::Blocks,
+    data::{Input, Output},
+    reports::{Done, Reports},
+};
+use evener::{
+    Array, Error, ErrorKind, Kernel, Result, Runtime,
+    call::args::{HostArg, IntoArg},
+    kernel::layout::Element,
+};
+use std::borrow::Borrow;
 
 /// Linear algebra, transforms and differential equations on a [`Runtime`].
-pub trait Linalg {
+pub trait Linalg: Borrow<Runtime> {
     /// `y = alpha x + y`.
     ///
     /// # Errors
@@ -62,12 +67,11 @@ pub trait Linalg {
     /// assert_eq!(y, [13.0, 26.0]);
     /// # Ok(()) }
     /// ```
-    fn axpy<'x, 'y, T: Real>(&self, alpha: T, x: impl Input<'x, T>, y: impl Output<'y, T>) -> Result<Reports>;
+    fn axpy<T: Real>(&self, alpha: T, x: impl Input<T>, y: impl Output<T>) -> Result<Reports> {
+        vector::axpy(self.borrow(), alpha, x, y)
+    }
 
-    /// `x . y`, the sum of the products of their elements.
-    ///
-    /// Sums of 64 products, added by a tree in parts of 4096, and the parts with compensation: the same bits for any split
-    /// of a call on one kind of device, and an error that grows with the logarithm of the length, not with the length.
+    /// `x . y`: [`Blocks::sum_of_products`](crate::Blocks::sum_of_products) under the name that it has in linear algebra.
     ///
     /// # Errors
     /// As [`Linalg::axpy`].
@@ -80,7 +84,9 @@ pub trait Linalg {
     /// assert_eq!(rt.dot(&[1.0f32, 2.0, 3.0], &[4.0, 5.0, 6.0])?.value, 32.0);
     /// # Ok(()) }
     /// ```
-    fn dot<'x, 'y, T: Real>(&self, x: impl Input<'x, T>, y: impl Input<'y, T>) -> Result<Scalar<T>>;
+    fn dot<T: Real>(&self, x: impl Input<T>, y: impl Input<T>) -> Result<Done<T>> {
+        Blocks::sum_of_products::<T>(Borrow::<Runtime>::borrow(self), x, y)
+    }
 
     /// `y = alpha A x + beta y`. With `beta` zero, `y` may hold anything before, NaN too.
     ///
@@ -98,14 +104,16 @@ pub trait Linalg {
     /// assert_eq!(y, [6.0, 15.0]);
     /// # Ok(()) }
     /// ```
-    fn gemv<'x, 'y, T: Real>(
+    fn gemv<T: Real>(
         &self,
         alpha: T,
         a: Matrix<'_, T>,
-        x: impl Input<'x, T>,
+        x: impl Input<T>,
         beta: T,
-        y: impl Output<'y, T>,
-    ) -> Result<Reports>;
+        y: impl Output<T>,
+    ) -> Result<Reports> {
+        gemv::gemv(self.borrow(), alpha, a, x, beta, y)
+    }
 
     /// `C = alpha A B + beta C`, for each matrix of the batch `c`; of `a` and `b` there are as many, or one for all. With
     /// `beta` zero, `C` may hold anything before, NaN too.
@@ -125,7 +133,9 @@ pub trait Linalg {
         b: Matrix<'_, T>,
         beta: T,
         c: MatrixMut<'_, T>,
-    ) -> Result<Reports>;
+    ) -> Result<Reports> {
+        gemm::gemm(self.borrow(), alpha, a, b, beta, c)
+    }
 
     /// `y = A x` for a sparse matrix in compressed rows. Rows of 8 elements and more, on average, are shared by 16
     /// invocations (N. Bell and M. Garland, "Implementing sparse matrix-vector multiplication on throughput-oriented
@@ -135,7 +145,9 @@ pub trait Linalg {
     /// `ArgumentSize`: `x` has not as many elements as `a` columns, or `y` as `a` rows.
     ///
     /// See [`Csr`] for an example.
-    fn spmv<'x, 'y, T: Real>(&self, a: &Csr<T>, x: impl Input<'x, T>, y: impl Output<'y, T>) -> Result<Reports>;
+    fn spmv<T: Real>(&self, a: &Csr<T>, x: impl Input<T>, y: impl Output<T>) -> Result<Reports> {
+        csr::spmv(self.borrow(), a, x, y)
+    }
 
     /// Solves `A x = b` for a symmetric definite `a`, from the guess in `x` on, by conjugate gradients (M. Hestenes and
     /// E. Stiefel, J. Res. Nat. Bur. Standards 49(6), 1952). A negative definite matrix takes the same steps as its
@@ -166,7 +178,9 @@ pub trait Linalg {
         b: &Array<T>,
         x: &mut Array<T>,
         ending: &Ending,
-    ) -> Result<Solved>;
+    ) -> Result<Solved> {
+        conjugate_gradient::solve(self.borrow(), a, b, x, ending)
+    }
 
     /// Solves tridiagonal systems, each a row of the four matrices:
     /// `lower[i] x[i-1] + diagonal[i] x[i] + upper[i] x[i+1] = rhs[i]`. `x` holds the right-hand sides before and the
@@ -197,105 +211,45 @@ pub trait Linalg {
         diagonal: Matrix<'_, T>,
         upper: Matrix<'_, T>,
         x: MatrixMut<'_, T>,
-    ) -> Result<Reports>;
+    ) -> Result<Reports> {
+        tridiagonal::solve(self.borrow(), lower, diagonal, upper, x)
+    }
 
     /// Complex Fourier transforms of `length` elements: computes their tables, and transforms nothing yet.
     ///
     /// # Errors
     /// `ItemCount`: no elements, or more than 2^30.
-    fn fft<T: Real>(&self, length: usize) -> Result<Fft<T>>;
+    fn fft<T: Real>(&self, length: usize) -> Result<Fft<T>> {
+        Fft::new(self.borrow(), length)
+    }
 
     /// Complex Fourier transforms of planes of `rows` by `cols` elements.
     ///
     /// # Errors
     /// As [`Linalg::fft`], for each axis.
-    fn fft2<T: Real>(&self, rows: usize, cols: usize) -> Result<Fft2<T>>;
+    fn fft2<T: Real>(&self, rows: usize, cols: usize) -> Result<Fft2<T>> {
+        Fft2::new(self.borrow(), rows, cols)
+    }
 
     /// Fourier transforms of real vectors of `length` elements.
     ///
     /// # Errors
     /// As [`Linalg::fft`].
-    fn real_fft<T: Real>(&self, length: usize) -> Result<RealFft<T>>;
+    fn real_fft<T: Real>(&self, length: usize) -> Result<RealFft<T>> {
+        RealFft::new(self.borrow(), length)
+    }
 
     /// A system of `size` ordinary differential equations with `parameters` parameters, whose right-hand side is the WGSL
     /// function `derivative` of a source.
     ///
     /// # Errors
     /// `Limit`: no equations, or more than 64 equations or parameters. `InvalidKernel`: the source, with line and caret.
-    fn ode<T: Real>(&self, size: usize, parameters: usize, derivative: &str) -> Result<Ode<T>>;
-}
-
-impl Linalg for Runtime {
-    fn axpy<'x, 'y, T: Real>(&self, alpha: T, x: impl Input<'x, T>, y: impl Output<'y, T>) -> Result<Reports> {
-        vector::axpy(self, alpha, x, y)
-    }
-
-    fn dot<'x, 'y, T: Real>(&self, x: impl Input<'x, T>, y: impl Input<'y, T>) -> Result<Scalar<T>> {
-        vector::dot(self, x, y)
-    }
-
-    fn gemv<'x, 'y, T: Real>(
-        &self,
-        alpha: T,
-        a: Matrix<'_, T>,
-        x: impl Input<'x, T>,
-        beta: T,
-        y: impl Output<'y, T>,
-    ) -> Result<Reports> {
-        gemv::gemv(self, alpha, a, x, beta, y)
-    }
-
-    fn gemm<T: Real>(
-        &self,
-        alpha: T,
-        a: Matrix<'_, T>,
-        b: Matrix<'_, T>,
-        beta: T,
-        c: MatrixMut<'_, T>,
-    ) -> Result<Reports> {
-        gemm::gemm(self, alpha, a, b, beta, c)
-    }
-
-    fn spmv<'x, 'y, T: Real>(&self, a: &Csr<T>, x: impl Input<'x, T>, y: impl Output<'y, T>) -> Result<Reports> {
-        csr::spmv(self, a, x, y)
-    }
-
-    fn conjugate_gradient<T: Real>(
-        &self,
-        a: &Csr<T>,
-        b: &Array<T>,
-        x: &mut Array<T>,
-        ending: &Ending,
-    ) -> Result<Solved> {
-        conjugate_gradient::solve(self, a, b, x, ending)
-    }
-
-    fn tridiagonal<T: Real>(
-        &self,
-        lower: Matrix<'_, T>,
-        diagonal: Matrix<'_, T>,
-        upper: Matrix<'_, T>,
-        x: MatrixMut<'_, T>,
-    ) -> Result<Reports> {
-        tridiagonal::solve(self, lower, diagonal, upper, x)
-    }
-
-    fn fft<T: Real>(&self, length: usize) -> Result<Fft<T>> {
-        Fft::new(self, length)
-    }
-
-    fn fft2<T: Real>(&self, rows: usize, cols: usize) -> Result<Fft2<T>> {
-        Fft2::new(self, rows, cols)
-    }
-
-    fn real_fft<T: Real>(&self, length: usize) -> Result<RealFft<T>> {
-        RealFft::new(self, length)
-    }
-
     fn ode<T: Real>(&self, size: usize, parameters: usize, derivative: &str) -> Result<Ode<T>> {
-        Ode::new(self, size, parameters, derivative)
+        Ode::new(self.borrow(), size, parameters, derivative)
     }
 }
+
+impl Linalg for Runtime {}
 
 /// The kernel of a source for a scalar type.
 fn kernel<T: Real>(rt: &Runtime, source: &str) -> Result<Kernel> {
@@ -312,15 +266,6 @@ fn call_size(count: usize) -> Result<Option<u32>> {
             Err(Error::new(ErrorKind::ItemCount, why))
         }
     }
-}
-
-/// Two extents that must be the same.
-fn agree(a: &str, what_a: &str, extent_a: usize, b: &str, what_b: &str, extent_b: usize) -> Result<()> {
-    if extent_a == extent_b {
-        return Ok(());
-    }
-    let why = format!("`{a}` has {extent_a} {what_a} and `{b}` has {extent_b} {what_b}; they must agree");
-    Err(Error::new(ErrorKind::ArgumentSize, why))
 }
 
 /// The argument, or a zero that is never used where it has no elements: a binding has at least one.

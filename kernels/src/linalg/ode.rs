@@ -1,6 +1,10 @@
 //! Ordinary differential equations, many at once.
 
-use super::{Input, Output, Real, Reports, agree, call_size};
+use super::{Real, Reports, call_size};
+use crate::{
+    data::{Input, Output},
+    sizes::agree,
+};
 use evener::{Error, ErrorKind, Kernel, Result, Runtime};
 use evener_shaders::linalg as wgsl;
 
@@ -77,7 +81,7 @@ impl<T: Real> Ode<T> {
             return Err(Error::new(ErrorKind::Limit, why));
         }
         let constants = format!("const SIZE = {size}u;\nconst PARAMETERS = {}u;\n", parameters.max(1));
-        let kernel = |method| rt.kernel([T::PRELUDE, constants.as_str(), derivative, method]);
+        let kernel = |method| rt.kernel([T::PRELUDE, constants.as_str(), derivative, wgsl::ODE_MEMBER, method]);
         let (rk4, rk45) = (kernel(wgsl::ODE_RK4)?, kernel(wgsl::ODE_RK45)?);
         Ok(Ode { size, parameters, rk4, rk45, zero: [T::default()] })
     }
@@ -94,21 +98,21 @@ impl<T: Real> Ode<T> {
     ///
     /// # Errors
     /// `ArgumentSize`: sizes that do not agree. `ArgumentType`: `start` or `step` is not finite.
-    pub fn rk4<'x, 'y>(
+    pub fn rk4(
         &self,
         start: T,
         step: T,
         steps: u32,
-        parameters: impl Input<'x, T>,
-        state: impl Output<'y, T>,
+        parameters: impl Input<T>,
+        mut state: impl Output<T>,
     ) -> Result<Reports> {
         finite("start", start)?;
         finite("step", step)?;
         let members = self.members(parameters.count(), state.count())?;
         let Some(members) = call_size(members)? else { return Ok(Reports::none()) };
         let call = self.rk4.call().set("params.start", start).set("params.step", step).set("params.steps", steps);
-        let call = call.set("params.members", members).arg("state", state.into_arg());
-        let parameters = super::or_zero(parameters.into_arg(), self.parameters == 0, &self.zero);
+        let call = call.set("params.members", members).arg("state", state.as_arg_mut());
+        let parameters = super::or_zero(parameters.as_arg(), self.parameters == 0, &self.zero);
         Ok(call.arg("parameter", parameters).items(members).run()?.into())
     }
 
@@ -140,13 +144,13 @@ impl<T: Real> Ode<T> {
     /// # Errors
     /// `ArgumentSize`: sizes that do not agree. `ArgumentType`: times that are not finite, tolerances that are negative, or
     /// an absolute one that is not above 0.
-    pub fn rk45<'x, 'y, 'z>(
+    pub fn rk45(
         &self,
         span: [T; 2],
         steps: &Adaptive,
-        parameters: impl Input<'x, T>,
-        state: impl Output<'y, T>,
-        reached: impl Output<'z, T>,
+        parameters: impl Input<T>,
+        mut state: impl Output<T>,
+        mut reached: impl Output<T>,
     ) -> Result<Reports> {
         let first = steps.first_of(span)?;
         let members = self.members(parameters.count(), state.count())?;
@@ -155,9 +159,9 @@ impl<T: Real> Ode<T> {
         let call = self.rk45.call().set("params.start", span[0]).set("params.end", span[1]);
         let call = call.set("params.first", first).set("params.relative", T::from_f64(steps.relative));
         let call = call.set("params.absolute", T::from_f64(steps.absolute)).set("params.most", steps.steps);
-        let call = call.set("params.members", members).arg("state", state.into_arg());
-        let parameters = super::or_zero(parameters.into_arg(), self.parameters == 0, &self.zero);
-        let call = call.arg("parameter", parameters).arg("reached", reached.into_arg());
+        let call = call.set("params.members", members).arg("state", state.as_arg_mut());
+        let parameters = super::or_zero(parameters.as_arg(), self.parameters == 0, &self.zero);
+        let call = call.arg("parameter", parameters).arg("reached", reached.as_arg_mut());
         Ok(call.items(members).run()?.into())
     }
 

@@ -1,6 +1,6 @@
 //! The scalar types of the library.
 
-use evener::kernel::layout::Element;
+use crate::blocks::Number;
 use std::fmt::{Debug, Display};
 
 mod sealed {
@@ -30,7 +30,7 @@ mod sealed {
 }
 
 /// f32 or f64. Kernels of f64 run on the CPU and on GPUs that have f64; they are never computed in f32.
-pub trait Real: Element + Debug + Display + PartialOrd + Default + Send + Sync + sealed::Sealed {
+pub trait Real: Number + Debug + Display + PartialOrd + sealed::Sealed {
     /// The line that makes a source of [`evener_shaders::linalg`] one of this type.
     const PRELUDE: &'static str;
     /// The distance from 1 to the next number.

@@ -1,6 +1,7 @@
 //! Tridiagonal systems, many at once.
 
-use super::{Matrix, MatrixMut, Real, Reports, agree, call_size, kernel, matrix::Layout};
+use super::{Matrix, MatrixMut, Real, Reports, call_size, kernel, matrix::Layout};
+use crate::sizes::agree;
 use evener::{Error, ErrorKind, Result, Runtime};
 use evener_shaders::linalg as wgsl;
 

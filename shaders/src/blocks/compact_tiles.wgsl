@@ -2,13 +2,14 @@
 @group(0) @binding(2) var<storage, read> offsets: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<T>;
 
+alias Part = u32;
+
 const WIDTH = 64u;
 const LENGTH = 15u;
 
 // Flags of the tile, then the places in it of what is kept.
 var<workgroup> flags: array<u32, WIDTH * LENGTH>;
 var<workgroup> places: array<u32, WIDTH * LENGTH>;
-var<workgroup> sums: array<u32, WIDTH>;
 
 @compute @workgroup_size(64)
 fn compact_tiles(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -21,17 +22,7 @@ fn compact_tiles(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     for (var k = 0u; k < LENGTH; k++) {
         sum += flags[lane * LENGTH + k];
     }
-    sums[lane] = sum;
-    workgroupBarrier();
-    for (var step = 1u; step < WIDTH; step *= 2u) {
-        var before = 0u;
-        if lane >= step {
-            before = sums[lane - step];
-        }
-        workgroupBarrier();
-        sums[lane] += before;
-        workgroupBarrier();
-    }
+    group_scan(sum, lane);
     var place = sums[lane] - sum;
     for (var k = 0u; k < LENGTH; k++) {
         let at = lane * LENGTH + k;

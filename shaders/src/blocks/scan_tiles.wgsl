@@ -14,11 +14,12 @@ struct Settings {
 @group(0) @binding(2) var<storage, read_write> y: array<T>;
 @group(0) @binding(3) var<uniform> settings: Settings;
 
+alias Part = T;
+
 const WIDTH = 256u;
 const LENGTH = 15u;
 
 var<workgroup> tile: array<T, WIDTH * LENGTH>;
-var<workgroup> sums: array<T, WIDTH>;
 
 @compute @workgroup_size(256)
 fn scan_tiles(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -31,17 +32,7 @@ fn scan_tiles(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     for (var k = 0u; k < LENGTH; k++) {
         sum += tile[lane * LENGTH + k];
     }
-    sums[lane] = sum;
-    workgroupBarrier();
-    for (var step = 1u; step < WIDTH; step *= 2u) {
-        var before = T(0);
-        if lane >= step {
-            before = sums[lane - step];
-        }
-        workgroupBarrier();
-        sums[lane] += before;
-        workgroupBarrier();
-    }
+    group_scan(sum, lane);
     sum = T(0);
     if settings.offset != 0u {
         sum = offsets[group.x];

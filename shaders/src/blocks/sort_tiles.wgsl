@@ -16,6 +16,8 @@ struct Settings {
 @group(0) @binding(2) var<storage, read> offsets: array<u32>;
 @group(0) @binding(3) var<storage, read_write> sorted: array<T>;
 
+alias Part = u32;
+
 const WIDTH = 64u;
 const LENGTH = 15u;
 const DIGITS = 16u;
@@ -24,7 +26,6 @@ var<workgroup> digits: array<u32, WIDTH * LENGTH>;
 var<workgroup> cells: array<u32, WIDTH * DIGITS>;
 // Place in the tile of the key of each rank.
 var<workgroup> order: array<u32, WIDTH * LENGTH>;
-var<workgroup> sums: array<u32, WIDTH>;
 // Rank of the first key of each digit.
 var<workgroup> starts: array<u32, DIGITS>;
 
@@ -52,17 +53,7 @@ fn sort_tiles(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     for (var k = 0u; k < DIGITS; k++) {
         sum += cells[lane * DIGITS + k];
     }
-    sums[lane] = sum;
-    workgroupBarrier();
-    for (var step = 1u; step < WIDTH; step *= 2u) {
-        var before = 0u;
-        if lane >= step {
-            before = sums[lane - step];
-        }
-        workgroupBarrier();
-        sums[lane] += before;
-        workgroupBarrier();
-    }
+    group_scan(sum, lane);
     sum = sums[lane] - sum;
     for (var k = 0u; k < DIGITS; k++) {
         let cell = cells[lane * DIGITS + k];

@@ -1,7 +1,9 @@
 // A step of conjugate gradients along the direction d: x += alpha d, r -= alpha q, with q = A d; and partial sums of
-// r . r, in the order of `dot`.
+// r . r, one for each work-group of 64 invocations by 64 elements.
+//
+// Invocation l of a work-group takes the elements l, l + 64, l + 128, ... of its 4096: the order depends on the length
+// alone, so the partial sums do not depend on how the call is split.
 
-const GROUP = 64u;
 const EACH = 64u;
 
 struct Params {
@@ -16,8 +18,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> r: array<T>;
 @group(0) @binding(5) var<storage, read_write> partial: array<T>;
 
-var<workgroup> sums: array<T, GROUP>;
-
 @compute @workgroup_size(GROUP)
 fn cg_advance(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     var sum = T(0);
@@ -31,14 +31,8 @@ fn cg_advance(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
             sum = fma(rest, rest, sum);
         }
     }
-    sums[local] = sum;
-    for (var width = GROUP / 2u; width > 0u; width /= 2u) {
-        workgroupBarrier();
-        if local < width {
-            sums[local] += sums[local + width];
-        }
-    }
+    sum = group_sum(sum, local);
     if local == 0u {
-        partial[group.x] = sums[0];
+        partial[group.x] = sum;
     }
 }

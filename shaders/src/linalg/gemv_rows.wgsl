@@ -1,7 +1,5 @@
 // y = alpha A x + beta y where the elements of a row of A lie side by side: a work-group of 64 for each row.
 
-const GROUP = 64u;
-
 struct Params {
     alpha: T,
     beta: T,
@@ -15,8 +13,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> x: array<T>;
 @group(0) @binding(3) var<storage, read_write> y: array<T>;
 
-var<workgroup> sums: array<T, GROUP>;
-
 @compute @workgroup_size(GROUP)
 fn gemv_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let row = group.x;
@@ -28,15 +24,9 @@ fn gemv_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
             sum = fma(a[start + k], x[k], sum);
         }
     }
-    sums[local] = sum;
-    for (var width = GROUP / 2u; width > 0u; width /= 2u) {
-        workgroupBarrier();
-        if local < width {
-            sums[local] += sums[local + width];
-        }
-    }
+    sum = group_sum(sum, local);
     if local == 0u {
-        var result = params.alpha * sums[0];
+        var result = params.alpha * sum;
         // With beta zero, y may hold anything, NaN too.
         if params.beta != T(0) {
             result = fma(params.beta, y[row], result);

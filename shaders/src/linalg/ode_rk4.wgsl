@@ -1,5 +1,5 @@
 // Ordinary differential equations y' = derivative(t, y, p) by the classical method of Runge and Kutta, a member of the
-// ensemble for each invocation. Joined after a source that declares
+// ensemble for each invocation. Joined with ode_member.wgsl, after a source that declares
 //
 //   fn derivative(t: T, y: array<T, SIZE>, p: array<T, PARAMETERS>) -> array<T, SIZE>
 //
@@ -13,8 +13,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> parameter: array<T>;    // [members][PARAMETERS]
-@group(0) @binding(2) var<storage, read_write> state: array<T>;  // [members][SIZE]
 
 fn moved(y: array<T, SIZE>, h: T, k: array<T, SIZE>) -> array<T, SIZE> {
     var out: array<T, SIZE>;
@@ -30,14 +28,8 @@ fn ode_rk4(@builtin(global_invocation_id) id: vec3<u32>) {
     if member >= params.members {
         return;
     }
-    var p: array<T, PARAMETERS>;
-    for (var i = 0u; i < PARAMETERS; i++) {
-        p[i] = parameter[member * PARAMETERS + i];
-    }
-    var y: array<T, SIZE>;
-    for (var i = 0u; i < SIZE; i++) {
-        y[i] = state[member * SIZE + i];
-    }
+    let p = parameters_of(member);
+    var y = state_of(member);
     let h = params.step;
     for (var n = 0u; n < params.steps; n++) {
         let t = fma(T(n), h, params.start);
@@ -49,7 +41,5 @@ fn ode_rk4(@builtin(global_invocation_id) id: vec3<u32>) {
             y[i] += h * (k1[i] + T(2) * (k2[i] + k3[i]) + k4[i]) / T(6);
         }
     }
-    for (var i = 0u; i < SIZE; i++) {
-        state[member * SIZE + i] = y[i];
-    }
+    set_state(member, y);
 }

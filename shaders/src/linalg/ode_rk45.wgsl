@@ -13,8 +13,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> parameter: array<T>;    // [members][PARAMETERS]
-@group(0) @binding(2) var<storage, read_write> state: array<T>;  // [members][SIZE]
 @group(0) @binding(3) var<storage, read_write> reached: array<T>; // [members]: the time of the state
 
 @compute @workgroup_size(64)
@@ -23,14 +21,8 @@ fn ode_rk45(@builtin(global_invocation_id) id: vec3<u32>) {
     if member >= params.members {
         return;
     }
-    var p: array<T, PARAMETERS>;
-    for (var i = 0u; i < PARAMETERS; i++) {
-        p[i] = parameter[member * PARAMETERS + i];
-    }
-    var y: array<T, SIZE>;
-    for (var i = 0u; i < SIZE; i++) {
-        y[i] = state[member * SIZE + i];
-    }
+    let p = parameters_of(member);
+    var y = state_of(member);
     var t = params.start;
     var h = params.first;
     var k1 = derivative(t, y, p);
@@ -94,8 +86,6 @@ fn ode_rk45(@builtin(global_invocation_id) id: vec3<u32>) {
             h *= select(T(0.2), min(factor, T(1)), is_sound);
         }
     }
-    for (var i = 0u; i < SIZE; i++) {
-        state[member * SIZE + i] = y[i];
-    }
+    set_state(member, y);
     reached[member] = t;
 }

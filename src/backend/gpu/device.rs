@@ -6,7 +6,7 @@ use super::{
     lease::Lease,
     limits,
     live::Live,
-    run::{self, GpuRun, Job},
+    run::{self, CountedDispatch, GpuRun, Job},
     storage::Storage,
 };
 use crate::{
@@ -130,6 +130,7 @@ impl GpuDevice {
         match run::start(&live, job) {
             Err(e) if e.kind() == ErrorKind::OutOfMemory => {
                 // What the pools keep may be what is missing: once more without it.
+                live.shelf.clear();
                 live.pools.drain();
                 let _ = live.device.poll(wgpu::PollType::Poll);
                 run::start(&live, job)
@@ -183,15 +184,21 @@ impl Backend for GpuDevice {
         live.and_then(|l| l.pipelines.refusal(kernel.id)).map_or(Ok(()), Err)
     }
 
+    fn counts_items(&self) -> bool {
+        true
+    }
+
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
         let windows: Vec<Option<&Window>> = chunk.transfers.iter().map(|t| t.window.as_ref()).collect();
         let pieces = windows.iter().flatten().map(|w| w.pieces().len().max(1)).max().unwrap_or(0);
-        let module = chunk.kernel.gpu_for(pieces).map_err(|reason| Error::new(ErrorKind::Unsupported, reason))?;
+        let (range, limit) = (&chunk.range, self.info.limits.groups_per_axis);
+        let folded = chunk.counted.is_some() || (0..3).any(|a| range.end[a].saturating_sub(range.start[a]) > limit);
+        let module = chunk.kernel.gpu_for(pieces, folded);
+        let module = module.map_err(|reason| Error::new(ErrorKind::Unsupported, reason))?;
         let lengths: Vec<u64> = chunk.arguments.iter().map(|a| a.len).collect();
-        let limit = self.info.limits.groups_per_axis;
-        let dispatch = module.dispatch_in(chunk.grid, &chunk.range, &lengths, &windows, limit)?;
+        let dispatch = module.dispatch_in(chunk.grid, range, &lengths, &windows, limit)?;
         // Each of a kernel's modules is a pipeline of its own.
-        let variant = Compiled::variant(pieces) as u64;
+        let variant = Compiled::variant(pieces, folded) as u64;
         self.start_job(&Job {
             kernel: chunk.kernel.id | variant << 56,
             shader: module.into(),
@@ -201,6 +208,11 @@ impl Backend for GpuDevice {
             transfers: chunk.transfers,
             carry: chunk.carry,
             repeat: chunk.repeat,
+            counted: chunk.counted.map(|counted| CountedDispatch {
+                counted,
+                axis_groups: limit,
+                most_groups: chunk.range.end[0],
+            }),
             alone: chunk.alone,
         })
     }
@@ -242,6 +254,7 @@ impl Backend for GpuDevice {
     fn array_release(&self, array: u64) {
         let live = self.lock().clone();
         if let Some(live) = live {
+            live.shelf.release(array);
             live.arrays.release(array);
         }
     }

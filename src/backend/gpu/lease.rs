@@ -20,11 +20,13 @@ pub(super) enum Purpose {
     Upload,
     /// Resolved timestamps.
     Queries,
+    /// Work-groups that the device counts.
+    Indirect,
 }
 
 impl Purpose {
-    const ALL: [Purpose; 5] =
-        [Purpose::Storage, Purpose::Uniform, Purpose::Readback, Purpose::Upload, Purpose::Queries];
+    const ALL: [Purpose; 6] =
+        [Purpose::Storage, Purpose::Uniform, Purpose::Readback, Purpose::Upload, Purpose::Queries, Purpose::Indirect];
 
     fn usage(self) -> wgpu::BufferUsages {
         use wgpu::BufferUsages as U;
@@ -34,6 +36,7 @@ impl Purpose {
             Purpose::Readback => U::MAP_READ | U::COPY_DST,
             Purpose::Upload => U::MAP_WRITE | U::COPY_SRC,
             Purpose::Queries => U::QUERY_RESOLVE | U::COPY_SRC,
+            Purpose::Indirect => U::STORAGE | U::INDIRECT | U::COPY_SRC | U::COPY_DST,
         }
     }
 
@@ -41,7 +44,7 @@ impl Purpose {
     fn capacity(self) -> u64 {
         match self {
             Purpose::Storage => 1 << 30,
-            Purpose::Uniform | Purpose::Queries => 1 << 20,
+            Purpose::Uniform | Purpose::Queries | Purpose::Indirect => 1 << 20,
             Purpose::Readback => 256 << 20,
             Purpose::Upload => 128 << 20,
         }
@@ -58,7 +61,7 @@ pub(super) struct Pools {
     /// What they have, and the most they had. Counters that order nothing.
     held: AtomicU64,
     peak: AtomicU64,
-    free: [Mutex<Pool<wgpu::Buffer>>; 5],
+    free: [Mutex<Pool<wgpu::Buffer>>; 6],
 }
 
 impl Pools {

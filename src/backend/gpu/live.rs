@@ -3,16 +3,18 @@
 use super::{
     Options, SpirvWriter,
     arrays::Arrays,
+    counter::Counter,
     faults::{Faults, panic_text},
     lease::Pools,
     limits,
     pipeline::Pipelines,
+    prepared::Shelf,
     waiter::Waiter,
 };
 use crate::error::{Error, ErrorKind, Result};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -29,6 +31,8 @@ pub(super) struct Live {
     pub(super) uniform_align: u64,
     pub(super) storage_align: u64,
     pub(super) arrays: Arrays,
+    pub(super) shelf: Shelf,
+    pub(super) counter: OnceLock<Counter>,
     /// When a submission ended last.
     last_end: Mutex<Option<Instant>>,
 }
@@ -77,6 +81,8 @@ impl Live {
             uniform_align: device.limits().min_uniform_buffer_offset_alignment.into(),
             storage_align: device.limits().min_storage_buffer_offset_alignment.into(),
             arrays: Arrays::default(),
+            shelf: Shelf::default(),
+            counter: OnceLock::new(),
             pipelines: Pipelines::default(),
             spirv: options.spirv,
             last_end: Mutex::default(),

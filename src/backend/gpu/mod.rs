@@ -11,6 +11,8 @@
 //! - `faults`: wgpu's errors, panics and losses as values
 //! - `pipeline`: compiled kernels and bind group layouts
 //! - `lease`: pooled buffers; `arrays`: memory of arrays; `storage`: where a chunk's arguments are
+//! - `counter`: item counts that the device takes from an array
+//! - `prepared`: bind groups and uniforms, kept for equal dispatches
 //! - `waiter`: the one thread per device that blocks on the driver
 //! - `run`, `upload`, `readback`: a chunk from upload to results
 //! - `timing`: device timestamps
@@ -19,12 +21,14 @@
 
 mod adapter;
 mod arrays;
+mod counter;
 mod device;
 mod faults;
 mod lease;
 mod limits;
 mod live;
 mod pipeline;
+mod prepared;
 mod readback;
 mod run;
 mod storage;

@@ -1,10 +1,12 @@
 //! A chunk on a device: one submission with its clears, the dispatch and the copies back.
 
 use super::{
-    lease::{Lease, Purpose},
+    counter::{self, Counting},
+    lease::Lease,
     limits,
     live::Live,
-    pipeline::{Pipeline, Source},
+    pipeline::Pipeline,
+    prepared::{Origin, Prepared, Uniforms},
     readback::Readback,
     storage::Storage,
     timing::{MARK_BYTES, Marks, Phases},
@@ -12,7 +14,7 @@ use super::{
     waiter::Ticket,
 };
 use crate::{
-    backend::{Argument, Carry, ChunkRun, GiveUp, Repeat, Started, Transfer},
+    backend::{Argument, Carry, ChunkRun, Counted, GiveUp, Repeat, Started, Transfer},
     error::{Error, ErrorKind, Result},
     kernel::rewrite::{Dispatch, GpuModule},
     memory::staging,
@@ -45,8 +47,21 @@ pub struct Job<'a> {
     pub carry: Option<&'a Carry>,
     /// Several dispatches of it in one pass.
     pub repeat: Option<Repeat>,
+    /// The device counts the work-groups on the x axis itself.
+    pub counted: Option<CountedDispatch<'a>>,
     /// Whether it is finished at once, by the thread that starts it.
     pub alone: bool,
+}
+
+/// A dispatch of as many work-groups on the x axis as an array says.
+#[derive(Clone, Copy, Debug)]
+pub struct CountedDispatch<'a> {
+    /// Where the count is.
+    pub counted: &'a Counted,
+    /// Work-groups of an axis at most,
+    pub axis_groups: u32,
+    /// and in all.
+    pub most_groups: u32,
 }
 
 /// A module for GPUs.
@@ -89,23 +104,15 @@ impl Job<'_> {
 
 /// The device buffers of a chunk.
 struct Bound {
-    /// Per binding; `None` for uniforms.
+    /// Per binding; `None` for uniforms, and where all of it was prepared by an earlier chunk.
     storage: Vec<Option<Arc<Storage>>>,
     /// Per binding, whether the buffer comes from the chunk before, contents and all.
     carried: Vec<bool>,
     /// Bytes bound per binding.
     bytes: Vec<u64>,
-    uniforms: Uniforms,
-    unused: Vec<((u32, u32), Lease)>,
-}
-
-/// All uniform arguments and the dispatch parameters in one buffer, written at once.
-struct Uniforms {
-    lease: Lease,
-    contents: Vec<u8>,
-    /// Offset per binding.
-    offsets: Vec<u64>,
-    params: (u64, u64),
+    prepared: Arc<Prepared>,
+    /// What that was made from, where it was made now and an equal dispatch may have it again.
+    origin: Option<Origin>,
 }
 
 /// A started chunk.
@@ -113,6 +120,7 @@ pub(super) struct GpuRun<'a> {
     live: Arc<Live>,
     arguments: &'a [Argument],
     transfers: &'a [Transfer],
+    counted: Option<&'a Counted>,
     /// Taken at the end.
     parts: Option<Parts>,
     ticket: Arc<Ticket>,
@@ -125,6 +133,7 @@ pub(super) struct GpuRun<'a> {
 
 struct Parts {
     bound: Bound,
+    counting: Option<Counting>,
     staged: Staged,
     readback: Readback,
     marks: Option<Marks>,
@@ -138,30 +147,12 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
     job.check()?;
     live.faults.check()?;
     let pipeline = live.pipelines.get(live, job)?;
-    let (mut run, index) = live.faults.scoped(&live.device, "starting a chunk", || {
-        let began = Instant::now();
-        let bound = bind(live, job, &pipeline)?;
-        let (up_bytes, staged) = upload(live, job.arguments, job.transfers, &bound.storage)?;
-        live.queue.write_buffer(&bound.uniforms.lease.buffer, 0, &bound.uniforms.contents);
-        let upload_ns = nanos(began);
-
-        let down_bytes = download_bytes(job.transfers);
-        let marks = Marks::new(&live.device, &live.queue, &live.pools, up_bytes + down_bytes);
-        let header = if marks.is_some() { MARK_BYTES } else { PROOF_BYTES };
-        let whole: Vec<u64> =
-            job.bindings.iter().zip(job.arguments).map(|(b, a)| limits::storage_bytes(b, a.len)).collect();
-        let readback = Readback::new(live, job.transfers, &whole, header);
-        let commands = encode(live, job, &pipeline, &bound, &readback, marks.as_ref());
-
-        let submitted = Instant::now();
-        let index = live.queue.submit([commands]);
-        let ticket = Arc::new(Ticket::default());
-        readback.map(&ticket);
-        hand_on(job, &bound);
-        let parts = Some(Parts { bound, staged, readback, marks });
-        let (arguments, transfers, live) = (job.arguments, job.transfers, live.clone());
-        Ok((GpuRun { live, arguments, transfers, parts, ticket, own: None, submitted, up_bytes, upload_ns }, index))
-    })?;
+    let (mut run, index) = live.faults.scoped(&live.device, "starting a chunk", || submit(live, job, &pipeline))?;
+    if let Some(Bound { origin, prepared, .. }) = run.parts.as_mut().map(|parts| &mut parts.bound)
+        && let Some(origin) = origin.take()
+    {
+        live.shelf.keep(origin, prepared);
+    }
     // Only a submission that was accepted is waited for.
     if job.alone {
         run.own = Some(index);
@@ -169,6 +160,43 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
         live.waiter.watch(index, run.ticket.clone());
     }
     Ok(run)
+}
+
+/// Uploads, encodes and submits a chunk. Within error scopes.
+fn submit<'a>(live: &Arc<Live>, job: &Job<'a>, pipeline: &Pipeline) -> Result<(GpuRun<'a>, wgpu::SubmissionIndex)> {
+    let began = Instant::now();
+    let bound = bind(live, job, pipeline)?;
+    let (up_bytes, staged) = upload(live, job.arguments, job.transfers, &bound.storage)?;
+    let counting = Counting::new(live, job)?;
+    let upload_ns = nanos(began);
+
+    // What is counted comes back in place of the marks.
+    let marked_bytes = if counting.is_some() { 0 } else { up_bytes + download_bytes(job.transfers) };
+    let marks = Marks::new(&live.device, &live.queue, &live.pools, marked_bytes);
+    let header = if marks.is_some() { MARK_BYTES } else { PROOF_BYTES };
+    let whole: Vec<u64> =
+        job.bindings.iter().zip(job.arguments).map(|(b, a)| limits::storage_bytes(b, a.len)).collect();
+    let readback = Readback::new(live, job.transfers, &whole, header);
+    let commands = encode(live, job, pipeline, (&bound, counting.as_ref()), &readback, marks.as_ref());
+
+    let submitted = Instant::now();
+    let index = live.queue.submit([commands]);
+    let ticket = Arc::new(Ticket::default());
+    readback.map(&ticket);
+    hand_on(job, &bound);
+    let run = GpuRun {
+        live: live.clone(),
+        arguments: job.arguments,
+        transfers: job.transfers,
+        counted: job.counted.map(|c| c.counted),
+        parts: Some(Parts { bound, counting, staged, readback, marks }),
+        ticket,
+        own: None,
+        submitted,
+        up_bytes,
+        upload_ns,
+    };
+    Ok((run, index))
 }
 
 fn download_bytes(transfers: &[Transfer]) -> u64 {
@@ -189,23 +217,24 @@ fn hand_on(job: &Job<'_>, bound: &Bound) {
     }
 }
 
-/// Takes the buffers of a chunk from the chunk before or from the pools.
+/// Takes the buffers of a chunk from the chunk before or from the pools, and writes its uniforms; all of it from an
+/// earlier chunk that bound the same.
 ///
 /// # Errors
 /// An array that has no memory here.
 fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Bound> {
-    let bound = |((binding, argument), transfer): ((&Binding, &Argument), &Transfer)| match binding.space {
-        Space::Storage => match &transfer.window {
-            Some(window) => window.device_bytes(),
-            None => limits::storage_bytes(binding, argument.len),
-        },
-        Space::Uniform => limits::uniform_bytes(binding, argument.len),
-    };
-    let bytes: Vec<u64> = job.bindings.iter().zip(job.arguments).zip(job.transfers).map(bound).collect();
+    let bytes: Vec<u64> =
+        job.bindings.iter().zip(job.arguments).zip(job.transfers).map(|((b, a), t)| bound_bytes(b, a, t)).collect();
+    let uniforms = Uniforms::new(live, job, &bytes);
+    let origin = Origin::of(job, &uniforms, &bytes);
+    if let Some(prepared) = origin.as_ref().and_then(|origin| live.shelf.find(origin)) {
+        let (storage, carried) = (vec![None; bytes.len()], vec![false; bytes.len()]);
+        return Ok(Bound { storage, carried, bytes, prepared, origin: None });
+    }
     let before = |k: usize| job.carry.filter(|_| job.transfers[k].carried)?.get::<Storage>(k);
     let kept: Vec<Option<Arc<Storage>>> = (0..bytes.len()).map(before).collect();
     let carried = kept.iter().map(Option::is_some).collect();
-    let storage = (job.bindings.iter().zip(&bytes).zip(kept).enumerate())
+    let storage: Vec<Option<Arc<Storage>>> = (job.bindings.iter().zip(&bytes).zip(kept).enumerate())
         .map(|(k, ((binding, &bytes), kept))| match (binding.space, kept) {
             (Space::Uniform, _) => Ok(None),
             (Space::Storage, Some(kept)) => Ok(Some(kept)),
@@ -214,47 +243,25 @@ fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Bound> {
             }
         })
         .collect::<Result<_>>()?;
-    let unused = pipeline.slots.iter().filter_map(|slot| match slot.source {
-        Source::Unused(bytes) => {
-            let purpose = if slot.read_only_storage.is_some() { Purpose::Storage } else { Purpose::Uniform };
-            Some(((slot.group, slot.binding), live.pools.lease(purpose, bytes)))
-        }
-        _ => None,
-    });
-    let unused = unused.collect();
-    Ok(Bound { storage, carried, uniforms: uniforms(live, job, &bytes), bytes, unused })
+    let prepared = uniforms.prepare(live, job, pipeline, &storage, &bytes);
+    let in_place = prepared.unused.is_empty() && storage.iter().flatten().all(|s| s.lease.is_none());
+    Ok(Bound { storage, carried, bytes, prepared, origin: origin.filter(|_| in_place) })
 }
 
-fn uniforms(live: &Live, job: &Job<'_>, bytes: &[u64]) -> Uniforms {
-    let mut contents = Vec::new();
-    let mut place = |value: &[u8], bytes: u64| {
-        let at = (contents.len() as u64).next_multiple_of(live.uniform_align);
-        contents.resize(at as usize, 0);
-        contents.extend_from_slice(value);
-        contents.resize((at + bytes) as usize, 0);
-        at
-    };
-    let offsets = (job.bindings.iter().zip(job.arguments).zip(bytes))
-        .map(|((binding, argument), &bytes)| match binding.space {
-            Space::Storage => 0,
-            Space::Uniform => {
-                // SAFETY: the argument is valid for the call, and nobody writes a uniform.
-                let value = unsafe { std::slice::from_raw_parts(argument.ptr, argument.len as usize) };
-                place(value, bytes)
-            }
-        })
-        .collect();
-    let params_bytes = (job.dispatch.params.len() as u64).max(16).next_multiple_of(16);
-    let params = (place(&job.dispatch.params, params_bytes), params_bytes);
-    let lease = live.pools.lease(Purpose::Uniform, contents.len() as u64);
-    Uniforms { lease, contents, offsets, params }
+/// Bytes to bind for an argument.
+fn bound_bytes(binding: &Binding, argument: &Argument, transfer: &Transfer) -> u64 {
+    match (binding.space, &transfer.window) {
+        (Space::Uniform, _) => limits::uniform_bytes(binding, argument.len),
+        (Space::Storage, Some(window)) => window.device_bytes(),
+        (Space::Storage, None) => limits::storage_bytes(binding, argument.len),
+    }
 }
 
 fn encode(
     live: &Live,
     job: &Job<'_>,
     pipeline: &Pipeline,
-    bound: &Bound,
+    (bound, counting): (&Bound, Option<&Counting>),
     readback: &Readback,
     marks: Option<&Marks>,
 ) -> wgpu::CommandBuffer {
@@ -267,17 +274,21 @@ fn encode(
     mark(&mut encoder, 0);
     clear(&mut encoder, job, bound);
     bound.storage.iter().flatten().for_each(|s| s.copy_in(&mut encoder));
+    if let Some(counting) = counting {
+        counting.prologue(live, &mut encoder, &bound.prepared.uniforms.buffer, bound.prepared.params);
+    }
     mark(&mut encoder, 1);
     {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         pass.set_pipeline(&pipeline.raw);
         let [x, y, z] = job.dispatch.groups;
-        let plain = bind_groups(live, pipeline, bound, None);
-        let swapped = job.repeat.map(|r| bind_groups(live, pipeline, bound, Some(r)));
         for step in 0..job.repeat.map_or(1, |r| r.steps) {
-            let groups = swapped.as_ref().filter(|_| step % 2 == 1).unwrap_or(&plain);
-            groups.iter().for_each(|(index, group)| pass.set_bind_group(*index, group, &[]));
-            pass.dispatch_workgroups(x, y, z);
+            let groups = bound.prepared.groups(step).iter();
+            groups.for_each(|(index, group)| pass.set_bind_group(*index, group, &[]));
+            match counting {
+                None => pass.dispatch_workgroups(x, y, z),
+                Some(counting) => counting.dispatch(&mut pass),
+            }
         }
     }
     mark(&mut encoder, 2);
@@ -288,7 +299,8 @@ fn encode(
     match marks {
         Some(marks) => marks.resolve(&mut encoder, readback.front()),
         None => {
-            encoder.copy_buffer_to_buffer(&bound.uniforms.lease.buffer, 0, readback.front(), 0, PROOF_BYTES);
+            let proof = counting.map_or(&bound.prepared.uniforms.buffer, Counting::found);
+            encoder.copy_buffer_to_buffer(proof, 0, readback.front(), 0, PROOF_BYTES);
         }
     }
     encoder.finish()
@@ -306,46 +318,9 @@ fn clear(encoder: &mut wgpu::CommandEncoder, job: &Job<'_>, bound: &Bound) {
             encoder.clear_buffer(&lease.buffer, gap.start, Some(gap.end - gap.start));
         }
     }
-    for (_, lease) in bound.unused.iter().filter(|(_, l)| !l.fresh) {
+    for (_, lease) in bound.prepared.unused.iter().filter(|(_, l)| !l.fresh) {
         encoder.clear_buffer(&lease.buffer, 0, None);
     }
-}
-
-/// The bind groups with their numbers; with `swap` two arguments have changed places.
-fn bind_groups(live: &Live, pipeline: &Pipeline, bound: &Bound, swap: Option<Repeat>) -> Vec<(u32, wgpu::BindGroup)> {
-    let layouts = (0..).zip(&pipeline.layouts);
-    let used = layouts.filter_map(|(group, layout)| Some((group, layout.as_ref()?)));
-    used.map(|(group, layout)| (group, bind_group(live, pipeline, bound, group, layout, swap))).collect()
-}
-
-fn bind_group(
-    live: &Live,
-    pipeline: &Pipeline,
-    bound: &Bound,
-    group: u32,
-    layout: &wgpu::BindGroupLayout,
-    swap: Option<Repeat>,
-) -> wgpu::BindGroup {
-    let entries: Vec<wgpu::BindGroupEntry<'_>> = (pipeline.slots.iter().filter(|s| s.group == group))
-        .filter_map(|slot| {
-            let uniforms = &bound.uniforms.lease.buffer;
-            let (buffer, offset, bytes) = match slot.source {
-                Source::Params => (uniforms, bound.uniforms.params.0, bound.uniforms.params.1),
-                Source::Unused(bytes) => {
-                    let at = (slot.group, slot.binding);
-                    (&bound.unused.iter().find(|(key, _)| *key == at)?.1.buffer, 0, bytes)
-                }
-                Source::Argument(i) => match &bound.storage[swap.map_or(i, |s| s.swapped(i))] {
-                    Some(storage) => (&storage.buffer, storage.offset, bound.bytes[i]),
-                    None => (uniforms, bound.uniforms.offsets[i], bound.bytes[i]),
-                },
-            };
-            let size = wgpu::BufferSize::new(bytes);
-            let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
-            Some(wgpu::BindGroupEntry { binding: slot.binding, resource })
-        })
-        .collect();
-    live.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
 }
 
 impl Started for GpuRun<'_> {
@@ -362,16 +337,20 @@ impl Started for GpuRun<'_> {
         let Some(parts) = self.parts.take() else {
             return Err(Error::new(ErrorKind::Device, "the chunk was finished before"));
         };
-        let Parts { bound, staged, readback, marks } = parts;
+        let Parts { bound, counting, staged, readback, marks } = parts;
         let (live, arguments, transfers) = (&self.live, self.arguments, self.transfers);
         let landing = Instant::now();
         let header = readback.land(live, arguments, transfers)?;
         let landing_ns = nanos(landing);
+        if let Some(counted) = self.counted {
+            counted.note(counter::groups(&header)?);
+        }
 
         let wall_ns = live.busy_ns(self.submitted, done);
         let phases = marks.as_ref().and_then(|m| m.phases(&header, wall_ns));
         let run = measured(self.upload_ns, wall_ns, landing_ns, phases, self.up_bytes, download_bytes(transfers));
         keep(live, bound, staged, marks);
+        counting.into_iter().for_each(Counting::give_back);
         Ok(run)
     }
 }
@@ -402,9 +381,9 @@ fn measured(
 fn keep(live: &Live, bound: Bound, staged: Staged, marks: Option<Marks>) {
     // Those that later chunks have too are not kept yet.
     let storage = bound.storage.into_iter().flatten().filter_map(Arc::into_inner).filter_map(|s| s.lease);
-    let unused = bound.unused.into_iter().map(|(_, lease)| lease);
     let resolved = marks.into_iter().map(|m| m.resolved);
-    storage.chain(unused).chain(resolved).chain([bound.uniforms.lease]).for_each(Lease::keep);
+    storage.chain(resolved).for_each(Lease::keep);
+    bound.prepared.give_back();
     for (lease, ticket) in staged {
         // Submitted before the chunk, so mapped again by now or on the way.
         if ticket.wait(&live.faults).is_ok() {

@@ -109,11 +109,17 @@ fn param_word(this: &mut Rebuild<'_, '_>, member: u32, component: u32) -> Handle
     this.out.load(word)
 }
 
-/// The logical work-group: the chunk's base plus the dispatched one, unfolded. Work-groups in excess of a
-/// folded chunk return here, as a whole.
+/// The logical work-group: the chunk's base plus the dispatched one.
 fn logical_group(this: &mut Rebuild<'_, '_>, inputs: &mut Inputs) -> Handle<Expression> {
+    let id = inputs.physical(this, BuiltIn::WorkGroupId, this.shared.types.vec3);
+    let group = if this.shared.folded { unfolded_group(this, id) } else { id };
+    let base = param(this, member::BASE);
+    this.out.binary(BinaryOperator::Add, base, group)
+}
+
+/// The dispatched work-group, unfolded if the dispatch is folded. Work-groups in excess of it return here, as a whole.
+fn unfolded_group(this: &mut Rebuild<'_, '_>, id: Handle<Expression>) -> Handle<Expression> {
     let ty = this.shared.types.vec3;
-    let id = inputs.physical(this, BuiltIn::WorkGroupId, ty);
     let local = this.out.local("work_group", ty);
     this.out.store(local, id);
     let row = param_word(this, member::FOLD, 0);
@@ -124,9 +130,7 @@ fn logical_group(this: &mut Rebuild<'_, '_>, inputs: &mut Inputs) -> Handle<Expr
     this.out.store(local, group);
     let accept = this.out.close(outer);
     this.out.statement(Statement::If { condition: folded, accept, reject: Block::new() }, Span::UNDEFINED);
-    let base = param(this, member::BASE);
-    let group = this.out.load(local);
-    this.out.binary(BinaryOperator::Add, base, group)
+    this.out.load(local)
 }
 
 /// The decoding that `params::Fold` documents.

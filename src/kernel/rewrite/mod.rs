@@ -54,11 +54,13 @@ pub struct GpuModule {
     lengths: Vec<Length>,
     /// Pieces of the window of each; 0: all are bound whole.
     pieces: usize,
+    /// Whether it takes folded grids.
+    folded: bool,
 }
 
-pub(super) fn rewrite(kernel: &Compiled, pieces: usize) -> Result<GpuModule, String> {
+pub(super) fn rewrite(kernel: &Compiled, pieces: usize, folded: bool) -> Result<GpuModule, String> {
     let (module, entry) = (&kernel.module, &kernel.reflection.entry);
-    rewrite_for_windows(module.naga(), module.info(), entry, kernel.bindings(), pieces)
+    rewrite_as(module.naga(), module.info(), entry, kernel.bindings(), (pieces, folded))
 }
 
 /// Rewrites one entry point of a valid module whose overrides are resolved; `bindings` are those that the kernel really
@@ -86,6 +88,17 @@ pub fn rewrite_for_windows(
     bindings: &[Binding],
     pieces: usize,
 ) -> Result<GpuModule, String> {
+    rewrite_as(module, info, entry, bindings, (pieces, true))
+}
+
+/// The same for folded grids or not.
+fn rewrite_as(
+    module: &Module,
+    info: &ModuleInfo,
+    entry: &str,
+    bindings: &[Binding],
+    (pieces, folded): (usize, bool),
+) -> Result<GpuModule, String> {
     let index = module
         .entry_points
         .iter()
@@ -108,7 +121,7 @@ pub fn rewrite_for_windows(
     let types = CommonTypes::new(&mut rebuilt);
     let guarded = guards::guarded_parameters(module, index);
     let functions = HashMap::new();
-    let mut shared = Shared { old: module, new: rebuilt, params, pieces, types, storage, guarded, functions };
+    let mut shared = Shared { old: module, new: rebuilt, params, pieces, folded, types, storage, guarded, functions };
     for (handle, function) in module.functions.iter() {
         if shared.guarded.is_reachable(handle) {
             let new = function::rebuild(&mut shared, function, &info[handle], Some(handle))?;
@@ -120,7 +133,7 @@ pub fn rewrite_for_windows(
     let new = entry::rebuild(&mut shared, point, info.get_entry_point(index))?;
     shared.new.entry_points.push(new);
     let (module, info) = finish(shared.new)?;
-    Ok(GpuModule { module, info, entry: entry.into(), params: location, lengths, pieces })
+    Ok(GpuModule { module, info, entry: entry.into(), params: location, lengths, pieces, folded })
 }
 
 /// Removes what the entry point does not use and validates.
@@ -202,6 +215,7 @@ struct Shared<'m> {
     new: Module,
     params: Handle<GlobalVariable>,
     pieces: usize,
+    folded: bool,
     types: CommonTypes,
     storage: HashMap<Handle<GlobalVariable>, Storage>,
     guarded: guards::Guarded,

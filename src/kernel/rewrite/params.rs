@@ -75,7 +75,7 @@ impl GpuModule {
     ///
     /// # Errors
     /// `Limit`: the chunk must be folded and has 2^32 work-groups or more in all, or more than three axes of
-    /// `limit` can hold.
+    /// `limit` can hold, or the module takes no folded grids.
     pub fn dispatch(&self, grid: Grid, range: &GroupRange, lengths: &[u64], limit: u32) -> Result<Dispatch> {
         self.dispatch_in(grid, range, lengths, &[], limit)
     }
@@ -95,6 +95,10 @@ impl GpuModule {
     ) -> Result<Dispatch> {
         let count = std::array::from_fn(|a| range.end[a].saturating_sub(range.start[a]));
         let fold = Fold::new(count, limit)?;
+        if fold.row > 0 && !self.folded {
+            let why = format!("{count:?} work-groups for a module that takes {limit} an axis");
+            return Err(Error::new(ErrorKind::Limit, why));
+        }
         let words = |[x, y, z]: [u32; 3]| [x, y, z, 0];
         let mut params: Vec<u32> = [words(range.start), words(grid.groups), words(count)].concat();
         params.extend([fold.row, fold.rows, fold.last_row, fold.last_column]);

@@ -175,6 +175,7 @@ impl Player {
             split: &case.split,
             candidates: &candidates,
             adaptive: true,
+            merge: Cost::ZERO,
             races: self.races,
             explore: Cost::from_ns(self.learned.budget_ns()),
             placement: Placement::Auto,

@@ -51,17 +51,7 @@ pub fn info(machine: &Machine, device: usize) -> DeviceInfo {
         merged: Vec::new(),
         driver: String::new(),
         capabilities: Capabilities { f64: own.operations.double > 0.0, ..Capabilities::ALL },
-        limits: Limits {
-            storage_binding_bytes: u64::MAX,
-            uniform_binding_bytes: u64::MAX,
-            buffer_bytes: u64::MAX,
-            storage_bindings: u32::MAX,
-            uniform_bindings: u32::MAX,
-            group_invocations: 1024,
-            group_size: [1024, 1024, 64],
-            group_bytes: u32::MAX,
-            groups_per_axis: u32::MAX,
-        },
+        limits: Limits::MEMORY,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{in_options, kernel, runtime};
 use crate::{
-    args::{BufferArgs, ExtentArgs, KernelArgs, PlaceArgs},
+    args::CallArgs,
     buffers::{self, Buffer, Outputs},
     failure::bad_input,
     npy,
@@ -21,13 +21,7 @@ use std::path::PathBuf;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(flatten)]
-    kernel: KernelArgs,
-    #[command(flatten)]
-    extent: ExtentArgs,
-    #[command(flatten)]
-    buffers: BufferArgs,
-    #[command(flatten)]
-    place: PlaceArgs,
+    call: CallArgs,
     /// Fail where `--on split=F` cannot be followed, instead of running whole
     #[arg(long)]
     strict: bool,
@@ -64,17 +58,17 @@ struct Outcome<'a> {
 /// # Errors
 /// Invalid input (nothing was run or written), or a run that failed (nothing was written).
 pub fn run(args: &Args) -> Result<()> {
-    if args.extent.items.is_none() && args.extent.groups.is_none() {
+    if args.call.extent.items.is_none() && args.call.extent.groups.is_none() {
         return Err(bad_input("how many invocations? Give --items N[,M[,L]] or --groups X[,Y[,Z]]"));
     }
     if let Some(file) = &args.trace {
         buffers::check_target(file)?;
     }
-    let runtime = runtime(args.place.software_gpu)?;
-    let kernel = kernel(&runtime, &args.kernel)?;
-    let mut buffers = buffers::load(&args.buffers)?;
+    let runtime = runtime(args.call.place.software_gpu)?;
+    let kernel = kernel(&runtime, &args.call.kernel)?;
+    let mut buffers = buffers::load(&args.call.buffers)?;
     if args.check_footprint {
-        prepare(&kernel, &args.buffers, &args.extent, &mut buffers)?.check_footprint().map_err(in_options)?;
+        prepare(&kernel, &args.call, &mut buffers)?.check_footprint().map_err(in_options)?;
     }
     let reports = repeat(args, &kernel, &mut buffers)?;
     let times: Vec<f64> = reports.iter().map(|r| r.actual_ns).collect();
@@ -101,14 +95,9 @@ fn text(args: &Args, report: &Report, times: &[f64]) -> String {
 }
 
 /// The call that the options describe, without a placement.
-pub(super) fn prepare<'a>(
-    kernel: &'a Kernel,
-    args: &'a BufferArgs,
-    extent: &ExtentArgs,
-    buffers: &'a mut [Buffer],
-) -> Result<Call<'a>> {
+pub(super) fn prepare<'a>(kernel: &'a Kernel, args: &'a CallArgs, buffers: &'a mut [Buffer]) -> Result<Call<'a>> {
     let mut call = kernel.call();
-    for (name, value) in &args.set {
+    for (name, value) in &args.buffers.set {
         call = call.set_text(name, value);
     }
     for buffer in buffers {
@@ -120,10 +109,10 @@ pub(super) fn prepare<'a>(
         };
         call = call.arg(&buffer.name, argument);
     }
-    if let Some(items) = extent.items {
+    if let Some(items) = args.extent.items {
         call = call.items(items.0);
     }
-    if let Some(groups) = extent.groups {
+    if let Some(groups) = args.extent.groups {
         call = call.groups(groups.0);
     }
     Ok(call)
@@ -142,8 +131,8 @@ fn repeat(args: &Args, kernel: &Kernel, buffers: &mut [Buffer]) -> Result<Vec<Re
                 buffer.array.bytes.copy_from_slice(original);
             }
         }
-        let call = prepare(kernel, &args.buffers, &args.extent, buffers)?;
-        reports.push(call.on(args.place.on).strict(args.strict).run().map_err(in_options)?);
+        let call = prepare(kernel, &args.call, buffers)?;
+        reports.push(call.on(args.call.place.on).strict(args.strict).run().map_err(in_options)?);
     }
     Ok(reports)
 }

@@ -2,6 +2,8 @@
 
 use super::font::{ADVANCE, glyph};
 use anyhow::Context as _;
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::Path;
 
 /// Red, green, blue.
@@ -68,9 +70,16 @@ impl Canvas {
     /// # Errors
     /// The file cannot be written; the message names it.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        let (width, height) = (self.width as u32, self.height as u32);
-        image::save_buffer(path, self.pixels.as_flattened(), width, height, image::ColorType::Rgb8)
-            .with_context(|| format!("cannot write {}", path.display()))
+        self.write_png(path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    fn write_png(&self, path: &Path) -> anyhow::Result<()> {
+        let file = BufWriter::new(File::create(path)?);
+        let mut encoder = png::Encoder::new(file, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(self.pixels.as_flattened())?;
+        Ok(writer.finish()?)
     }
 }
 
@@ -117,5 +126,21 @@ mod tests {
         assert_eq!(ramp(&stops, 0.25), [25.0; 3]);
         assert_eq!(ramp(&stops, 2.0), [100.0; 3]);
         assert_eq!(ramp(&stops, f32::NAN), [100.0; 3]);
+    }
+
+    #[test]
+    fn a_saved_picture_reads_back_as_drawn() {
+        let path = std::env::temp_dir().join(format!("evener-canvas-{}.png", std::process::id()));
+        let mut canvas = Canvas::new(5, 3, [7, 8, 9]);
+        canvas.set(4, 2, [255, 0, 1]);
+        canvas.save(&path).expect("the folder for temporary files is writable");
+
+        let file = std::io::BufReader::new(File::open(&path).expect("just written"));
+        let mut reader = png::Decoder::new(file).read_info().expect("a PNG");
+        let mut bytes = vec![0; reader.output_buffer_size().expect("a small picture")];
+        let info = reader.next_frame(&mut bytes).expect("one frame");
+        let _ = std::fs::remove_file(&path);
+        assert_eq!((info.width, info.height, info.color_type), (5, 3, png::ColorType::Rgb));
+        assert_eq!(bytes, canvas.pixels.as_flattened());
     }
 }

@@ -1,6 +1,11 @@
 //! What is not the speed of one thread: two threads, the time to compile, the cost of a call.
 
-use crate::{contest::Ready, hand::Bench, measure::Spread, work};
+use crate::{
+    contest::Ready,
+    hand::Bench,
+    measure::{Spread, cpu_ns},
+    work,
+};
 use evener_lanes::{Buffer, Engine, Grid, GroupRange, Level, Module, Program, Settings};
 use std::time::Instant;
 
@@ -35,7 +40,7 @@ pub fn two_threads(wants: impl Fn(&str) -> bool) -> Vec<Threads> {
     all
 }
 
-/// Time from source text to a program that is ready, µs.
+/// CPU time from source text to a program that is ready, µs.
 pub struct Compilation {
     pub kernel: String,
     pub parse: Spread,
@@ -61,23 +66,23 @@ fn compilation(kernel: String, source: &str, engine: Engine) -> Compilation {
     let settings = Settings::default().engine(engine);
     let mut times = [const { Vec::new() }; 4];
     for _ in 0..TURNS {
-        let start = Instant::now();
+        let start = cpu_ns();
         let module = Module::parse(source).expect("valid WGSL");
-        let parsed = start.elapsed();
+        let parsed = cpu_ns() - start;
         let entry = module.entries().next().expect("an entry point").to_owned();
         let lowered_kernel = module.lower(&entry).expect("lowers");
-        let lowered = start.elapsed();
+        let lowered = cpu_ns() - start;
         let program = Program::with(lowered_kernel, &settings).expect("compiles");
-        let total = start.elapsed();
+        let total = cpu_ns() - start;
         drop(program);
         let parts = [parsed, lowered - parsed, total - lowered, total];
-        times.iter_mut().zip(parts).for_each(|(t, part)| t.push(part.as_secs_f64() * 1e6));
+        times.iter_mut().zip(parts).for_each(|(t, part)| t.push(part / 1e3));
     }
     let [parse, lower, program, total] = times.map(|t| Spread::of(&t));
     Compilation { kernel, parse, lower, program, total }
 }
 
-/// Time of a call of a program that was compiled and run before, ns: `y = a x + y` over 64 elements.
+/// CPU time of a call of a program that was compiled and run before, ns: `y = a x + y` over 64 elements.
 pub fn small_call(engine: Engine) -> Spread {
     let module = Module::parse(evener_shaders::SAXPY).expect("valid WGSL");
     let kernel = module.lower("saxpy").expect("lowers");
@@ -90,9 +95,9 @@ pub fn small_call(engine: Engine) -> Spread {
     ];
     let grid = Grid { groups: [1, 1, 1] };
     let sample = || {
-        let start = Instant::now();
+        let start = cpu_ns();
         (0..10_000).for_each(|_| program.run(&buffers, grid, GroupRange::all(grid)).expect("runs"));
-        start.elapsed().as_nanos() as f64 / 1e4
+        (cpu_ns() - start) / 1e4
     };
     Spread::of(&(0..TURNS).map(|_| sample()).collect::<Vec<_>>())
 }

@@ -71,7 +71,7 @@ pub fn compete(count: usize, mut run: impl FnMut(usize, u32)) -> Vec<Samples> {
 
 /// CPU time of this thread, ns.
 #[cfg(unix)]
-fn cpu_ns() -> f64 {
+pub fn cpu_ns() -> f64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a timespec.
     let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
@@ -81,7 +81,7 @@ fn cpu_ns() -> f64 {
 
 /// Time since the first call, ns.
 #[cfg(not(unix))]
-fn cpu_ns() -> f64 {
+pub fn cpu_ns() -> f64 {
     use std::{sync::OnceLock, time::Instant};
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_nanos() as f64

@@ -54,7 +54,7 @@ pub(super) struct Known {
     split: OnceLock<Split>,
     features: OnceLock<Features>,
     /// The latest last.
-    parts: Mutex<Vec<(GroupRange, Footprint)>>,
+    parts: Mutex<Vec<(GroupRange, Arc<Footprint>)>>,
 }
 
 impl Known {
@@ -73,12 +73,12 @@ impl Known {
     }
 
     /// The footprint of a part, if it was asked for lately.
-    pub fn part(&self, range: &GroupRange) -> Option<Footprint> {
+    pub fn part(&self, range: &GroupRange) -> Option<Arc<Footprint>> {
         lock(&self.parts).iter().find(|p| p.0 == *range).map(|p| p.1.clone())
     }
 
     /// Keeps the footprint of a part, found from these words of the uniforms.
-    pub fn keep_part(&self, range: &GroupRange, footprint: &Footprint, looked_at: &[UniformWord]) {
+    pub fn keep_part(&self, range: &GroupRange, footprint: &Arc<Footprint>, looked_at: &[UniformWord]) {
         if !looked_at.iter().all(|w| self.looked_at.contains(w)) {
             return;
         }

@@ -33,6 +33,7 @@ use crate::{
 use eval::Eval;
 use memo::Memo;
 use slice::Slice;
+use std::sync::Arc;
 
 /// What is known of a call when it is planned.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +101,7 @@ pub struct Footprint {
 }
 
 /// Whether a call may be cut into chunks of work-groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Split {
     /// Any cut on this axis (0 x, 1 y, 2 z) is right; the outermost possible axis.
     Axis(u8),
@@ -183,7 +184,7 @@ impl Analysis {
     ///
     /// Where [`Analysis::split`] gives an axis, the `writes` of ranges that do not share a group on that axis are
     /// disjoint, and none holds a byte that another such range reads, but for the bytes in `merges`.
-    pub fn footprint(&self, call: &CallShape<'_>, range: &GroupRange) -> Footprint {
+    pub fn footprint(&self, call: &CallShape<'_>, range: &GroupRange) -> Arc<Footprint> {
         let whole = self.known(call);
         if let Some(footprint) = whole.part(range) {
             return footprint;
@@ -199,7 +200,7 @@ impl Analysis {
                 footprint::of_binding(&self.kernel, b, (&whole.sites, &whole.domain), chunk, range, merges)
             }
         });
-        let footprint = Footprint { bindings: bindings.collect() };
+        let footprint = Arc::new(Footprint { bindings: bindings.collect() });
         let looked_at = part.as_ref().map(|p| p.looked_at.borrow().clone()).unwrap_or_default();
         whole.keep_part(range, &footprint, &looked_at);
         footprint

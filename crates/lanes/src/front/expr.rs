@@ -110,23 +110,6 @@ impl Lower<'_> {
     /// Expressions that give values.
     fn plain(&mut self, handle: Handle<Expression>, expr: &Expression) -> Result<Rc<[Value]>, Error> {
         Ok(match *expr {
-            Expression::Literal(literal) => [self.literal(literal)].into(),
-            Expression::Constant(h) => {
-                let init = self.module.constants[h].init;
-                return self.global_expression(init);
-            }
-            Expression::ZeroValue(ty) => {
-                let shape = self.shapes.of(ty, Layout::Host)?;
-                self.zeros(&shape)?
-            }
-            Expression::Compose { ref components, .. } => {
-                let mut values = Vec::new();
-                for component in components {
-                    values.extend_from_slice(&self.value(*component)?);
-                }
-                values.into()
-            }
-            Expression::Splat { size, value } => self.value(value)?.repeat(size as usize).into(),
             Expression::Swizzle { size, vector, pattern } => {
                 let values = self.value(vector)?;
                 let picked = pattern[..size as usize].iter().map(|c| values.get(*c as usize).copied());
@@ -149,8 +132,36 @@ impl Lower<'_> {
             }
             Expression::As { expr, kind, convert } => self.convert_expr(expr, kind, convert)?,
             Expression::ArrayLength(array) => [self.array_length(array)?].into(),
-            ref other => return self.unsupported(expression_name(other)),
+            ref other => match self.constructed(other, Self::value)? {
+                Some(values) => values,
+                None => return self.unsupported(expression_name(other)),
+            },
         })
+    }
+
+    /// Literals, constants, and what is put together from parts that `part` gives; `None` for other expressions.
+    fn constructed(
+        &mut self,
+        expr: &Expression,
+        part: impl Fn(&mut Self, Handle<Expression>) -> Result<Rc<[Value]>, Error>,
+    ) -> Result<Option<Rc<[Value]>>, Error> {
+        Ok(Some(match *expr {
+            Expression::Literal(literal) => [self.literal(literal)].into(),
+            Expression::Constant(h) => self.global_expression(self.module.constants[h].init)?,
+            Expression::ZeroValue(ty) => {
+                let shape = self.shapes.of(ty, Layout::Host)?;
+                self.zeros(&shape)?
+            }
+            Expression::Compose { ref components, .. } => {
+                let mut values = Vec::new();
+                for component in components {
+                    values.extend_from_slice(&part(self, *component)?);
+                }
+                values.into()
+            }
+            Expression::Splat { size, value } => part(self, value)?.repeat(size as usize).into(),
+            _ => return Ok(None),
+        }))
     }
 
     fn literal(&mut self, literal: Literal) -> Value {
@@ -173,23 +184,10 @@ impl Lower<'_> {
     pub(super) fn global_expression(&mut self, handle: Handle<Expression>) -> Result<Rc<[Value]>, Error> {
         self.step()?;
         let module = self.module;
-        Ok(match module.global_expressions[handle] {
-            Expression::Literal(literal) => [self.literal(literal)].into(),
-            Expression::Constant(h) => self.global_expression(module.constants[h].init)?,
-            Expression::ZeroValue(ty) => {
-                let shape = self.shapes.of(ty, Layout::Host)?;
-                self.zeros(&shape)?
-            }
-            Expression::Compose { ref components, .. } => {
-                let mut values = Vec::new();
-                for component in components {
-                    values.extend_from_slice(&self.global_expression(*component)?);
-                }
-                values.into()
-            }
-            Expression::Splat { size, value } => self.global_expression(value)?.repeat(size as usize).into(),
-            _ => return self.unsupported("this constant expression"),
-        })
+        match self.constructed(&module.global_expressions[handle], Self::global_expression)? {
+            Some(values) => Ok(values),
+            None => self.unsupported("this constant expression"),
+        }
     }
 
     /// A constant expression of the module; `None` for a zero value, however large.

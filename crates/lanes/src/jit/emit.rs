@@ -402,6 +402,10 @@ impl Emit<'_> {
             Kind::Store(..) | Kind::StoreImm(..) | Kind::StoreLane(..) | Kind::AluMem(..) | Kind::ExchangeAdd(..) => {
                 self.change_memory(kind, o)
             }
+            Kind::Prefetch(m) => {
+                let m = o.mem(m);
+                self.asm.prefetch(m);
+            }
             Kind::SetIf(..) | Kind::MoveIf(..) => self.choose(kind, o),
             kind => self.compute(kind, o),
         }

@@ -137,6 +137,8 @@ pub(super) enum Kind {
     /// Source, address.
     Store(Size, Address),
     StoreImm(Address, i32),
+    /// Address: what is there will be read soon.
+    Prefetch(Address),
     Lea(Size, Address),
     /// Source vector, address: one element of its low 16 bytes.
     StoreLane(Size, Address, u8),

@@ -85,6 +85,11 @@ impl Native {
             batch_ns,
         })
     }
+
+    /// Whether the code works on registers and bindings alone.
+    pub(crate) fn needs_no_memory(&self) -> bool {
+        self.shape == BatchShape::Row && self.workgroup_bytes + self.private_bytes + self.slot_bytes == 0
+    }
 }
 
 /// What a kernel has that is not compiled.
@@ -189,6 +194,20 @@ impl Scratch {
     /// # Errors
     /// Why it ended early.
     pub(crate) fn run(&mut self, native: &Native, call: &Call<'_>, batch: &Batch) -> Result<(), Stop> {
+        // The code counts on ids that do not wrap inside a row.
+        let room = (1 << 32) - (batch.first[0] & 0xffff_ffff);
+        if native.shape == BatchShape::Row && batch.lanes as u64 > room {
+            let (mut front, mut back) = (*batch, *batch);
+            front.lanes = room as usize;
+            back.lanes -= room as usize;
+            back.first[0] += room;
+            self.run_code(native, call, &front)?;
+            return self.run_code(native, call, &back);
+        }
+        self.run_code(native, call, batch)
+    }
+
+    fn run_code(&mut self, native: &Native, call: &Call<'_>, batch: &Batch) -> Result<(), Stop> {
         self.workgroup.fill(Line([0; 64]));
         let first = match native.shape {
             BatchShape::Row => batch.first.map(|x| x as u32),

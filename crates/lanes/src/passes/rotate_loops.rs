@@ -310,7 +310,8 @@ impl Inner {
         phis
     }
 
-    /// The loop, with the values of the head that its body reads as params.
+    /// The loop, with the values of the head that its body reads as params. Products of params that it
+    /// reads, too, are made again instead: a sum takes them in for nothing, and what a loop carries takes registers.
     fn finish(mut self, pass: &mut Rotation, first: &Names) -> Loop {
         let span = self.span;
         let mut test = self.second.get(self.parts.cond);
@@ -323,7 +324,18 @@ impl Inner {
         let mut read = HashSet::new();
         collect_reads(&mut self.code, &mut read);
         params.iter().for_each(|p| _ = read.insert(p.next));
+        let mut made = HashSet::new();
+        self.parts.head.iter_mut().for_each(|inst| inst.results_mut(|h| _ = made.insert(*h)));
+        let mut again_made = Vec::new();
         for inst in &mut self.parts.head {
+            if let Inst::Op { dst, op: Op::Binary(BinaryOp::Mul, a, b), .. } = inst
+                && read.contains(dst)
+                && pass.types[dst.index()].is_float()
+                && [a, b].into_iter().all(|factor| read.contains(factor) && !made.contains(factor))
+            {
+                again_made.push(inst.clone());
+                continue;
+            }
             inst.results_mut(|h| {
                 if read.contains(h) {
                     let ty = pass.types[h.index()];
@@ -332,7 +344,8 @@ impl Inner {
                 }
             });
         }
-        Loop { params, body: Region { insts: self.code }, again, span }
+        again_made.append(&mut self.code);
+        Loop { params, body: Region { insts: again_made }, again, span }
     }
 }
 

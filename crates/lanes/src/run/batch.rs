@@ -79,6 +79,7 @@ impl Batches {
     ///
     /// # Errors
     /// `TooLarge` where the number of invocations does not fit 64 bits.
+    #[inline]
     pub(crate) fn new(
         shape: BatchShape,
         size: [u32; 3],
@@ -119,6 +120,7 @@ impl Batches {
     }
 
     /// A batch by number.
+    #[inline]
     pub(crate) fn get(&self, i: u64) -> Batch {
         let Batches { size, start, extent, lanes, rows, .. } = *self;
         let mut batch = Batch { first: start, lanes: lanes as usize, rows: 1, start, extent, number: 0 };

@@ -26,7 +26,7 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Bounds { few: [Bound { ptr: std::ptr::null_mut(), runtime_len: 0 }; FEW], many: Vec::new(), len: 0 }
     }
 
@@ -122,11 +122,11 @@ pub(crate) fn range(grid: Grid, range: &GroupRange) -> Result<(), Error> {
     Err(Error::new(ErrorKind::TooLarge, text))
 }
 
-/// Checks all buffers.
+/// Checks all buffers and adds their memories to `bounds`: in place, as a short call would wait for copies of them.
 ///
 /// # Errors
 /// `InvalidBuffer`: their number, a size, a missing write permission, a misaligned atomic.
-pub(crate) fn bind(kernel: &Kernel, uses: &[Use], buffers: &[Buffer<'_>]) -> Result<Bounds, Error> {
+pub(crate) fn bind(kernel: &Kernel, uses: &[Use], buffers: &[Buffer<'_>], bounds: &mut Bounds) -> Result<(), Error> {
     if buffers.len() != kernel.bindings.len() {
         let names: Vec<&str> = kernel.bindings.iter().map(|b| b.name.as_str()).collect();
         return Err(invalid(format!(
@@ -137,11 +137,10 @@ pub(crate) fn bind(kernel: &Kernel, uses: &[Use], buffers: &[Buffer<'_>]) -> Res
             buffers.len()
         )));
     }
-    let mut bounds = Bounds::new();
     for ((binding, buffer), used) in kernel.bindings.iter().zip(buffers).zip(uses) {
         bounds.push(one(binding, *used, buffer)?);
     }
-    Ok(bounds)
+    Ok(())
 }
 
 fn one(binding: &Binding, used: Use, buffer: &Buffer<'_>) -> Result<Bound, Error> {

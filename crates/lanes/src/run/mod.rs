@@ -13,7 +13,7 @@ use crate::{
     passes,
 };
 use batch::Batches;
-use check::Use;
+use check::{Bounds, Use};
 use naga::Span;
 use std::{
     marker::PhantomData,
@@ -229,7 +229,8 @@ impl Program {
     /// A buffer too small for its binding's fixed part or not writable, a barrier reached by a part of a
     /// group, or a loop that exceeds the fuel. After an error the written buffers hold partial results.
     pub fn run(&self, buffers: &[Buffer<'_>], grid: Grid, range: GroupRange) -> Result<(), Error> {
-        let bound = check::bind(&self.kernel, &self.uses, buffers)?;
+        let mut bound = Bounds::new();
+        check::bind(&self.kernel, &self.uses, buffers, &mut bound)?;
         check::range(grid, &range)?;
         if range.is_empty() {
             return Ok(());

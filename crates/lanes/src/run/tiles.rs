@@ -150,10 +150,7 @@ impl Machine {
     pub(crate) fn run(&self, call: &Call<'_>, batches: &Batches) -> Result<(), Stop> {
         if batches.count == 1 {
             // Nothing to divide, nothing to learn.
-            let mut scratch = self.take();
-            let result = self.batch(&mut scratch, call, batches.get(0));
-            self.give(scratch);
-            return result;
+            return self.with_scratch(|scratch| self.batch(scratch, call, batches.get(0)));
         }
         if rayon::current_num_threads() == 1 {
             return self.tile(call, batches, 0..batches.count);
@@ -179,22 +176,22 @@ impl Machine {
     /// Runs batches on this thread as long as what is left does not look worth waking the pool.
     fn begin_inline(&self, call: &Call<'_>, batches: &Batches) -> Result<(), Stop> {
         let start = Instant::now();
-        let mut scratch = self.take();
-        for i in 0..batches.count {
-            self.batch(&mut scratch, call, batches.get(i))?;
-            let (done, left) = (i + 1, batches.count - (i + 1));
-            let each = start.elapsed().as_nanos() as f64 / done as f64;
-            let is_long = each * left as f64 > INLINE_NS;
-            if is_long || left == 0 {
-                self.learn(batches, each);
+        let mut each = 0.0;
+        let done = self.with_scratch(|scratch| {
+            for i in 0..batches.count {
+                self.batch(scratch, call, batches.get(i))?;
+                each = start.elapsed().as_nanos() as f64 / (i + 1) as f64;
+                if each * (batches.count - (i + 1)) as f64 > INLINE_NS {
+                    return Ok(i + 1);
+                }
             }
-            if is_long {
-                self.give(scratch);
-                return self.spread(call, batches, done..batches.count, each);
-            }
+            Ok(batches.count)
+        })?;
+        self.learn(batches, each);
+        if done == batches.count {
+            return Ok(());
         }
-        self.give(scratch);
-        Ok(())
+        self.spread(call, batches, done..batches.count, each)
     }
 
     /// Runs batches that take `each` ns on the pool.
@@ -223,18 +220,33 @@ impl Machine {
     fn tile(&self, call: &Call<'_>, batches: &Batches, range: Range<u64>) -> Result<(), Stop> {
         let start = Instant::now();
         let count = range.end - range.start;
-        let mut scratch = self.take();
-        let result = range.into_iter().try_for_each(|i| {
-            if call.stop.load(Relaxed) {
-                return Err(Stop::Cancelled);
-            }
-            self.batch(&mut scratch, call, batches.get(i))
+        let result = self.with_scratch(|scratch| {
+            range.into_iter().try_for_each(|i| {
+                if call.stop.load(Relaxed) {
+                    return Err(Stop::Cancelled);
+                }
+                self.batch(scratch, call, batches.get(i))
+            })
         });
         if result.is_err() {
             call.stop.store(true, Relaxed);
         } else {
             self.learn(batches, start.elapsed().as_nanos() as f64 / count as f64);
         }
+        result
+    }
+
+    /// Runs `f` with the memories of a thread: those of an earlier run, if there are any. Code that needs none gets them
+    /// made, which costs nothing, as two locks are a good part of a short call.
+    fn with_scratch<R>(&self, f: impl FnOnce(&mut Scratch) -> R) -> R {
+        #[cfg(all(feature = "jit", target_arch = "x86_64"))]
+        if let Body::Native(code) = &self.body
+            && code.needs_no_memory()
+        {
+            return f(&mut Scratch::Native(native::Scratch::new(code)));
+        }
+        let mut scratch = self.take();
+        let result = f(&mut scratch);
         self.give(scratch);
         result
     }

@@ -2,10 +2,12 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use evener_lanes::{
+    Buffer, Engine, Program, Settings,
     analysis::{Analysis, BindingFootprint, CallShape, Footprint, Split, Strided, check},
     ir::*,
     run::{Grid, GroupRange},
 };
+use std::sync::Arc;
 
 /// A kernel under construction.
 pub struct Build {
@@ -295,15 +297,51 @@ impl Case {
         })
     }
 
+    /// What the whole call leaves, its invocations one after the other.
+    fn expected(&self) -> Vec<Vec<u8>> {
+        let mut buffers = self.buffers.clone();
+        self.with(|_, call| check::run(&self.kernel, call, &mut buffers, &GroupRange::all(call.grid)).unwrap());
+        buffers
+    }
+
+    /// As [`Case::verify_results`], part after part by the next of these engines. `None`: the whole call by one of them
+    /// leaves something else than its invocations one after the other do, so the kernel has a race.
+    pub fn verify_engines(&self, cuts: &[u32], engines: &[Engine]) -> Option<bool> {
+        let program = |engine: &Engine| {
+            let settings = Settings::default().engine(*engine).contract(false);
+            Program::with(self.kernel.clone(), &settings).unwrap()
+        };
+        let programs: Vec<Program> = engines.iter().map(program).collect();
+        let grid = Grid { groups: self.groups };
+        let run = |k: usize, memory: &mut [Vec<u8>], range: &GroupRange| {
+            let buffers: Vec<Buffer<'_>> = memory.iter_mut().map(|b| Buffer::write(b)).collect();
+            programs[k % programs.len()].run(&buffers, grid, *range).unwrap();
+        };
+        let expected = self.expected();
+        let whole = |k: usize| {
+            let mut buffers = self.buffers.clone();
+            run(k, &mut buffers, &GroupRange::all(grid));
+            buffers
+        };
+        let orderly = (0..programs.len()).all(|k| whole(k) == expected);
+        orderly.then(|| self.verify_parts(cuts, run))
+    }
+
     /// Asserts that parts on devices with memories of their own give what the whole call gives: every second part runs
     /// in a memory that holds only what is uploaded for it, the others in place. Whether the call splits.
     pub fn verify_results(&self, cuts: &[u32]) -> bool {
+        self.with(|_, call| {
+            self.verify_parts(cuts, |_, buffers, range| drop(check::run(&self.kernel, call, buffers, range).unwrap()))
+        })
+    }
+
+    /// The same with a run of a part, by its number.
+    fn verify_parts(&self, cuts: &[u32], run: impl Fn(usize, &mut [Vec<u8>], &GroupRange)) -> bool {
         self.with(|analysis, call| {
             let Split::Axis(axis) = analysis.split(call) else { return false };
             let axis = usize::from(axis);
             let all = GroupRange::all(call.grid);
-            let mut expected = self.buffers.clone();
-            check::run(&self.kernel, call, &mut expected, &all).unwrap();
+            let expected = self.expected();
             let mut host = self.buffers.clone();
             let mut edges: Vec<u32> = cuts.iter().map(|c| c % (all.end[axis] + 1)).chain([0, all.end[axis]]).collect();
             edges.sort_unstable();
@@ -317,7 +355,7 @@ impl Case {
             let mut memories: Vec<_> = parts.iter().map(|(_, f)| self.uploaded(f)).collect();
             for (k, (range, _)) in parts.iter().enumerate() {
                 let buffers = if k % 2 == 0 { &mut memories[k] } else { &mut host };
-                check::run(&self.kernel, call, buffers, range).unwrap();
+                run(k, buffers, range);
             }
             for ((_, footprint), memory) in parts.iter().zip(&memories).step_by(2) {
                 download(footprint, memory, &mut host);
@@ -400,7 +438,7 @@ impl Case {
     }
 
     /// No chunk's writes hold a byte that another truly reads.
-    fn verify_reads(&self, call: &CallShape<'_>, axis: usize, edges: &[u32], chunks: &[Footprint]) {
+    fn verify_reads(&self, call: &CallShape<'_>, axis: usize, edges: &[u32], chunks: &[Arc<Footprint>]) {
         for (i, e) in edges.windows(2).enumerate() {
             let mut range = GroupRange::all(call.grid);
             (range.start[axis], range.end[axis]) = (e[0], e[1]);

@@ -6,6 +6,9 @@ use rayon::prelude::*;
 /// Elements that a work-group counts.
 const BLOCK: usize = 64 * 128;
 
+/// Most bins: a place in them is a signed word, to which floats are converted faster than to an unsigned one.
+pub(in super::super) const MOST: u32 = i32::MAX as u32;
+
 /// Low, high and scale of a range in bins.
 #[derive(Clone, Copy)]
 struct Range {
@@ -30,21 +33,40 @@ pub(in super::super) fn count(chunk: &mut NativeChunk<'_>) -> Result<()> {
     Ok(())
 }
 
-fn one(x: &[f32], range: Range, bins: usize) -> Vec<u32> {
+/// Elements whose bins are found before they are counted.
+const RUN: usize = 64;
+
+by_vector_width! {
+    one = one_of one_wide <>(x: &[f32], range: Range, bins: usize) -> Vec<u32>;
+}
+
+#[inline(always)]
+fn one_of(x: &[f32], range: Range, bins: usize) -> Vec<u32> {
     // Two sets, so that equal neighbours do not wait for each other; what is outside is counted past the last bin.
     let (mut even, mut odd) = (vec![0u32; bins + 1], vec![0u32; bins + 1]);
-    let bin = |x: f32| {
-        let inside = x >= range.low && x <= range.high;
-        let bin = (((x - range.low) * range.scale) as usize).min(bins - 1);
-        if inside { bin } else { bins }
-    };
-    let (pairs, last) = x.as_chunks::<2>();
-    for [a, b] in pairs {
-        even[bin(*a)] += 1;
-        odd[bin(*b)] += 1;
+    let (runs, last) = x.as_chunks::<RUN>();
+    let mut found = [0; RUN];
+    for run in runs {
+        find(run, range, bins, &mut found);
+        for [a, b] in found.as_chunks::<2>().0 {
+            even[*a as usize] += 1;
+            odd[*b as usize] += 1;
+        }
     }
-    last.iter().for_each(|x| even[bin(*x)] += 1);
+    find(last, range, bins, &mut found);
+    found[..last.len()].iter().for_each(|bin| even[*bin as usize] += 1);
     even.iter_mut().zip(odd).for_each(|(even, odd)| *even += odd);
     even.truncate(bins);
     even
+}
+
+/// The bin of each element.
+#[inline(always)]
+fn find(x: &[f32], range: Range, bins: usize, found: &mut [u32; RUN]) {
+    let (last, outside) = (bins as i32 - 1, bins as i32);
+    for (x, found) in x.iter().zip(found) {
+        let inside = (*x >= range.low) & (*x <= range.high);
+        let bin = (((*x - range.low) * range.scale) as i32).min(last);
+        *found = if inside { bin } else { outside } as u32;
+    }
 }

@@ -30,7 +30,56 @@ pub(in super::super) fn lines<T: Number>(chunk: &mut NativeChunk<'_>) -> Result<
     Ok(())
 }
 
-fn line<T: Number>(shape: &Shape, weights: &[T], x: &[T], r: usize, y: &mut [T]) {
+/// `convolve_separable`: lines along the rows, of which a band of the result holds as many as the column has weights.
+pub(in super::super) fn separable<T: Number>(chunk: &mut NativeChunk<'_>) -> Result<()> {
+    let [rows, columns, height, width, middle_row, middle] = chunk.uniform::<[u32; 6]>("shape")?.map(|n| n as usize);
+    let (column, row) = (chunk.read::<T>("column", 0..height)?, chunk.read::<T>("row", 0..width)?);
+    let x = chunk.read::<T>("x", 0..rows * columns)?;
+    let y = chunk.write::<T>("y", 0..rows * columns)?;
+    let across = Shape { rows, columns, width, middle: [0, middle] };
+    // Enough rows to pay for the lines that two bands make both.
+    let band = TASK.div_ceil(columns).max(8 * height);
+    y.par_chunks_mut(band * columns).enumerate().for_each(|(k, y)| {
+        let mut lines = vec![T::default(); height * columns];
+        let mut next = (k * band + middle_row + 1).saturating_sub(height);
+        for (r, y) in (k * band..).zip(y.chunks_mut(columns)) {
+            while next <= r + middle_row && next < rows {
+                line(&across, row, x, next, &mut lines[next % height * columns..][..columns]);
+                next += 1;
+            }
+            let inside = |i: usize| (r + middle_row).checked_sub(i).filter(|from| *from < rows);
+            let weighted: Vec<(T, &[T])> = (0..height)
+                .filter_map(|i| Some((column[i], &lines[inside(i)? % height * columns..][..columns])))
+                .collect();
+            down(&weighted, y);
+        }
+    });
+    Ok(())
+}
+
+/// The sum of lines by their weights.
+#[inline(always)]
+fn down_of<T: Number>(lines: &[(T, &[T])], y: &mut [T]) {
+    for (run, y) in y.chunks_mut(RUN).enumerate() {
+        let mut sums = [T::default(); RUN];
+        for (weight, line) in lines {
+            let line = &line[run * RUN..];
+            match line.first_chunk::<RUN>() {
+                Some(line) => sums.iter_mut().zip(line).for_each(|(sum, x)| *sum = sum.plus(weight.times(*x))),
+                None => sums.iter_mut().zip(line).for_each(|(sum, x)| *sum = sum.plus(weight.times(*x))),
+            }
+        }
+        y.copy_from_slice(&sums[..y.len()]);
+    }
+}
+
+by_vector_width! {
+    line = line_of line_wide <T>(shape: &Shape, weights: &[T], x: &[T], r: usize, y: &mut [T]) -> ();
+    down = down_of down_wide <T>(lines: &[(T, &[T])], y: &mut [T]) -> ();
+}
+
+#[inline(always)]
+fn line_of<T: Number>(shape: &Shape, weights: &[T], x: &[T], r: usize, y: &mut [T]) {
     let [middle_row, middle_column] = shape.middle;
     let (left, right) = (shape.width - 1 - middle_column, middle_column);
     for (run, y) in y.chunks_mut(RUN).enumerate() {

@@ -11,25 +11,33 @@ const WIDTH: usize = 64;
 const BLOCK: usize = WIDTH * 128;
 
 /// Elements whose sums one task makes at least.
-const TASK: usize = 1 << 15;
+const TASK: usize = 1 << 16;
 
 /// Lanes whose states stay in registers together.
 const GROUP: usize = 32;
+
+/// Rows that all lanes take before the next ones: memory is read in its order.
+const ROWS: usize = 16;
 
 /// The state of 64 lanes, of which lane `l` takes `item` of each row and `l`, and of the last row the first ones; joined by
 /// a tree.
 #[inline(always)]
 fn lanes<T: Number>(rows: usize, item: impl Fn(usize, usize) -> T, last: impl Iterator<Item = T>) -> (T, T::Rest) {
     let (mut first, mut second) = ([T::default(); WIDTH], [T::Rest::default(); WIDTH]);
-    for start in (0..WIDTH).step_by(GROUP) {
-        let (mut sums, mut rests) = ([T::default(); GROUP], [T::Rest::default(); GROUP]);
-        for row in 0..rows {
-            for lane in 0..GROUP {
-                T::take(&mut sums[lane], &mut rests[lane], item(row, start + lane));
+    for top in (0..rows).step_by(ROWS) {
+        let bottom = (top + ROWS).min(rows);
+        for start in (0..WIDTH).step_by(GROUP) {
+            let (mut sums, mut rests) = ([T::default(); GROUP], [T::Rest::default(); GROUP]);
+            sums.copy_from_slice(&first[start..start + GROUP]);
+            rests.copy_from_slice(&second[start..start + GROUP]);
+            for row in top..bottom {
+                for lane in 0..GROUP {
+                    T::take(&mut sums[lane], &mut rests[lane], item(row, start + lane));
+                }
             }
+            first[start..start + GROUP].copy_from_slice(&sums);
+            second[start..start + GROUP].copy_from_slice(&rests);
         }
-        first[start..start + GROUP].copy_from_slice(&sums);
-        second[start..start + GROUP].copy_from_slice(&rests);
     }
     for (lane, value) in last.enumerate() {
         T::take(&mut first[lane], &mut second[lane], value);
@@ -65,31 +73,34 @@ fn least_of<T: Number>(x: &[T], flip: T::Key) -> T::Key {
     x.iter().fold(T::LAST_KEY, |least, x| least.min(x.key() ^ flip))
 }
 
-/// The same functions compiled once more for wider vectors, which are taken where the processor has them. The operations
-/// and their order are the same, so the bits are.
-macro_rules! by_vector_width {
-    ($($name:ident = $of:ident $wide:ident ($($arg:ident: $ty:ty),*) -> $result:ty;)*) => {$(
-        fn $name<T: Number>($($arg: $ty),*) -> $result {
-            #[cfg(target_arch = "x86_64")]
-            if is_x86_feature_detected!("avx2") {
-                // SAFETY: the processor has AVX2, as was asked.
-                return unsafe { $wide($($arg),*) };
+/// Adds rows of as many elements to the states of their columns, four rows while a state is at hand.
+#[inline(always)]
+fn take_rows_of<T: Number>(first: &mut [T], second: &mut [T::Rest], rows: &[T]) {
+    let mut fours = rows.chunks_exact(4 * first.len());
+    for four in fours.by_ref() {
+        let (upper, lower) = four.split_at(2 * first.len());
+        let ((a, b), (c, d)) = (upper.split_at(first.len()), lower.split_at(first.len()));
+        let values = a.iter().zip(b).zip(c.iter().zip(d));
+        for ((first, second), ((a, b), (c, d))) in first.iter_mut().zip(second.iter_mut()).zip(values) {
+            let (mut sum, mut rest) = (*first, *second);
+            for value in [a, b, c, d] {
+                T::take(&mut sum, &mut rest, *value);
             }
-            $of($($arg),*)
+            (*first, *second) = (sum, rest);
         }
-
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2")]
-        fn $wide<T: Number>($($arg: $ty),*) -> $result {
-            $of($($arg),*)
+    }
+    for row in fours.remainder().chunks(first.len()) {
+        for ((first, second), value) in first.iter_mut().zip(second.iter_mut()).zip(row) {
+            T::take(first, second, *value);
         }
-    )*};
+    }
 }
 
 by_vector_width! {
-    sum = sum_of sum_wide (x: &[T]) -> (T, T::Rest);
-    dot = dot_of dot_wide (x: &[T], y: &[T]) -> (T, T::Rest);
-    least = least_of least_wide (x: &[T], flip: T::Key) -> T::Key;
+    take_rows = take_rows_of take_rows_wide <T>(first: &mut [T], second: &mut [T::Rest], rows: &[T]) -> ();
+    sum = sum_of sum_wide <T>(x: &[T]) -> (T, T::Rest);
+    dot = dot_of dot_wide <T>(x: &[T], y: &[T]) -> (T, T::Rest);
+    least = least_of least_wide <T>(x: &[T], flip: T::Key) -> T::Key;
 }
 
 /// `reduce_whole` with the least keys.
@@ -148,11 +159,7 @@ pub(in super::super) fn strips<T: Number>(chunk: &mut NativeChunk<'_>) -> Result
     strips.for_each(|((first, second), rows)| {
         first.fill(T::default());
         second.fill(T::Rest::default());
-        for row in rows.chunks(outer) {
-            for ((first, second), value) in first.iter_mut().zip(second.iter_mut()).zip(row) {
-                T::take(first, second, *value);
-            }
-        }
+        take_rows(first, second, rows);
     });
     Ok(())
 }

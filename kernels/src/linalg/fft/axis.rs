@@ -6,12 +6,18 @@ use super::{
     library::Library,
     roots::{chirp, chirp_spectrum, roots, rounded},
 };
-use crate::linalg::{Real, Reports, call_size, kernel};
+use crate::{
+    linalg::{Real, call_size, kernel},
+    passes::Passes,
+};
 use evener::{
-    Array, Error, ErrorKind, Placement, Report, Result, Runtime,
+    Array, Error, ErrorKind, Placement, Result, Runtime,
     call::args::{HostArg, IntoArg},
 };
 use evener_shaders::linalg as wgsl;
+
+/// What is transformed, and where to.
+pub(super) type Operands<'a> = [HostArg<'a>; 2];
 
 /// Elements `[vectors][length][inner]`, transformed along the middle axis.
 #[derive(Clone, Copy, Debug)]
@@ -33,13 +39,13 @@ enum Method<T: Real> {
     Whole(Library<T>),
     /// Length 1: a copy, through a table that holds a 1.
     Copy(Array<[T; 2]>),
-    Powers(Passes<T>),
+    Powers(Powers<T>),
     Chirps(Chirps<T>),
 }
 
 /// Passes of radix 2 and 4.
 #[derive(Debug)]
-struct Passes<T: Real> {
+struct Powers<T: Real> {
     length: usize,
     root: Array<[T; 2]>,
 }
@@ -51,7 +57,7 @@ struct Chirps<T: Real> {
     length: usize,
     chirp: Array<[T; 2]>,
     spectrum: Array<[T; 2]>,
-    passes: Passes<T>,
+    powers: Powers<T>,
 }
 
 impl<T: Real> Axis<T> {
@@ -65,7 +71,7 @@ impl<T: Real> Axis<T> {
                 Method::Whole(Library::new(rt, length)?)
             }
             1 => Method::Copy(rt.array(&[[1.0, 0.0].map(T::from_f64)])?),
-            _ if length.is_power_of_two() => Method::Powers(Passes::new(rt, length)?),
+            _ if length.is_power_of_two() => Method::Powers(Powers::new(rt, length)?),
             _ => Method::Chirps(Chirps::new(rt, length)?),
         };
         Ok(Axis { length, method })
@@ -74,57 +80,46 @@ impl<T: Real> Axis<T> {
     /// Transforms `src` into `dst`.
     pub(super) fn run(
         &self,
-        rt: &Runtime,
-        [src, dst]: [HostArg<'_>; 2],
+        passes: &mut Passes<'_>,
+        at: Operands<'_>,
         extent: Extent,
         direction: Direction,
-        reports: &mut Reports,
     ) -> Result<()> {
         match &self.method {
-            Method::Whole(library) => {
-                reports.push(library.run([src, dst], extent, direction)?);
-                Ok(())
-            }
+            Method::Whole(library) => library.run(passes, at, extent, direction),
             Method::Copy(one) => {
                 let product = Product { table: one, count: 1, lengths: [1, 1], signs: [1.0, 1.0], extent };
-                reports.push(product.run(rt, [src, dst], direction.scale)?);
-                Ok(())
+                product.run(passes, at, direction.scale)
             }
-            Method::Powers(passes) => passes.run(rt, [src, dst], extent, direction, reports),
-            Method::Chirps(chirps) => chirps.run(rt, [src, dst], extent, direction, reports),
+            Method::Powers(powers) => powers.run(passes, at, extent, direction),
+            Method::Chirps(chirps) => chirps.run(passes, at, extent, direction),
         }
     }
 }
 
-impl<T: Real> Passes<T> {
+impl<T: Real> Powers<T> {
     fn new(rt: &Runtime, length: usize) -> Result<Self> {
-        Ok(Passes { length, root: rt.array_from_vec(rounded(&roots(length, length))) })
+        Ok(Powers { length, root: rt.array_from_vec(rounded(&roots(length, length))) })
     }
 
-    fn run(
-        &self,
-        rt: &Runtime,
-        [src, dst]: [HostArg<'_>; 2],
-        extent: Extent,
-        direction: Direction,
-        reports: &mut Reports,
-    ) -> Result<()> {
+    fn run(&self, passes: &mut Passes<'_>, at: Operands<'_>, extent: Extent, direction: Direction) -> Result<()> {
+        let (rt, [src, dst]) = (passes.runtime, at);
         let bits = self.length.trailing_zeros() as usize;
-        let passes = bits.div_ceil(2);
+        let last = bits.div_ceil(2) - 1;
         let total = elements(extent, self.length)? as usize;
         let room = |needed: bool| rt.zeros::<[T; 2]>(if needed { total } else { 0 });
-        let (mut one, mut two) = (room(passes > 1)?, room(passes > 2)?);
+        let (mut one, mut two) = (room(last > 0)?, room(last > 1)?);
         let (mut src, mut dst) = (Some(src), Some(dst));
         let mut together = 1;
-        for pass in 0..passes {
-            let is_last = pass + 1 == passes;
+        for pass in 0..=last {
+            let is_last = pass == last;
             let (into, out) = if pass % 2 == 0 { (&mut one, &two) } else { (&mut two, &one) };
             let from = src.take().unwrap_or_else(|| out.into_arg());
             let to = if is_last { dst.take() } else { None }.unwrap_or_else(|| into.into_arg());
             let radix = if pass == 0 && bits % 2 == 1 { 2 } else { 4 };
             let scale = if is_last { direction.scale } else { 1.0 };
             let direction = Direction { scale, ..direction };
-            reports.push(self.pass(rt, [from, to], extent, radix, together, direction)?);
+            self.pass(passes, [from, to], extent, radix, together, direction)?;
             together *= radix;
         }
         Ok(())
@@ -133,22 +128,22 @@ impl<T: Real> Passes<T> {
     /// One pass; `together` elements have been put together before it.
     fn pass(
         &self,
-        rt: &Runtime,
-        [src, dst]: [HostArg<'_>; 2],
+        passes: &mut Passes<'_>,
+        [src, dst]: Operands<'_>,
         extent: Extent,
         radix: usize,
         together: usize,
         direction: Direction,
-    ) -> Result<Report> {
+    ) -> Result<()> {
         let butterflies = elements(extent, self.length)? / radix as u32;
         let part = (self.length * extent.inner / radix) as u32;
         let (source, name) = if radix == 2 { (wgsl::FFT_RADIX2, "p.half") } else { (wgsl::FFT_RADIX4, "p.quarter") };
-        let kernel = kernel::<T>(rt, source)?;
+        let kernel = kernel::<T>(passes.runtime, source)?;
         let call = kernel.call().set("p.butterflies", butterflies).set(name, part);
         let call = call.set("p.block", (together * extent.inner) as u32).set("p.inner", extent.inner as u32);
         let call = call.set("p.step", (self.length / (radix * together)) as u32);
         let call = call.set("p.sign", T::from_f64(direction.sign)).set("p.scale", T::from_f64(direction.scale));
-        call.arg("root", &self.root).arg("src", src).arg("dst", dst).items(butterflies).run()
+        passes.run(call.arg("root", &self.root).arg("src", src).arg("dst", dst).items(butterflies))
     }
 }
 
@@ -161,34 +156,27 @@ impl<T: Real> Chirps<T> {
             length,
             chirp: rt.array_from_vec(rounded(&chirp)),
             spectrum: rt.array_from_vec(rounded(&spectrum)),
-            passes: Passes::new(rt, long)?,
+            powers: Powers::new(rt, long)?,
         })
     }
 
-    fn run(
-        &self,
-        rt: &Runtime,
-        [src, dst]: [HostArg<'_>; 2],
-        extent: Extent,
-        direction: Direction,
-        reports: &mut Reports,
-    ) -> Result<()> {
-        let (short, long) = (self.length, self.passes.length);
+    fn run(&self, passes: &mut Passes<'_>, at: Operands<'_>, extent: Extent, direction: Direction) -> Result<()> {
+        let (rt, [src, dst]) = (passes.runtime, at);
+        let (short, long) = (self.length, self.powers.length);
         let total = elements(extent, long)? as usize;
         let (mut one, mut two) = (rt.zeros::<[T; 2]>(total)?, rt.zeros::<[T; 2]>(total)?);
         // Backward is forward between two conjugates.
         let sign = direction.sign;
         let chirp = &self.chirp;
         let spread = Product { table: chirp, count: short, lengths: [short, long], signs: [sign, 1.0], extent };
-        reports.push(spread.run(rt, [src, (&mut one).into_arg()], 1.0)?);
-        self.passes.run(rt, [(&one).into_arg(), (&mut two).into_arg()], extent, Direction::FORWARD, reports)?;
+        spread.run(passes, [src, (&mut one).into_arg()], 1.0)?;
+        self.powers.run(passes, [(&one).into_arg(), (&mut two).into_arg()], extent, Direction::FORWARD)?;
         let filter = Product { table: &self.spectrum, count: long, lengths: [long, long], signs: [1.0, 1.0], extent };
-        reports.push(filter.run(rt, [(&two).into_arg(), (&mut one).into_arg()], 1.0)?);
+        filter.run(passes, [(&two).into_arg(), (&mut one).into_arg()], 1.0)?;
         let back = Direction { sign: -1.0, scale: 1.0 };
-        self.passes.run(rt, [(&one).into_arg(), (&mut two).into_arg()], extent, back, reports)?;
+        self.powers.run(passes, [(&one).into_arg(), (&mut two).into_arg()], extent, back)?;
         let gather = Product { table: chirp, count: short, lengths: [long, short], signs: [1.0, sign], extent };
-        reports.push(gather.run(rt, [(&two).into_arg(), dst], direction.scale)?);
-        Ok(())
+        gather.run(passes, [(&two).into_arg(), dst], direction.scale)
     }
 }
 
@@ -205,16 +193,16 @@ struct Product<'a, T: Real> {
 }
 
 impl<T: Real> Product<'_, T> {
-    fn run(&self, rt: &Runtime, [src, dst]: [HostArg<'_>; 2], scale: f64) -> Result<Report> {
+    fn run(&self, passes: &mut Passes<'_>, [src, dst]: Operands<'_>, scale: f64) -> Result<()> {
         let [src_length, dst_length] = self.lengths.map(|n| n as u32);
         let elements = elements(self.extent, self.lengths[1])?;
         let [before, after] = self.signs.map(T::from_f64);
-        let kernel = kernel::<T>(rt, wgsl::FFT_MULTIPLY)?;
+        let kernel = kernel::<T>(passes.runtime, wgsl::FFT_MULTIPLY)?;
         let call = kernel.call().set("p.elements", elements).set("p.inner", self.extent.inner as u32);
         let call = call.set("p.count", self.count as u32).set("p.src_length", src_length);
         let call = call.set("p.dst_length", dst_length).set("p.sign_before", before).set("p.sign_after", after);
         let call = call.set("p.scale", T::from_f64(scale)).arg("table", self.table);
-        call.arg("src", src).arg("dst", dst).items(elements).run()
+        passes.run(call.arg("src", src).arg("dst", dst).items(elements))
     }
 }
 

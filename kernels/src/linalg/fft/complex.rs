@@ -5,7 +5,12 @@ use super::{
     axis::{Axis, Extent},
     vectors,
 };
-use crate::linalg::{Input, Output, Real, Reports};
+use crate::{
+    data::{Input, Output},
+    linalg::Real,
+    passes::Passes,
+    reports::Reports,
+};
 use evener::{Result, Runtime};
 
 /// Complex Fourier transforms of one length, any number of them at once, made by [`Linalg::fft`](super::super::Linalg::fft).
@@ -51,7 +56,7 @@ impl<T: Real> Fft<T> {
     /// # Errors
     /// `ArgumentSize`: `src` is no whole number of vectors, or `dst` has another length. `ItemCount`: more than 2^32
     /// elements, for lengths that are no powers of two between the passes.
-    pub fn forward<'x, 'y>(&self, src: impl Input<'x, [T; 2]>, dst: impl Output<'y, [T; 2]>) -> Result<Reports> {
+    pub fn forward(&self, src: impl Input<[T; 2]>, dst: impl Output<[T; 2]>) -> Result<Reports> {
         self.run(src, dst, Direction::FORWARD)
     }
 
@@ -59,22 +64,17 @@ impl<T: Real> Fft<T> {
     ///
     /// # Errors
     /// As [`Fft::forward`].
-    pub fn backward<'x, 'y>(&self, src: impl Input<'x, [T; 2]>, dst: impl Output<'y, [T; 2]>) -> Result<Reports> {
+    pub fn backward(&self, src: impl Input<[T; 2]>, dst: impl Output<[T; 2]>) -> Result<Reports> {
         self.run(src, dst, Direction::backward(self.length()))
     }
 
-    fn run<'x, 'y>(
-        &self,
-        src: impl Input<'x, [T; 2]>,
-        dst: impl Output<'y, [T; 2]>,
-        direction: Direction,
-    ) -> Result<Reports> {
+    fn run(&self, src: impl Input<[T; 2]>, mut dst: impl Output<[T; 2]>, direction: Direction) -> Result<Reports> {
         let vectors = vectors([src.count(), self.length()], [dst.count(), self.length()])?;
-        let mut reports = Reports::none();
+        let mut passes = Passes::new(&self.rt);
         if vectors > 0 {
             let extent = Extent { vectors, inner: 1 };
-            self.axis.run(&self.rt, [src.into_arg(), dst.into_arg()], extent, direction, &mut reports)?;
+            self.axis.run(&mut passes, [src.as_arg(), dst.as_arg_mut()], extent, direction)?;
         }
-        Ok(reports)
+        Ok(passes.reports())
     }
 }

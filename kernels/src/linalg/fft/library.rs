@@ -2,15 +2,12 @@
 
 use super::{
     Direction,
-    axis::{Extent, elements},
+    axis::{Extent, Operands, elements},
     roots::{roots, rounded},
 };
-use crate::linalg::Real;
+use crate::{linalg::Real, passes::Passes};
 use bytemuck::Pod;
-use evener::{
-    Array, Error, ErrorKind, Kernel, KernelOptions, Placement, Report, Result, Runtime, call::args::HostArg,
-    kernel::native::NativeChunk,
-};
+use evener::{Array, Error, ErrorKind, Kernel, KernelOptions, Placement, Result, Runtime, kernel::native::NativeChunk};
 use evener_shaders::linalg as wgsl;
 use num_complex::Complex;
 use rayon::prelude::*;
@@ -80,12 +77,18 @@ impl<T: Real> Library<T> {
         Ok(Library { length, kernel, root: rt.array_from_vec(rounded(&roots(length, length))) })
     }
 
-    pub(super) fn run(&self, [src, dst]: [HostArg<'_>; 2], extent: Extent, direction: Direction) -> Result<Report> {
+    pub(super) fn run(
+        &self,
+        passes: &mut Passes<'_>,
+        [src, dst]: Operands<'_>,
+        extent: Extent,
+        direction: Direction,
+    ) -> Result<()> {
         let count = elements(extent, self.length)?;
         let call = self.kernel.call().set("params.sign", T::from_f64(direction.sign));
         let call = call.set("params.scale", T::from_f64(direction.scale));
         let call = call.set("shape", [count, self.length as u32, extent.inner as u32]).arg("root", &self.root);
-        call.arg("src", src).arg("dst", dst).items(count).on(Placement::Cpu).run()
+        passes.run(call.arg("src", src).arg("dst", dst).items(count).on(Placement::Cpu))
     }
 }
 

@@ -5,7 +5,12 @@ use super::{
     axis::{Axis, Extent},
     vectors,
 };
-use crate::linalg::{Input, Output, Real, Reports, call_size};
+use crate::{
+    data::{Input, Output},
+    linalg::{Real, call_size},
+    passes::Passes,
+    reports::Reports,
+};
 use evener::{Result, Runtime, call::args::IntoArg};
 
 /// Complex Fourier transforms of planes of `rows` by `cols` elements, row by row, any number of them at once, made by
@@ -50,7 +55,7 @@ impl<T: Real> Fft2<T> {
     ///
     /// # Errors
     /// As [`Fft::forward`](super::Fft::forward).
-    pub fn forward<'x, 'y>(&self, src: impl Input<'x, [T; 2]>, dst: impl Output<'y, [T; 2]>) -> Result<Reports> {
+    pub fn forward(&self, src: impl Input<[T; 2]>, dst: impl Output<[T; 2]>) -> Result<Reports> {
         self.run(src, dst, [Direction::FORWARD; 2])
     }
 
@@ -58,28 +63,28 @@ impl<T: Real> Fft2<T> {
     ///
     /// # Errors
     /// As [`Fft2::forward`].
-    pub fn backward<'x, 'y>(&self, src: impl Input<'x, [T; 2]>, dst: impl Output<'y, [T; 2]>) -> Result<Reports> {
+    pub fn backward(&self, src: impl Input<[T; 2]>, dst: impl Output<[T; 2]>) -> Result<Reports> {
         self.run(src, dst, self.shape().map(Direction::backward))
     }
 
-    fn run<'x, 'y>(
+    fn run(
         &self,
-        src: impl Input<'x, [T; 2]>,
-        dst: impl Output<'y, [T; 2]>,
+        src: impl Input<[T; 2]>,
+        mut dst: impl Output<[T; 2]>,
         [along_columns, along_rows]: [Direction; 2],
     ) -> Result<Reports> {
         let [rows, cols] = self.shape();
         let planes = vectors([src.count(), rows * cols], [dst.count(), rows * cols])?;
-        let mut reports = Reports::none();
+        let mut passes = Passes::new(&self.rt);
         if planes > 0 {
             let mut between = self.rt.zeros::<[T; 2]>(src.count())?;
             let extent = Extent { vectors: planes * rows, inner: 1 };
-            let operands = [src.into_arg(), (&mut between).into_arg()];
-            self.cols.run(&self.rt, operands, extent, along_rows, &mut reports)?;
+            let operands = [src.as_arg(), (&mut between).into_arg()];
+            self.cols.run(&mut passes, operands, extent, along_rows)?;
             let extent = Extent { vectors: planes, inner: cols };
-            let operands = [(&between).into_arg(), dst.into_arg()];
-            self.rows.run(&self.rt, operands, extent, along_columns, &mut reports)?;
+            let operands = [(&between).into_arg(), dst.as_arg_mut()];
+            self.rows.run(&mut passes, operands, extent, along_columns)?;
         }
-        Ok(reports)
+        Ok(passes.reports())
     }
 }

@@ -2,15 +2,17 @@
 
 use super::{
     Direction,
-    axis::{Axis, Extent},
+    axis::{Axis, Extent, Operands},
     roots::{roots, rounded},
     vectors,
 };
-use crate::linalg::{Input, Output, Real, Reports, call_size, kernel};
-use evener::{
-    Array, Report, Result, Runtime,
-    call::args::{HostArg, IntoArg},
+use crate::{
+    data::{Input, Output},
+    linalg::{Real, call_size, kernel},
+    passes::Passes,
+    reports::Reports,
 };
+use evener::{Array, Result, Runtime, call::args::IntoArg};
 use evener_shaders::linalg as wgsl;
 
 /// Fourier transforms of real vectors of one length n, any number of them at once, made by
@@ -67,20 +69,18 @@ impl<T: Real> RealFft<T> {
     /// # Errors
     /// `ArgumentSize`: `src` is no whole number of vectors, or `dst` has not [`RealFft::spectrum`] elements for each.
     /// `ItemCount`: more than 2^32 elements.
-    pub fn forward<'x, 'y>(&self, src: impl Input<'x, T>, dst: impl Output<'y, [T; 2]>) -> Result<Reports> {
+    pub fn forward(&self, src: impl Input<T>, mut dst: impl Output<[T; 2]>) -> Result<Reports> {
         let vectors = vectors([src.count(), self.length], [dst.count(), self.spectrum()])?;
-        let mut reports = Reports::none();
+        let mut passes = Passes::new(&self.rt);
         if vectors > 0 {
             let (mut packed, mut turned) = (self.room(vectors)?, self.room(vectors)?);
-            reports.push(self.change(wgsl::FFT_PACK, [src.into_arg(), (&mut packed).into_arg()], vectors)?);
-            let operands = [(&packed).into_arg(), (&mut turned).into_arg()];
+            self.change(&mut passes, wgsl::FFT_PACK, [src.as_arg(), (&mut packed).into_arg()], vectors)?;
             let extent = Extent { vectors, inner: 1 };
-            self.axis.run(&self.rt, operands, extent, Direction::FORWARD, &mut reports)?;
+            self.axis.run(&mut passes, [(&packed).into_arg(), (&mut turned).into_arg()], extent, Direction::FORWARD)?;
             let lengths = [self.axis.length, self.spectrum()];
-            let operands = [(&turned).into_arg(), dst.into_arg()];
-            reports.push(self.regroup(wgsl::FFT_SPLIT, operands, vectors, lengths)?);
+            self.regroup(&mut passes, [(&turned).into_arg(), dst.as_arg_mut()], vectors, lengths, 1.0)?;
         }
-        Ok(reports)
+        Ok(passes.reports())
     }
 
     /// The reverse of [`RealFft::forward`]. Imaginary parts of elements that are real in the spectrum of a real vector, the
@@ -88,20 +88,18 @@ impl<T: Real> RealFft<T> {
     ///
     /// # Errors
     /// As [`RealFft::forward`], with `src` and `dst` in each other's place.
-    pub fn backward<'x, 'y>(&self, src: impl Input<'x, [T; 2]>, dst: impl Output<'y, T>) -> Result<Reports> {
+    pub fn backward(&self, src: impl Input<[T; 2]>, mut dst: impl Output<T>) -> Result<Reports> {
         let vectors = vectors([src.count(), self.spectrum()], [dst.count(), self.length])?;
-        let mut reports = Reports::none();
+        let mut passes = Passes::new(&self.rt);
         if vectors > 0 {
             let (mut joined, mut turned) = (self.room(vectors)?, self.room(vectors)?);
             let lengths = [self.spectrum(), self.axis.length];
-            let operands = [src.into_arg(), (&mut joined).into_arg()];
-            reports.push(self.regroup(wgsl::FFT_JOIN, operands, vectors, lengths)?);
-            let operands = [(&joined).into_arg(), (&mut turned).into_arg()];
+            self.regroup(&mut passes, [src.as_arg(), (&mut joined).into_arg()], vectors, lengths, -1.0)?;
             let (extent, direction) = (Extent { vectors, inner: 1 }, Direction::backward(self.axis.length));
-            self.axis.run(&self.rt, operands, extent, direction, &mut reports)?;
-            reports.push(self.change(wgsl::FFT_UNPACK, [(&turned).into_arg(), dst.into_arg()], vectors)?);
+            self.axis.run(&mut passes, [(&joined).into_arg(), (&mut turned).into_arg()], extent, direction)?;
+            self.change(&mut passes, wgsl::FFT_UNPACK, [(&turned).into_arg(), dst.as_arg_mut()], vectors)?;
         }
-        Ok(reports)
+        Ok(passes.reports())
     }
 
     /// Room for the complex vectors.
@@ -111,25 +109,27 @@ impl<T: Real> RealFft<T> {
     }
 
     /// Between real and complex vectors.
-    fn change(&self, source: &str, [src, dst]: [HostArg<'_>; 2], vectors: usize) -> Result<Report> {
+    fn change(&self, passes: &mut Passes<'_>, source: &str, [src, dst]: Operands<'_>, vectors: usize) -> Result<()> {
         let elements = (vectors * self.axis.length) as u32;
         let kernel = kernel::<T>(&self.rt, source)?;
         let call = kernel.call().set("p.elements", elements).set("p.paired", u32::from(self.half > 0));
-        call.arg("src", src).arg("dst", dst).items(elements).run()
+        passes.run(call.arg("src", src).arg("dst", dst).items(elements))
     }
 
-    /// Between spectra of real vectors and complex transforms.
+    /// Between spectra of real vectors and complex transforms: to the spectra with the sign 1, from them with -1.
     fn regroup(
         &self,
-        source: &str,
-        [src, dst]: [HostArg<'_>; 2],
+        passes: &mut Passes<'_>,
+        [src, dst]: Operands<'_>,
         vectors: usize,
         [src_length, dst_length]: [usize; 2],
-    ) -> Result<Report> {
+        sign: f64,
+    ) -> Result<()> {
         let elements = (vectors * dst_length) as u32;
-        let kernel = kernel::<T>(&self.rt, source)?;
+        let kernel = kernel::<T>(&self.rt, wgsl::FFT_REGROUP)?;
         let call = kernel.call().set("p.elements", elements).set("p.dst_length", dst_length as u32);
         let call = call.set("p.src_length", src_length as u32).set("p.half", self.half as u32);
-        call.arg("root", &self.root).arg("src", src).arg("dst", dst).items(elements).run()
+        let call = call.set("p.sign", T::from_f64(sign)).arg("root", &self.root);
+        passes.run(call.arg("src", src).arg("dst", dst).items(elements))
     }
 }

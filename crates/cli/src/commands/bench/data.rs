@@ -1,15 +1,17 @@
 //! The arguments of a cell: host slices, or arrays whose only valid copy is on a device before each call.
 
 use super::{
+    functions::Function,
     kernels::{Buffer, Fill, Kind, Shape},
     peers::Peer,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use evener::{
-    call::args::HostArg,
-    prelude::{Array, Call, Kernel, Placement, Report, Runtime, ScalarKind},
+    call::args::{HostArg, IntoArg},
+    prelude::{Array, Call, Element, Kernel, Placement, Report, Runtime, ScalarKind},
     schedule::plan::Assignment,
 };
+use evener_kernels::{Input, Output};
 use evener_lanes::GroupRange;
 
 /// Where the arguments are before each call.
@@ -32,17 +34,103 @@ pub struct Data {
     at_home: bool,
 }
 
-enum Store {
+/// One argument.
+pub enum Store {
+    /// The words of a host slice.
     Host(Vec<u32>),
+    /// An array.
     Floats(Array<f32>),
+    /// An array.
     Words(Array<u32>),
+    /// An array.
+    Pairs(Array<[f32; 2]>),
+    /// An array.
     Vectors(Array<[f32; 4]>),
+}
+
+impl Store {
+    /// As an argument of floats.
+    ///
+    /// # Errors
+    /// It holds others.
+    pub fn floats(&mut self) -> Result<Operand<'_, f32>> {
+        match self {
+            Store::Host(words) => Ok(Operand::Slice(bytemuck::cast_slice_mut(words))),
+            Store::Floats(array) => Ok(Operand::Array(array)),
+            _ => bail!("an argument of floats is none"),
+        }
+    }
+
+    /// As an argument of words.
+    ///
+    /// # Errors
+    /// It holds others.
+    pub fn words(&mut self) -> Result<Operand<'_, u32>> {
+        match self {
+            Store::Host(words) => Ok(Operand::Slice(words)),
+            Store::Words(array) => Ok(Operand::Array(array)),
+            _ => bail!("an argument of words is none"),
+        }
+    }
+}
+
+/// A store as the functions of the library take it.
+pub enum Operand<'a, T: Element> {
+    /// On the host.
+    Slice(&'a mut [T]),
+    /// Where it was last used.
+    Array(&'a mut Array<T>),
+}
+
+impl<T: Element> Input<T> for Operand<'_, T> {
+    fn count(&self) -> usize {
+        match self {
+            Operand::Slice(slice) => slice.len(),
+            Operand::Array(array) => array.len(),
+        }
+    }
+
+    fn as_arg(&self) -> HostArg<'_> {
+        match self {
+            Operand::Slice(slice) => (&**slice).into_arg(),
+            Operand::Array(array) => (&**array).into_arg(),
+        }
+    }
+
+    fn copy_to(&self, array: &mut Array<T>) -> evener::Result<()> {
+        match self {
+            Operand::Slice(slice) => array.copy_from(slice),
+            Operand::Array(own) => array.copy_from(&own.read()?),
+        }
+    }
+}
+
+impl<T: Element> Output<T> for Operand<'_, T> {
+    fn count(&self) -> usize {
+        Input::count(self)
+    }
+
+    fn as_arg_mut(&mut self) -> HostArg<'_> {
+        match self {
+            Operand::Slice(slice) => (&mut **slice).into_arg(),
+            Operand::Array(array) => (&mut **array).into_arg(),
+        }
+    }
+
+    fn fill(&mut self, value: T) -> evener::Result<()> {
+        match self {
+            Operand::Slice(slice) => <[T]>::fill(slice, value),
+            Operand::Array(array) => array.write()?.fill(value),
+        }
+        Ok(())
+    }
 }
 
 /// Kernels that rewrite an array where it is, so that no other device has a valid copy.
 pub struct Touch {
     floats: Kernel,
     words: Kernel,
+    pairs: Kernel,
     vectors: Kernel,
 }
 
@@ -60,7 +148,8 @@ impl Touch {
                  }}"
             ))
         };
-        Ok(Touch { floats: kernel("f32")?, words: kernel("u32")?, vectors: kernel("vec4<f32>")? })
+        let (pairs, vectors) = (kernel("vec2<f32>")?, kernel("vec4<f32>")?);
+        Ok(Touch { floats: kernel("f32")?, words: kernel("u32")?, pairs, vectors })
     }
 }
 
@@ -78,10 +167,8 @@ impl Data {
                     Store::Floats(runtime.array_from_vec(words.into_iter().map(f32::from_bits).collect()))
                 }
                 (_, Kind::Word) => Store::Words(runtime.array_from_vec(words)),
-                (_, Kind::Vector) => {
-                    let (vectors, _) = words.as_chunks::<4>();
-                    Store::Vectors(runtime.array_from_vec(vectors.iter().map(|v| v.map(f32::from_bits)).collect()))
-                }
+                (_, Kind::Pair) => Store::Pairs(runtime.array_from_vec(vectors(&words))),
+                (_, Kind::Vector) => Store::Vectors(runtime.array_from_vec(vectors(&words))),
             })
         };
         let stores = shape.buffers.iter().map(store).collect::<Result<_>>()?;
@@ -106,11 +193,22 @@ impl Data {
                 (Store::Floats(array), false) => call.arg(name, &*array),
                 (Store::Words(array), true) => call.arg(name, array),
                 (Store::Words(array), false) => call.arg(name, &*array),
+                (Store::Pairs(array), true) => call.arg(name, array),
+                (Store::Pairs(array), false) => call.arg(name, &*array),
                 (Store::Vectors(array), true) => call.arg(name, array),
                 (Store::Vectors(array), false) => call.arg(name, &*array),
             };
         }
         call
+    }
+
+    /// Runs a function of the library on these arguments. Where it leaves them is not known.
+    ///
+    /// # Errors
+    /// The function's.
+    pub fn run(&mut self, function: Function, runtime: &Runtime) -> Result<Vec<Report>> {
+        self.at_home = false;
+        function(runtime, &mut self.stores)
     }
 
     /// Brings everything home, untimed. It teaches no runtime anything: the parts are given.
@@ -127,6 +225,7 @@ impl Data {
                 Store::Host(_) => continue,
                 Store::Floats(array) => touch.floats.call().items(array.len()).arg("data", array),
                 Store::Words(array) => touch.words.call().items(array.len()).arg("data", array),
+                Store::Pairs(array) => touch.pairs.call().items(array.len()).arg("data", array),
                 Store::Vectors(array) => touch.vectors.call().items(array.len()).arg("data", array),
             };
             let (grid, _) = call.cut_axis()?;
@@ -165,6 +264,7 @@ impl Data {
                 Store::Host(words) => words.clone(),
                 Store::Floats(array) => array.read()?.iter().map(|v| v.to_bits()).collect(),
                 Store::Words(array) => array.to_vec()?,
+                Store::Pairs(array) => array.read()?.iter().flatten().map(|v| v.to_bits()).collect(),
                 Store::Vectors(array) => array.read()?.iter().flatten().map(|v| v.to_bits()).collect(),
             })
         };
@@ -179,14 +279,18 @@ pub fn alone(device: usize) -> Placement {
 
 fn host<'a>(buffer: &Buffer, words: &'a mut [u32], written: bool) -> HostArg<'a> {
     let kind = if buffer.kind == Kind::Word { ScalarKind::U32 } else { ScalarKind::F32 };
-    let scalars = [words.len()];
-    let vectors = [words.len() / 4, 4];
-    let shape: &[usize] = if buffer.kind == Kind::Vector { &vectors } else { &scalars };
+    let vectors = [words.len() / buffer.kind.words(), buffer.kind.words()];
+    let shape = if buffer.kind.words() > 1 { &vectors[..] } else { &vectors[..1] };
     if written {
         HostArg::from_bytes_mut(kind, shape, as_bytes_mut(words))
     } else {
         HostArg::from_bytes(kind, shape, as_bytes_mut(words))
     }
+}
+
+fn vectors<const N: usize>(words: &[u32]) -> Vec<[f32; N]> {
+    let (vectors, _) = words.as_chunks::<N>();
+    vectors.iter().map(|v| v.map(f32::from_bits)).collect()
 }
 
 fn as_bytes_mut(words: &mut [u32]) -> &mut [u8] {
@@ -201,27 +305,39 @@ fn words(buffer: &Buffer) -> Vec<u32> {
         Fill::Zero => vec![0; n],
         Fill::Near1 => (0..n).map(|i| (0.5 + noise(i) as f32 / u32::MAX as f32).to_bits()).collect(),
         Fill::Byte => (0..n).map(|i| noise(i) >> 24).collect(),
+        Fill::Below(limit) => (0..n).map(|i| ((u64::from(noise(i)) * u64::from(limit)) >> 32) as u32).collect(),
+        Fill::Multiples(of) => (0..n).map(|i| (i as u32).wrapping_mul(of)).collect(),
+        Fill::Roots => (0..buffer.len).flat_map(|i| root(i, buffer.len).map(f32::to_bits)).collect(),
     }
+}
+
+/// A root of unity, clockwise.
+fn root(i: usize, of: usize) -> [f32; 2] {
+    let (sin, cos) = (std::f64::consts::TAU * i as f64 / of as f64).sin_cos();
+    [cos as f32, -sin as f32]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::kernels, *};
+    use super::{
+        super::{kernels, kernels::Work, measure::Runner},
+        *,
+    };
 
     fn cpu() -> Runtime {
         Runtime::builder().gpu(false).profile(None).build().unwrap()
     }
 
-    /// The benchmark's own WGSL against plain Rust, and arrays against slices for all kernels.
+    /// Of everything that is measured.
     #[test]
     fn slices_and_arrays_give_the_same_results() {
         let runtime = cpu();
         for name in kernels::NAMES {
             let spec = kernels::spec(name).unwrap();
-            let kernel = runtime.kernel(spec.source).unwrap();
+            let runner = Runner::new(&spec, &runtime, Placement::Cpu).unwrap();
             let results = [Home::Host, Home::Device(0)].map(|home| {
                 let mut data = Data::new(&runtime, (spec.shape)(1000), home).unwrap();
-                data.call(&kernel).on(Placement::Cpu).run().unwrap();
+                runner.run(&mut data).unwrap();
                 data.results().unwrap()
             });
             assert_eq!(results[0], results[1], "{name}");
@@ -230,36 +346,10 @@ mod tests {
     }
 
     #[test]
-    fn matmul_and_reduce_are_right() {
-        let runtime = cpu();
-        let run = |name: &str, n: u64| {
-            let spec = kernels::spec(name).unwrap();
-            let kernel = runtime.kernel(spec.source).unwrap();
-            let shape = (spec.shape)(n);
-            let inputs: Vec<Vec<f64>> = (shape.buffers.iter().filter(|b| !b.written))
-                .map(|b| words(b).into_iter().map(|w| f64::from(f32::from_bits(w))).collect())
-                .collect();
-            let mut data = Data::new(&runtime, shape, Home::Host).unwrap();
-            data.call(&kernel).on(Placement::Cpu).run().unwrap();
-            let results: Vec<f64> =
-                data.results().unwrap().remove(0).into_iter().map(|w| f32::from_bits(w).into()).collect();
-            (inputs, results)
-        };
-        let (inputs, c) = run("matmul", 21 * 21);
-        for (i, got) in c.into_iter().enumerate() {
-            let want: f64 = (0..21).map(|k| inputs[0][i / 21 * 21 + k] * inputs[1][k * 21 + i % 21]).sum();
-            assert!((got / want - 1.0).abs() < 1e-5, "[{i}] {got} for {want}");
-        }
-        let (inputs, sums) = run("reduce", 1000);
-        for (got, block) in sums.into_iter().zip(inputs[0].chunks(256)) {
-            assert!((got / block.iter().sum::<f64>() - 1.0).abs() < 1e-5);
-        }
-    }
-
-    #[test]
     fn options_at_the_money_cost_what_the_formula_says() {
         let runtime = cpu();
-        let kernel = runtime.kernel(kernels::spec("black_scholes").unwrap().source).unwrap();
+        let Work::Kernel(source) = kernels::spec("black_scholes").unwrap().work else { panic!("a kernel") };
+        let kernel = runtime.kernel(source).unwrap();
         let (spot, strike, years, mut price) = ([100.0f32], [100.0f32], [1.0f32], [0.0f32]);
         let call = kernel.call().set("rate", 0.03f32).arg("spot", &spot).arg("strike", &strike);
         call.arg("years", &years).arg("price", &mut price).items(1).on(Placement::Cpu).run().unwrap();

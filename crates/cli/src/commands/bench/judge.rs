@@ -6,7 +6,7 @@
 use super::{
     kernels::Shape,
     measure::{Fixed, Measured, Sample},
-    results::{Auto, Cell, Crossover, Pair, Peaks, Peer, Position, Regret, Row, Summary, Timing, is_split},
+    results::{Auto, Baseline, Cell, Crossover, Pair, Peaks, Position, Regret, Row, Summary, Timing, is_split},
     stats::{Random, geomean, interval, mad, median, quantile},
 };
 use evener::call::explain::Explanation;
@@ -59,7 +59,7 @@ pub fn judge(
         measured.fixed.iter().map(|f| (f.name.clone(), timing(&f.samples))).collect();
     let cell = Cell {
         kernel: kernel.into(),
-        size: shape.size(),
+        size: shape.size,
         items: shape.items,
         bytes: shape.bytes(),
         residency: if home.is_some() { "resident" } else { "host" },
@@ -74,7 +74,7 @@ pub fn judge(
         chose: last.chose.clone(),
         reason: last.reason.clone(),
         shares: last.placement.clone(),
-        peers: by_hand(&measured.by_hand),
+        baseline: by_hand(&measured.by_hand, auto.run10_ns),
         whole: measured.whole.clone(),
         refused: measured.refused.iter().cloned().collect(),
         last,
@@ -82,10 +82,12 @@ pub fn judge(
     Judged { cell, halves, run10 }
 }
 
-/// The kernel by hand, if it was measured.
-fn by_hand(times: &[f64]) -> BTreeMap<String, Peer> {
-    let peer = Peer { median_ns: median(times), mad_ns: mad(times), runs: times.len() };
-    if times.is_empty() { BTreeMap::new() } else { BTreeMap::from([("rayon".into(), peer)]) }
+/// The same by hand, if it was measured.
+fn by_hand(times: &[f64], auto_ns: f64) -> Option<Baseline> {
+    let median_ns = median(times);
+    let ratio = median_ns / auto_ns;
+    let baseline = Baseline { with: "rayon", median_ns, mad_ns: mad(times), runs: times.len(), ratio };
+    (!times.is_empty()).then_some(baseline)
 }
 
 /// The last report of a history that chose as most of them did.
@@ -130,13 +132,13 @@ fn roofline(
     working_set: u64,
     peaks: &BTreeMap<String, Peaks>,
 ) -> BTreeMap<String, Position> {
-    let (flops, bytes) = work(&measured.explanation);
+    let (flops, bytes) = measured.explanation.as_ref().map_or((0.0, working_set as f64), work);
     let position = |name: &str, timing: &Timing| {
         let peak = peaks.get(name)?;
         let per_s = |amount: f64| amount / timing.run_ns.max(1.0) * 1e9;
         let roof = if working_set <= IN_CACHE { peak.cache_bytes } else { peak.memory_bytes };
         let of_peak = (per_s(flops) / peak.flops.max(1.0)).max(per_s(bytes) / roof.max(1.0));
-        let at_least = measured.explanation.features.data_dependent;
+        let at_least = measured.explanation.as_ref().is_some_and(|e| e.features.data_dependent);
         Some(Position {
             flops: per_s(flops),
             bytes_per_s: per_s(bytes),
@@ -277,7 +279,7 @@ mod tests {
     use super::{
         super::{
             data::{Data, Home},
-            kernels,
+            kernels::{self, Work},
         },
         *,
     };
@@ -287,7 +289,8 @@ mod tests {
     fn cell(size: u64, times: [(&str, &[f64]); 3], auto: f64) -> Judged {
         let runtime = Runtime::builder().gpu(false).profile(None).build().unwrap();
         let spec = kernels::spec("saxpy").unwrap();
-        let (kernel, shape) = (runtime.kernel(spec.source).unwrap(), (spec.shape)(size));
+        let Work::Kernel(source) = spec.work else { panic!("a kernel") };
+        let (kernel, shape) = (runtime.kernel(source).unwrap(), (spec.shape)(size));
         let mut data = Data::new(&runtime, shape.clone(), Home::Host).unwrap();
         let explanation = data.call(&kernel).explain().unwrap();
         let last = vec![data.call(&kernel).on(Placement::Cpu).run().unwrap()];
@@ -299,7 +302,7 @@ mod tests {
             histories: vec![vec![auto; 12]; 2],
             by_hand: vec![3.0, 1.0, 2.0],
             last,
-            explanation,
+            explanation: Some(explanation),
             whole: None,
             refused: vec![],
         };
@@ -315,7 +318,8 @@ mod tests {
         assert_eq!(j.cell.regret.run10, 0.5);
         assert_eq!(j.cell.regret.interval, [0.5, 0.5]);
         assert!(j.cell.contested);
-        assert_eq!(j.cell.peers["rayon"].median_ns, 2.0);
+        let baseline = j.cell.baseline.unwrap();
+        assert_eq!((baseline.median_ns, baseline.ratio), (2.0, 2.0 / 60.0));
     }
 
     #[test]

@@ -1,31 +1,69 @@
-//! The kernels of the benchmark: WGSL with how the arguments follow from a size.
+//! What the benchmark measures: kernels and functions of the library, with how the arguments follow from a size.
 
-use evener_shaders as shaders;
+use super::{functions, functions::Function, shapes};
+use evener_shaders::{self as shaders, linalg};
 
-/// Names of all kernels, as they are given on the command line.
-pub const NAMES: [&str; 9] =
-    ["saxpy", "stencil5", "mandelbrot", "nbody", "histogram", "shallow_water", "matmul", "reduce", "black_scholes"];
+/// Names of all of it, as they are given on the command line: kernels of the examples, BabelStream's five, building
+/// blocks, linear algebra.
+pub const NAMES: [&str; 25] = [
+    "saxpy",
+    "stencil5",
+    "mandelbrot",
+    "nbody",
+    "histogram",
+    "shallow_water",
+    "black_scholes",
+    "copy",
+    "mul",
+    "add",
+    "triad",
+    "dot",
+    "sum",
+    "scan",
+    "compact",
+    "count_bins",
+    "sort",
+    "transpose",
+    "convolve",
+    "random",
+    "normal",
+    "gemm",
+    "gemv",
+    "spmv",
+    "fft_pass",
+];
 
-/// Largest size taken, in invocations: the buffers of one cell stay within a few GiB.
+/// Largest size taken, in elements: the buffers of one cell stay within a few GiB.
 pub const MAX_SIZE: u64 = 1 << 27;
 
-/// A kernel that can be measured at any size.
+/// What is measured, at any size.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
     /// Of [`NAMES`].
     pub name: &'static str,
-    /// WGSL.
-    pub source: &'static str,
-    /// Sizes measured unless others are asked for, in invocations.
+    /// What runs.
+    pub work: Work,
+    /// Sizes measured unless others are asked for, in elements.
     pub sizes: [u64; 4],
     /// The arguments at about a size.
     pub shape: fn(u64) -> Shape,
 }
 
-/// Arguments of a call.
+/// One call, or a function that makes several.
+#[derive(Clone, Copy, Debug)]
+pub enum Work {
+    /// The parts of its WGSL.
+    Kernel(&'static [&'static str]),
+    /// With whatever the library does for it on each device.
+    Function(Function),
+}
+
+/// Arguments.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    /// Invocations on each axis.
+    /// Elements: what the size is counted in.
+    pub size: u64,
+    /// Invocations of a kernel on each axis.
     pub items: [u64; 3],
     /// Storage buffers.
     pub buffers: Vec<Buffer>,
@@ -55,6 +93,8 @@ pub enum Kind {
     Float,
     /// `u32`.
     Word,
+    /// `vec2<f32>`.
+    Pair,
     /// `vec4<f32>`.
     Vector,
 }
@@ -62,7 +102,11 @@ pub enum Kind {
 impl Kind {
     /// 4-byte words of an element.
     pub fn words(self) -> usize {
-        if self == Kind::Vector { 4 } else { 1 }
+        match self {
+            Kind::Float | Kind::Word => 1,
+            Kind::Pair => 2,
+            Kind::Vector => 4,
+        }
     }
 }
 
@@ -75,14 +119,15 @@ pub enum Fill {
     Near1,
     /// Integers from 0 to 255 without structure.
     Byte,
+    /// Integers below this, which is at least 1, without structure.
+    Below(u32),
+    /// Multiples of this.
+    Multiples(u32),
+    /// The roots of unity of as many as there are elements, clockwise: real and imaginary parts.
+    Roots,
 }
 
 impl Shape {
-    /// Invocations: the size of the call.
-    pub fn size(&self) -> u64 {
-        self.items.iter().product()
-    }
-
     /// Bytes of all buffers.
     pub fn bytes(&self) -> u64 {
         self.buffers.iter().map(|b| 4 * (b.kind.words() * b.len) as u64).sum()
@@ -95,106 +140,41 @@ pub fn spec(name: &str) -> Option<Spec> {
     const LINE: [u64; 4] = [1 << 12, 1 << 16, 1 << 20, 1 << 23];
     /// Kernels over a square.
     const SQUARE: [u64; 4] = [64 * 64, 256 * 256, 1024 * 1024, 2048 * 2048];
-    let (source, sizes, shape): (_, _, fn(u64) -> Shape) = match name {
-        "saxpy" => (shaders::SAXPY, LINE, saxpy),
-        "stencil5" => (shaders::STENCIL5, SQUARE, stencil5),
-        "mandelbrot" => (shaders::MANDELBROT, SQUARE, mandelbrot),
-        "nbody" => (shaders::NBODY, [256, 1024, 4096, 16384], nbody),
-        "histogram" => (shaders::HISTOGRAM, LINE, histogram),
-        "shallow_water" => (shaders::SHALLOW_WATER, SQUARE, shallow_water),
-        "matmul" => (include_str!("kernels/matmul.wgsl"), [32 * 32, 128 * 128, 256 * 256, 512 * 512], matmul),
-        "reduce" => (include_str!("kernels/reduce.wgsl"), LINE, reduce),
-        "black_scholes" => (include_str!("kernels/black_scholes.wgsl"), LINE, black_scholes),
+    /// Kernels over a line for which a page of elements is little work.
+    const SHORT: [u64; 4] = [1 << 12, 1 << 15, 1 << 18, 1 << 21];
+    let function = Work::Function;
+    let (work, sizes, shape): (_, _, fn(u64) -> Shape) = match name {
+        "saxpy" => (Work::Kernel(&[shaders::SAXPY]), LINE, shapes::saxpy),
+        "stencil5" => (Work::Kernel(&[shaders::STENCIL5]), SQUARE, shapes::stencil5),
+        "mandelbrot" => (Work::Kernel(&[shaders::MANDELBROT]), SQUARE, shapes::mandelbrot),
+        "nbody" => (Work::Kernel(&[shaders::NBODY]), [256, 1024, 4096, 16384], shapes::nbody),
+        "histogram" => (Work::Kernel(&[shaders::HISTOGRAM]), LINE, shapes::histogram),
+        "shallow_water" => (Work::Kernel(&[shaders::SHALLOW_WATER]), SQUARE, shapes::shallow_water),
+        "black_scholes" => (Work::Kernel(&[include_str!("kernels/black_scholes.wgsl")]), LINE, shapes::black_scholes),
+        "copy" => (function(functions::copy), LINE, shapes::one_to_one),
+        "mul" => (function(functions::mul), LINE, shapes::one_to_one),
+        "add" => (function(functions::add), LINE, shapes::two_to_one),
+        "triad" => (function(functions::triad), LINE, shapes::two_to_one),
+        "dot" => (function(functions::dot), LINE, shapes::dot),
+        "sum" => (function(functions::sum), LINE, shapes::sum),
+        "scan" => (function(functions::scan), LINE, shapes::one_to_one),
+        "compact" => (function(functions::compact), LINE, shapes::compact),
+        "count_bins" => (function(functions::count_bins), LINE, shapes::count_bins),
+        "sort" => (function(functions::sort), SHORT, shapes::sort),
+        "transpose" => (function(functions::transpose), SQUARE, shapes::square_to_square),
+        "convolve" => (function(functions::convolve), SQUARE, shapes::convolve),
+        "random" => (function(functions::random), LINE, shapes::random),
+        "normal" => (function(functions::normal), LINE, shapes::normal),
+        "gemm" => {
+            (Work::Kernel(&[linalg::F32, linalg::GEMM]), [64 * 64, 128 * 128, 256 * 256, 512 * 512], shapes::gemm)
+        }
+        "gemv" => (Work::Kernel(&[linalg::F32, linalg::GEMV_ROWS]), SQUARE, shapes::gemv),
+        "spmv" => (Work::Kernel(&[linalg::F32, linalg::SPMV_SCALAR]), SHORT, shapes::spmv),
+        "fft_pass" => (Work::Kernel(&[linalg::F32, linalg::FFT_RADIX4]), LINE, shapes::fft_pass),
         _ => return None,
     };
     let name = NAMES.into_iter().find(|n| *n == name)?;
-    Some(Spec { name, source, sizes, shape })
-}
-
-fn read(name: &'static str, kind: Kind, len: u64) -> Buffer {
-    let fill = if kind == Kind::Word { Fill::Byte } else { Fill::Near1 };
-    Buffer { name, kind, len: len as usize, fill, written: false }
-}
-
-fn written(name: &'static str, kind: Kind, len: u64) -> Buffer {
-    Buffer { name, kind, len: len as usize, fill: Fill::Zero, written: true }
-}
-
-fn line(n: u64, buffers: Vec<Buffer>, uniforms: Vec<(&'static str, String)>) -> Shape {
-    Shape { items: [n, 1, 1], buffers, uniforms }
-}
-
-/// The side of the square of about `n`.
-fn side(n: u64) -> u64 {
-    ((n as f64).sqrt().round() as u64).max(1)
-}
-
-fn saxpy(n: u64) -> Shape {
-    line(n, vec![read("x", Kind::Float, n), written("y", Kind::Float, n)], vec![("a", "0.5".into())])
-}
-
-fn histogram(n: u64) -> Shape {
-    line(n, vec![read("values", Kind::Word, n), written("bins", Kind::Word, 256)], vec![])
-}
-
-fn reduce(n: u64) -> Shape {
-    line(n, vec![read("source", Kind::Float, n), written("sums", Kind::Float, n.div_ceil(256))], vec![])
-}
-
-fn black_scholes(n: u64) -> Shape {
-    let mut buffers: Vec<Buffer> = ["spot", "strike", "years"].map(|name| read(name, Kind::Float, n)).into();
-    buffers.push(written("price", Kind::Float, n));
-    line(n, buffers, vec![("rate", "0.03".into())])
-}
-
-fn nbody(n: u64) -> Shape {
-    let buffers = vec![read("bodies", Kind::Vector, n), written("acceleration", Kind::Vector, n)];
-    line(n, buffers, vec![("system.count", n.to_string()), ("system.softening2", "0.01".into())])
-}
-
-fn stencil5(n: u64) -> Shape {
-    let s = side(n);
-    let sides = ["grid.width", "grid.height"].map(|name| (name, s.to_string()));
-    Shape {
-        items: [s, s, 1],
-        buffers: vec![read("now", Kind::Float, s * s), written("next", Kind::Float, s * s)],
-        uniforms: sides.into_iter().chain([("grid.rate", "0.2".into())]).collect(),
-    }
-}
-
-fn mandelbrot(n: u64) -> Shape {
-    let s = side(n);
-    let mut uniforms: Vec<_> = ["view.width", "view.height"].map(|name| (name, s.to_string())).into();
-    let pixel = 2.5 / s as f64;
-    uniforms.extend([("view.cap", "200".into()), ("view.left", "-2.0".into()), ("view.top", "1.25".into())]);
-    uniforms.push(("view.pixel", pixel.to_string()));
-    Shape { items: [s, s, 1], buffers: vec![written("count", Kind::Word, s * s)], uniforms }
-}
-
-fn shallow_water(n: u64) -> Shape {
-    let s = side(n);
-    let mut buffers: Vec<Buffer> = ["bed", "depth", "u", "v"].map(|name| read(name, Kind::Float, s * s)).into();
-    buffers.extend(["depth_next", "u_next", "v_next"].map(|name| written(name, Kind::Float, s * s)));
-    buffers.push(written("fastest", Kind::Float, s.div_ceil(64) * s.div_ceil(4)));
-    let mut uniforms: Vec<_> = ["params.width", "params.height"].map(|name| (name, s.to_string())).into();
-    let others = [
-        ("params.dt", "0.001"),
-        ("params.dt_dx", "0.001"),
-        ("params.dt_dy", "0.001"),
-        ("params.gravity", "9.81"),
-        ("params.dry", "0.001"),
-        ("params.friction", "0.01"),
-        ("params.rain", "0.0"),
-    ];
-    uniforms.extend(others.map(|(name, value)| (name, value.to_owned())));
-    Shape { items: [s, s, 1], buffers, uniforms }
-}
-
-fn matmul(n: u64) -> Shape {
-    let s = side(n);
-    let mut buffers: Vec<Buffer> = ["a", "b"].map(|name| read(name, Kind::Float, s * s)).into();
-    buffers.push(written("c", Kind::Float, s * s));
-    Shape { items: [s, s, 1], buffers, uniforms: vec![("side", s.to_string())] }
+    Some(Spec { name, work, sizes, shape })
 }
 
 #[cfg(test)]
@@ -208,13 +188,13 @@ mod tests {
             assert!(spec.sizes.is_sorted());
             for size in spec.sizes {
                 let shape = (spec.shape)(size);
-                assert_eq!(shape.size(), size, "{name}");
+                assert_eq!(shape.size, size, "{name}");
                 assert!(shape.buffers.iter().any(|b| b.written), "{name}");
             }
         }
         assert!(spec("saxpi").is_none());
-        // A size that is no square takes the nearest one; the smallest is one invocation.
-        assert_eq!((spec("matmul").unwrap().shape)(1000).size(), 32 * 32);
-        assert_eq!((spec("stencil5").unwrap().shape)(0).size(), 1);
+        // A size that is no square takes the nearest one; the smallest is one element.
+        assert_eq!((spec("gemm").unwrap().shape)(1000).size, 32 * 32);
+        assert_eq!((spec("stencil5").unwrap().shape)(0).size, 1);
     }
 }

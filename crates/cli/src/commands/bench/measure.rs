@@ -2,10 +2,11 @@
 
 use super::{
     data::{Data, Home, Touch, alone},
-    kernels::{Shape, Spec},
+    functions::{self, Function},
+    kernels::{Shape, Spec, Work},
     peers::{self, Peer},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use evener::{
     call::explain::Explanation,
     prelude::{Kernel, Placement, Report, Runtime},
@@ -57,7 +58,6 @@ pub struct Sample {
 pub struct Fixed {
     /// `cpu`, `gpu:0`, `split=0.25`.
     pub name: String,
-    placement: Placement,
     /// One a turn.
     pub samples: Vec<Sample>,
 }
@@ -66,7 +66,7 @@ pub struct Fixed {
 impl Fixed {
     /// Runs that were not measured.
     pub fn new(name: &str, samples: Vec<Sample>) -> Self {
-        Fixed { name: name.into(), placement: Placement::Auto, samples }
+        Fixed { name: name.into(), samples }
     }
 }
 
@@ -83,8 +83,8 @@ pub struct Measured {
     pub by_hand: Vec<f64>,
     /// The report of the last call of each history.
     pub last: Vec<Report>,
-    /// What the analysis says of the call.
-    pub explanation: Explanation,
+    /// What the analysis says of the call; not of functions, which make several.
+    pub explanation: Option<Explanation>,
     /// Why it cannot be split, if it cannot.
     pub whole: Option<String>,
     /// Devices that cannot run it, and why.
@@ -108,15 +108,107 @@ pub struct Lab {
     peers: bool,
 }
 
+/// What is measured, at a place.
+#[derive(Clone, Debug)]
+pub enum Runner {
+    /// A kernel and where it runs.
+    Kernel(Kernel, Placement),
+    /// A function, and a runtime whose calls run there.
+    Function(Function, Runtime),
+}
+
+impl Runner {
+    /// On a runtime with these arguments.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn new(spec: &Spec, runtime: &Runtime, placement: Placement) -> Result<Self> {
+        Ok(match spec.work {
+            Work::Kernel(source) => Runner::Kernel(runtime.kernel(source)?, placement),
+            Work::Function(function) => Runner::Function(function, runtime.afresh_on(placement)),
+        })
+    }
+
+    /// The same somewhere else.
+    fn on(&self, placement: Placement) -> Self {
+        match self {
+            Runner::Kernel(kernel, _) => Runner::Kernel(kernel.clone(), placement),
+            Runner::Function(function, runtime) => Runner::Function(*function, runtime.afresh_on(placement)),
+        }
+    }
+
+    /// The same where it seems best, and nothing has been learned.
+    fn afresh(&self, spec: &Spec, lab: &Lab) -> Result<Self> {
+        match self {
+            Runner::Kernel(..) => Runner::new(spec, &lab.runtime.afresh(), Placement::Auto),
+            Runner::Function(..) => Ok(self.on(Placement::Auto)),
+        }
+    }
+
+    /// A timed run and its report.
+    ///
+    /// # Errors
+    /// The device's.
+    pub fn run(&self, data: &mut Data) -> Result<(f64, Report)> {
+        match self {
+            Runner::Kernel(kernel, placement) => {
+                let call = data.call(kernel).on(*placement);
+                let start = Instant::now();
+                let report = call.run()?;
+                let ns = start.elapsed().as_nanos() as f64;
+                data.after(&report);
+                Ok((ns, report))
+            }
+            Runner::Function(function, runtime) => {
+                let start = Instant::now();
+                let reports = data.run(*function, runtime)?;
+                let ns = start.elapsed().as_nanos() as f64;
+                Ok((ns, functions::together(reports).context("a function made no calls")?))
+            }
+        }
+    }
+}
+
 /// A cell under way.
 struct Bench<'a> {
     lab: &'a Lab,
+    spec: &'a Spec,
     data: Data,
-    source: &'a str,
-    kernel: Kernel,
+    /// One for each fixed placement.
+    runners: Vec<Runner>,
     peer: Option<Peer>,
     /// No run by hand begins once they have taken so long.
     peer_limit: Duration,
+}
+
+/// What is known of a cell before it runs.
+struct Known {
+    explanation: Option<Explanation>,
+    whole: Option<String>,
+    refused: Vec<(String, String)>,
+}
+
+impl Known {
+    /// Asks the analysis, of kernels.
+    fn of(data: &mut Data, runner: &Runner) -> Result<Self> {
+        let Runner::Kernel(kernel, _) = runner else {
+            return Ok(Known { explanation: None, whole: None, refused: vec![] });
+        };
+        let explanation = data.call(kernel).explain()?;
+        let refused = explanation.sizes.first().map(|s| s.refused.clone()).unwrap_or_default();
+        let whole = match data.call(kernel).cut_axis()?.1 {
+            Split::Whole(why) => Some(why),
+            Split::Axis(_) => None,
+        };
+        Ok(Known { explanation: Some(explanation), whole, refused })
+    }
+
+    /// The least predicted time of a call, in ns; zero where nothing can be said of it before it runs.
+    fn least_ns(&self) -> f64 {
+        let foreseen = self.explanation.as_ref().filter(|e| !e.features.data_dependent);
+        let size = foreseen.and_then(|e| e.sizes.first());
+        size.and_then(|s| s.predicted.iter().map(|p| p.1).min_by(f64::total_cmp)).unwrap_or(0.0)
+    }
 }
 
 impl Lab {
@@ -134,42 +226,34 @@ impl Lab {
     /// # Errors
     /// A device that fails.
     pub fn measure(&self, spec: &Spec, shape: Shape, home: Home, share: Duration) -> Result<Outcome> {
-        let data = Data::new(&self.runtime, shape, home)?;
-        let kernel = self.runtime.kernel(spec.source)?;
-        let peer = peers::rayon(spec.name).filter(|_| self.peers && home == Home::Host);
-        let mut bench = Bench { lab: self, data, source: spec.source, kernel, peer, peer_limit: share / 4 };
-        let explanation = bench.data.call(&bench.kernel).explain()?;
-        let predicted = explanation.sizes.first().map(|s| &s.predicted[..]).unwrap_or_default();
-        let least_ns = predicted.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
+        let mut data = Data::new(&self.runtime, shape, home)?;
+        let first = Runner::new(spec, &self.runtime, Placement::Cpu)?;
+        let known = Known::of(&mut data, &first)?;
         let limit_ns = PATIENCE * share.as_nanos() as f64;
         let calls = CALLS as f64 + 2.0;
-        if least_ns * calls > limit_ns {
-            return Ok(Outcome::LeftOut(too_long(least_ns, share)));
+        if known.least_ns() * calls > limit_ns {
+            return Ok(Outcome::LeftOut(too_long(known.least_ns(), share)));
         }
-        let refused = explanation.sizes.first().map(|s| s.refused.clone()).unwrap_or_default();
-        let (split, mut fixed) = (bench.data.call(&bench.kernel).cut_axis()?.1, Vec::new());
+        let (mut fixed, mut runners) = (Vec::new(), Vec::new());
         for (k, device) in self.runtime.devices().into_iter().enumerate() {
-            if refused.iter().all(|(id, _)| *id != device.id) {
-                fixed.push(Fixed { name: device.id, placement: alone(k), samples: Vec::new() });
+            if known.refused.iter().all(|(id, _)| *id != device.id) {
+                fixed.push(Fixed { name: device.id, samples: Vec::new() });
+                runners.push(first.on(alone(k)));
             }
         }
-        let Some(warm) = bench.warm_up(&fixed, limit_ns)? else {
+        let peer = peers::rayon(spec.name).filter(|_| self.peers && home == Home::Host);
+        let mut bench = Bench { lab: self, spec, data, runners, peer, peer_limit: share / 4 };
+        let Some(warm) = bench.warm_up(limit_ns)? else {
             return Ok(Outcome::LeftOut(too_long(limit_ns / calls, share)));
         };
-        let whole = match split {
-            Split::Whole(why) => Some(why),
-            Split::Axis(_) => None,
-        };
-        let can_split = fixed.len() > 1 && whole.is_none();
+        let can_split = fixed.len() > 1 && known.whole.is_none();
         let cost = |effort: &Effort| cost_ns(effort, &warm, can_split);
-        let Some(effort) = LADDER.iter().find(|e| cost(e) <= share.as_nanos() as f64) else {
-            let least = &LADDER[LADDER.len() - 1];
-            if cost(least) > limit_ns {
-                return Ok(Outcome::LeftOut(too_long(warm.iter().copied().fold(0.0, f64::max), share)));
-            }
-            return bench.turns(fixed, least, can_split, explanation, whole, refused);
-        };
-        bench.turns(fixed, effort, can_split, explanation, whole, refused)
+        let least = &LADDER[LADDER.len() - 1];
+        let effort = LADDER.iter().find(|e| cost(e) <= share.as_nanos() as f64).unwrap_or(least);
+        if cost(effort) > limit_ns {
+            return Ok(Outcome::LeftOut(too_long(warm.iter().copied().fold(0.0, f64::max), share)));
+        }
+        bench.turns(fixed, effort, can_split, known)
     }
 }
 
@@ -189,13 +273,13 @@ fn cost_ns(effort: &Effort, alone: &[f64], can_split: bool) -> f64 {
 impl Bench<'_> {
     /// Runs every device twice: pipelines, caches and pools are there afterwards. The times of the second runs, what
     /// brings the data home included; `None` where that takes too long.
-    fn warm_up(&mut self, fixed: &[Fixed], limit_ns: f64) -> Result<Option<Vec<f64>>> {
+    fn warm_up(&mut self, limit_ns: f64) -> Result<Option<Vec<f64>>> {
         let mut times = Vec::new();
-        for one in fixed {
+        for runner in self.runners.clone() {
             let mut second = 0.0;
             for _ in 0..2 {
                 let start = Instant::now();
-                self.run(one.placement)?;
+                self.run(&runner)?;
                 second = start.elapsed().as_nanos() as f64;
                 if second > limit_ns {
                     return Ok(None);
@@ -206,41 +290,24 @@ impl Bench<'_> {
         Ok(Some(times))
     }
 
-    fn run(&mut self, placement: Placement) -> Result<(f64, Report)> {
-        let kernel = self.kernel.clone();
-        self.run_with(&kernel, placement)
-    }
-
-    /// A timed call from home, and its report.
-    fn run_with(&mut self, kernel: &Kernel, placement: Placement) -> Result<(f64, Report)> {
+    /// A timed run from home, and its report.
+    fn run(&mut self, runner: &Runner) -> Result<(f64, Report)> {
         self.data.go_home(&self.lab.touch)?;
-        let call = self.data.call(kernel).on(placement);
-        let start = Instant::now();
-        let report = call.run()?;
-        let ns = start.elapsed().as_nanos() as f64;
-        self.data.after(&report);
-        Ok((ns, report))
+        runner.run(&mut self.data)
     }
 
-    fn turns(
-        mut self,
-        mut fixed: Vec<Fixed>,
-        effort: &Effort,
-        can_split: bool,
-        explanation: Explanation,
-        whole: Option<String>,
-        refused: Vec<(String, String)>,
-    ) -> Result<Outcome> {
-        let devices = fixed.len();
-        if can_split {
-            fixed.extend((1..effort.parts).map(|k| {
-                let placement = Placement::Split(f64::from(k) / f64::from(effort.parts));
-                Fixed { name: placement.to_string(), placement, samples: Vec::new() }
-            }));
+    fn turns(mut self, mut fixed: Vec<Fixed>, effort: &Effort, can_split: bool, known: Known) -> Result<Outcome> {
+        let (devices, first) = (fixed.len(), self.runners.first().context("the CPU runs everything")?.clone());
+        let parts = if can_split { effort.parts } else { 1 };
+        for k in 1..parts {
+            let placement = Placement::Split(f64::from(k) / f64::from(effort.parts));
+            fixed.push(Fixed { name: placement.to_string(), samples: Vec::new() });
+            self.runners.push(first.on(placement));
         }
         // The kernel is compiled and its devices are warm; what is new is that nothing has been learned.
-        let fresh = (0..effort.histories).map(|_| self.lab.runtime.afresh().kernel(self.source));
-        let fresh: Vec<Kernel> = fresh.collect::<Result<_, _>>()?;
+        let fresh = (0..effort.histories).map(|_| first.afresh(self.spec, self.lab));
+        let fresh = fresh.collect::<Result<Vec<Runner>>>()?;
+        let fixed_runners = self.runners.clone();
         let mut histories = vec![Vec::new(); fresh.len()];
         let mut last: Vec<Option<Report>> = vec![None; fresh.len()];
         let mut by_hand = Vec::new();
@@ -256,12 +323,12 @@ impl Bench<'_> {
             for k in (0..count).map(|k| (k + turn * (count / 3 + 1)) % count) {
                 match k.checked_sub(fixed.len()) {
                     Some(h) => {
-                        let (ns, report) = self.run_with(&fresh[h], Placement::Auto)?;
+                        let (ns, report) = self.run(&fresh[h])?;
                         histories[h].push(ns);
                         last[h] = Some(report);
                     }
                     None if is_due(turn as u32, effort.turns) => {
-                        let (ns, report) = self.run(fixed[k].placement)?;
+                        let (ns, report) = self.run(&fixed_runners[k])?;
                         fixed[k].samples.push(sample(ns, &report));
                     }
                     None => {}
@@ -275,9 +342,9 @@ impl Bench<'_> {
             histories,
             by_hand,
             last,
-            explanation,
-            whole,
-            refused,
+            explanation: known.explanation,
+            whole: known.whole,
+            refused: known.refused,
         })))
     }
 }

@@ -1,6 +1,7 @@
 //! `evener bench`: what should run where on this machine, and how near the scheduler comes to it.
 //!
-//! [`kernels`] says what is measured and [`data`] holds its arguments, [`measure`] times a cell in interleaved turns
+//! [`kernels`] says what is measured, [`functions`] calls what is no single kernel, [`shapes`] gives the arguments and
+//! [`data`] holds them, [`measure`] times a cell in interleaved turns
 //! beside [`peers`], [`judge`] computes the oracle, regrets and baselines, [`results`] is what `--json` prints; `print`
 //! shows it and [`report`] writes it as a page.
 
@@ -26,6 +27,7 @@ use std::{
 };
 
 pub mod data;
+pub mod functions;
 pub mod judge;
 pub mod kernels;
 pub mod measure;
@@ -33,10 +35,11 @@ pub mod peers;
 mod print;
 pub mod report;
 pub mod results;
+pub mod shapes;
 pub mod stats;
 
 /// Seconds without `--budget`.
-const BUDGET: f64 = 60.0;
+const BUDGET: f64 = 120.0;
 /// The same with `--quick`.
 const QUICK_BUDGET: f64 = 10.0;
 /// What `--quick` measures unless kernels are named.
@@ -51,13 +54,13 @@ pub struct Args {
     /// A kernel to measure; may be repeated
     #[arg(long = "kernel", value_name = "NAME", value_parser = PossibleValuesParser::new(NAMES))]
     kernels: Vec<String>,
-    /// Sizes in invocations, instead of each kernel's own; kernels over squares take the nearest square
+    /// Sizes in elements, instead of each kernel's own; kernels over squares take the nearest square
     #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=MAX_SIZE))]
     sizes: Vec<u64>,
     /// A few kernels and sizes, in about 10 s
     #[arg(long)]
     quick: bool,
-    /// About how many seconds it may take (default 60, with --quick 10); what does not fit is left out and named
+    /// About how many seconds it may take (default 120, with --quick 10); what does not fit is left out and named
     #[arg(long, value_name = "SECONDS", value_parser = parse_budget)]
     budget: Option<f64>,
     /// Devices to measure beside the CPU, such as gpu:0; all without it, `cpu` for none
@@ -202,8 +205,8 @@ fn tasks(args: &Args, devices: usize) -> Vec<Task> {
         let own = if args.quick { &spec.sizes[..3] } else { &spec.sizes[..] };
         let mut shapes: Vec<Shape> =
             (if args.sizes.is_empty() { own } else { &args.sizes }).iter().map(|n| (spec.shape)(*n)).collect();
-        shapes.sort_by_key(Shape::size);
-        shapes.dedup_by_key(|s| s.size());
+        shapes.sort_by_key(|s| s.size);
+        shapes.dedup_by_key(|s| s.size);
         for (step, shape) in shapes.into_iter().enumerate() {
             tasks.extend(homes.iter().map(|home| Task { spec, shape: shape.clone(), home: *home, step }));
         }
@@ -226,13 +229,13 @@ fn measure_all(
         let left = budget.saturating_sub(started.elapsed());
         // Setting a cell up takes time, too.
         let share = left.mul_f64(0.8) / (count - k) as u32;
-        progress.set(&format!("{} {}", spec.name, print::count(shape.size())), k as f64 / count as f64);
+        progress.set(&format!("{} {}", spec.name, print::count(shape.size)), k as f64 / count as f64);
         let at_home = match home {
             Home::Host => None,
             Home::Device(d) => machine.devices.get(d).map(|info| info.id.clone()),
         };
         let residency = if at_home.is_some() { "resident" } else { "host" };
-        let mut leave = |why| left_out.push(LeftOut { kernel: spec.name.into(), size: shape.size(), residency, why });
+        let mut leave = |why| left_out.push(LeftOut { kernel: spec.name.into(), size: shape.size, residency, why });
         if left.is_zero() {
             leave("the time was up (--budget)".into());
             continue;

@@ -5,6 +5,10 @@
 use super::kernels::Shape;
 use rayon::prelude::*;
 
+mod blocks;
+mod linalg;
+mod stream;
+
 /// Runs a kernel on the words of its buffers, in the order of its shape.
 pub type Peer = fn(&Shape, &mut [Vec<u32>]);
 
@@ -19,9 +23,25 @@ pub fn rayon(kernel: &str) -> Option<Peer> {
         "mandelbrot" => mandelbrot,
         "nbody" => nbody,
         "histogram" => histogram,
-        "matmul" => matmul,
-        "reduce" => reduce,
         "black_scholes" => black_scholes,
+        "copy" => stream::copy,
+        "mul" => stream::mul,
+        "add" => stream::add,
+        "triad" => stream::triad,
+        "dot" => stream::dot,
+        "sum" => stream::sum,
+        "scan" => blocks::scan,
+        "compact" => blocks::compact,
+        "count_bins" => blocks::count_bins,
+        "sort" => blocks::sort,
+        "transpose" => blocks::transpose,
+        "convolve" => blocks::convolve,
+        "random" => blocks::random,
+        "normal" => blocks::normal,
+        "gemm" => linalg::gemm,
+        "gemv" => linalg::gemv,
+        "spmv" => linalg::spmv,
+        "fft_pass" => linalg::fft_pass,
         _ => return None,
     })
 }
@@ -120,29 +140,6 @@ fn histogram(_: &Shape, buffers: &mut [Vec<u32>]) {
     bins.iter_mut().zip(all).for_each(|(bin, n)| *bin = bin.wrapping_add(n));
 }
 
-fn matmul(shape: &Shape, buffers: &mut [Vec<u32>]) {
-    let [a, b, c] = buffers else { return };
-    let (a, b, n) = (floats(a), floats(b), width(shape));
-    floats_mut(c).par_chunks_mut(n).enumerate().for_each(|(row, c)| {
-        c.fill(0.0);
-        for (k, factor) in a[row * n..][..n].iter().enumerate() {
-            c.iter_mut().zip(&b[k * n..][..n]).for_each(|(c, b)| *c += factor * b);
-        }
-    });
-}
-
-fn reduce(_: &Shape, buffers: &mut [Vec<u32>]) {
-    let [source, sums] = buffers else { return };
-    let blocks = floats(source).par_chunks(256).with_min_len(TASK / 256);
-    floats_mut(sums).par_iter_mut().with_min_len(TASK / 256).zip(blocks).for_each(|(sum, block)| {
-        // Eight sums: one alone could not be vectorised.
-        let (eights, rest) = block.as_chunks::<8>();
-        let mut part = [0.0f32; 8];
-        eights.iter().for_each(|e| part.iter_mut().zip(e).for_each(|(p, v)| *p += v));
-        *sum = part.iter().sum::<f32>() + rest.iter().sum::<f32>();
-    });
-}
-
 fn black_scholes(shape: &Shape, buffers: &mut [Vec<u32>]) {
     const SIGMA: f32 = 0.3;
     let [spot, strike, years, price] = buffers else { return };
@@ -166,6 +163,7 @@ mod tests {
         super::{
             data::{Data, Home},
             kernels::{self, Kind},
+            measure::Runner,
         },
         *,
     };
@@ -185,8 +183,7 @@ mod tests {
             let mut data = Data::new(&runtime, shape.clone(), Home::Host).unwrap();
             let mut by_hand = Data::new(&runtime, shape.clone(), Home::Host).unwrap();
             by_hand.by_hand(peer);
-            let kernel = runtime.kernel(spec.source).unwrap();
-            data.call(&kernel).on(Placement::Cpu).run().unwrap();
+            Runner::new(&spec, &runtime, Placement::Cpu).unwrap().run(&mut data).unwrap();
             let kinds: Vec<Kind> = shape.buffers.iter().filter(|b| b.written).map(|b| b.kind).collect();
             let both = data.results().unwrap().into_iter().zip(by_hand.results().unwrap());
             for ((got, want), kind) in both.zip(kinds) {

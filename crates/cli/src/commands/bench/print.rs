@@ -20,7 +20,7 @@ pub fn print(results: &Results) -> Result<()> {
     for c in &results.crossovers {
         let size = count(c.size.round() as u64);
         output::say(&format!(
-            "{} ({}): {} below about {size} invocations, {} above",
+            "{} ({}): {} below about {size} elements, {} above",
             c.kernel, c.residency, c.below, c.above
         ))?;
     }
@@ -93,9 +93,9 @@ fn cells(results: &Results) -> String {
         header.extend(["best split", "oracle"]);
     }
     header.extend(["auto", "cold", "3rd", "10th", "95 %", "chose", "of peak"]);
-    let by_hand = results.cells.iter().any(|c| !c.peers.is_empty());
+    let by_hand = results.cells.iter().any(|c| c.baseline.is_some());
     if by_hand {
-        header.push("by hand");
+        header.extend(["baseline", "ratio"]);
     }
     let mut table = output::table(&header);
     for c in &results.cells {
@@ -117,13 +117,13 @@ fn cells(results: &Results) -> String {
         row.push(c.chose.clone());
         row.push(of_peak(c));
         if by_hand {
-            row.push(c.peers.get("rayon").map_or("-".into(), |p| time(p.median_ns)));
+            row.extend(c.baseline.map_or(["-".into(), "-".into()], |b| [time(b.median_ns), format!("{:.2}", b.ratio)]));
         }
         table.add_row(row);
     }
     let mut text = output::trimmed(&table);
     if by_hand {
-        text.push_str("\nBy hand: the kernel in plain Rust on rayon, as this program was compiled.");
+        text.push_str("\nBaseline: the same in plain Rust on rayon, as this program was compiled; above 1, evener is the faster one.");
     }
     if several {
         text.push_str("\n* contested: the best device alone is within 4x of the second. Splits: the CPU's share.");

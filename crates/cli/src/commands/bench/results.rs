@@ -66,11 +66,11 @@ pub struct Peaks {
 /// A kernel at a size with its data at a place.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cell {
-    /// The kernel.
+    /// The kernel or function.
     pub kernel: String,
-    /// Invocations.
+    /// Elements.
     pub size: u64,
-    /// The same on each axis.
+    /// Invocations of a kernel on each axis.
     pub items: [u64; 3],
     /// Bytes of all buffers.
     pub bytes: u64,
@@ -97,16 +97,16 @@ pub struct Cell {
     pub reason: String,
     /// Share of the work by device in the last call.
     pub shares: BTreeMap<String, f64>,
-    /// The same kernel by hand on the CPU, by what it is written with (`rayon`), where there is one: host slices only.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub peers: BTreeMap<String, Peer>,
+    /// The same by hand on the CPU, where there is one: host slices only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// Why it cannot be split, if it cannot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whole: Option<String>,
     /// Devices that cannot run it, and why.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub refused: BTreeMap<String, String>,
-    /// By device alone, its kernel against the device's peaks.
+    /// By device alone, its kernel against the device's peaks; of functions the bytes of their arguments.
     pub roofline: BTreeMap<String, Position>,
     /// The report of the last call, for the trace.
     #[serde(skip)]
@@ -130,15 +130,19 @@ pub struct Timing {
     pub download_ns: f64,
 }
 
-/// A kernel written by hand.
+/// The same written by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Peer {
+pub struct Baseline {
+    /// What it is written with.
+    pub with: &'static str,
     /// End to end.
     pub median_ns: f64,
     /// Median absolute deviation.
     pub mad_ns: f64,
     /// Timed runs.
     pub runs: usize,
+    /// Its median over the scheduler's at the tenth to twelfth call: above 1, evener is the faster one.
+    pub ratio: f64,
 }
 
 /// The scheduler's calls, over fresh histories.
@@ -195,7 +199,7 @@ pub struct Crossover {
     pub below: String,
     /// Fastest alone above.
     pub above: String,
-    /// Invocations, interpolated between two measured sizes.
+    /// Elements, interpolated between two measured sizes.
     pub size: f64,
 }
 
@@ -245,7 +249,7 @@ pub struct Pair {
 pub struct LeftOut {
     /// The kernel.
     pub kernel: String,
-    /// Invocations.
+    /// Elements.
     pub size: u64,
     /// `host` or `resident`.
     pub residency: &'static str,

@@ -392,6 +392,14 @@ impl Lower<'_> {
         a.iter().zip(b).map(|(a, b)| each(self, *a, b)).collect()
     }
 
+    /// Vectors of a value for instructions that overwrite them: of a constant, one for each.
+    fn overwritten(&mut self, v: Value) -> Vec<VReg> {
+        let Some(bits) = self.constant(v) else { return self.vectors(v) };
+        let ty = self.ty(v);
+        let source = self.const_src(ty.bytes(), bits);
+        (0..self.parts * Self::halves(ty)).map(|_| self.loaded_operand(ty, source)).collect()
+    }
+
     fn fma(&mut self, ty: Ty, x: Value, y: Value, z: Value) -> Vec<VReg> {
         let wide = ty.bytes() == 8;
         // Signs are taken into the instruction.
@@ -401,9 +409,11 @@ impl Lower<'_> {
         let family = usize::from(nx != ny) * 2 + usize::from(nz);
         let (x, y) = if self.is_in_memory(x) && !self.is_in_memory(y) { (y, x) } else { (x, y) };
         if self.constant(z).is_some() {
-            // x = x * y + z with z last: a constant factor is overwritten, not a value that lives on.
-            let (x, y) = if self.constant(y).is_some() && self.uses[x.index()] > 1 { (y, x) } else { (x, y) };
-            let (x, y, z) = (self.vectors(x), self.vectors(y), self.sources(z));
+            // x = x * y + z with z last: a constant factor is overwritten, or one that is needed no more.
+            let ends =
+                |v: Value| self.uses[v.index()] == 1 && !self.class(v).is_uniform() || self.constant(v).is_some();
+            let (x, y) = if ends(y) && !ends(x) { (y, x) } else { (x, y) };
+            let (x, y, z) = (self.overwritten(x), self.vectors(y), self.sources(z));
             let op = FUSED[family][1][usize::from(wide)];
             return (0..z.len()).map(|i| self.v4(op, x[i], y[i], z[i])).collect();
         }

@@ -36,7 +36,7 @@ fn integer_predicate(op: BinaryOp) -> u8 {
 }
 
 /// The comparison with its sides exchanged.
-fn mirrored(op: BinaryOp) -> BinaryOp {
+pub(super) fn mirrored(op: BinaryOp) -> BinaryOp {
     match op {
         BinaryOp::Lt => BinaryOp::Gt,
         BinaryOp::Le => BinaryOp::Ge,

@@ -1,28 +1,24 @@
-//! The outermost code: loops over blocks of lanes, and barriers.
+//! The outermost code: where barriers cut it.
 //!
 //! A kernel is cut at its barriers into *runs*. A run is a loop over the blocks of the batch: full blocks, then
 //! the rest (and blocks that were left) masked. Control flow around barriers is uniform and lies between runs. What
 //! one run makes and another needs is made again if that is cheap, else kept in a slot a lane.
 
-use super::{Lower, Mode};
+use super::{Lower, Mode, blocks::Work};
 use crate::{
     analysis::uniformity::BatchShape,
-    ir::{Base, BinaryOp, Inst, Op, Param, Phi, Region, Ty, Value},
+    ir::{BinaryOp, Inst, Op, Param, Phi, Value},
     jit::{
         class::{Class, WhileForm, has_effects},
-        context as cx, crossing,
-        mir::{Address, From, GSrc, Kind, Src},
-        x64::{AluOp, Cond, Size, VOp},
+        crossing,
+        mir::Kind,
     },
 };
 use naga::Span;
-use regalloc2::{Block, VReg};
+use regalloc2::VReg;
 
 /// Operations up to which a value is made again in another run.
 const REMAKE: usize = 8;
-
-/// Values up to which a kernel gets code for single vectors that are full.
-const NARROW: usize = 120;
 
 /// A piece of the outermost code.
 #[derive(Debug)]
@@ -86,292 +82,12 @@ impl<'k> Lower<'k> {
             BatchShape::Row => self.rows(body),
             BatchShape::Linear => {
                 let all: Vec<&Inst> = body.insts.iter().collect();
-                self.run_blocks(&all, &[], &[], &[]);
+                let range = self.whole_range();
+                self.run_blocks(&Work::of(&all), &range);
             }
         }
         self.f.end(self.at, Kind::Return(0), Vec::new(), &[], Vec::new());
     }
-
-    /// A loop over the rows of the batch.
-    fn rows(&mut self, body: &'k Region) {
-        let first = self.known(self.first[1]);
-        let rows = self.load(Size::D, Address::at(From::Context, cx::ROWS));
-        let end = self.alu(AluOp::Add, Size::D, first, GSrc::Reg(rows));
-        let (head, done) = (self.f.block(), self.later_block());
-        let y = self.int();
-        self.f.nodes[head.index()].params = vec![y];
-        self.jump(head, vec![first]);
-        self.at = head;
-        self.first[1] = Some(y);
-        self.scoped(|l| {
-            l.hoist(body, false);
-            let all: Vec<&Inst> = body.insts.iter().collect();
-            l.run_blocks(&all, &[], &[], &[]);
-        });
-        let next = self.lea(Size::D, Address::at(From::Reg(y), 1));
-        let back = self.f.block();
-        self.branch_to(Cond::Ne, Size::D, next, GSrc::Reg(end), back, done);
-        self.at = back;
-        self.jump(head, vec![next]);
-        self.at = done;
-    }
-
-    /// Makes everything that is uniform over the batch (or a row of it) and depends on nothing but the call, once.
-    fn hoist(&mut self, region: &'k Region, batch: bool) {
-        for inst in &region.insts {
-            if let Inst::Op { dst, op, .. } = inst
-                && self.env[dst.index()].is_none()
-                && self.is_hoistable(*dst, op, batch)
-            {
-                self.op(*dst, op);
-            }
-            inst.regions().for_each(|r| self.hoist(r, batch));
-        }
-    }
-
-    fn is_hoistable(&self, dst: Value, op: &Op, batch: bool) -> bool {
-        let mut known = true;
-        op.operands(|v| known &= self.env[v.index()].is_some());
-        let fixed = match op {
-            Op::Load(place) => match place.base {
-                Base::Binding(i) => {
-                    !self.kernel.bindings[i as usize].access.write && !self.kernel.bindings[i as usize].access.atomic
-                }
-                _ => false,
-            },
-            _ => true,
-        };
-        let classes = if batch { &self.outer } else { &self.masked };
-        known && fixed && classes.is_uniform(dst)
-    }
-
-    /// A loop over the blocks of lanes of the batch: full blocks, then what is left by single vectors, then masked.
-    /// Blocks whose lanes disagree are masked, too.
-    fn run_blocks(&mut self, insts: &[&'k Inst], remake: &[Value], load: &[Value], save: &[(Value, Value)]) {
-        let lanes = self.known(self.lanes);
-        let (masked, done) = (self.f.block(), self.later_block());
-        let (mx, until) = (self.int(), self.int());
-        self.f.nodes[masked.index()].params = vec![mx, until];
-        let zero = self.imm(0);
-        let work = Work { insts, remake, load, save };
-        let head = self.wants_full().then(|| self.full_blocks(&work, zero, masked));
-        if head.is_none() {
-            self.jump(masked, vec![zero, lanes]);
-        }
-        self.at = masked;
-        let (body, leave) = (self.f.block(), self.later_block());
-        self.branch_to(Cond::Ae, Size::D, mx, GSrc::Reg(until), leave, body);
-        self.at = leave;
-        match head {
-            Some(head) => {
-                let back = self.f.block();
-                self.branch_to(Cond::Ae, Size::D, mx, GSrc::Reg(lanes), done, back);
-                self.at = back;
-                self.jump(head, vec![mx]);
-            }
-            None => self.jump(done, Vec::new()),
-        }
-        self.at = body;
-        let mask = self.tail_mask(lanes, mx);
-        self.block(Mode::Masked, mx, Some(vec![mask]), &work);
-        let next = self.lea(Size::D, Address::at(From::Reg(mx), self.lane_count() as i32));
-        self.jump(masked, vec![next, until]);
-        self.at = done;
-        self.mode = Mode::Masked;
-        self.parts = 1;
-    }
-
-    /// The loops over full blocks from a lane on; where they start.
-    fn full_blocks(&mut self, work: &Work<'_, 'k>, from: VReg, masked: Block) -> Block {
-        let lanes = self.known(self.lanes);
-        let (head, tail) = (self.f.block(), self.later_block());
-        let rest = self.int();
-        self.f.nodes[tail.index()].params = vec![rest];
-        self.jump(head, vec![from]);
-        self.full_loop(Mode::Full, work, head, tail, masked);
-        self.at = tail;
-        if !self.wants_narrow() {
-            self.jump(masked, vec![rest, lanes]);
-            return head;
-        }
-        let (narrow, tail) = (self.f.block(), self.later_block());
-        let left = self.int();
-        self.f.nodes[tail.index()].params = vec![left];
-        self.jump(narrow, vec![rest]);
-        self.full_loop(Mode::Narrow, work, narrow, tail, masked);
-        self.at = tail;
-        self.jump(masked, vec![left, lanes]);
-        head
-    }
-
-    /// A loop over blocks all of whose lanes exist, as long as there are such.
-    fn full_loop(&mut self, mode: Mode, work: &Work<'_, 'k>, head: Block, tail: Block, masked: Block) {
-        let step = (self.parts_of(mode) * self.lane_count()) as i32;
-        let lanes = self.known(self.lanes);
-        let x = self.int();
-        self.f.nodes[head.index()].params = vec![x];
-        self.f.nodes[head.index()].head = true;
-        self.at = head;
-        let (body, out, left) = (self.f.block(), self.later_block(), self.f.block());
-        let end = self.lea(Size::D, Address::at(From::Reg(x), step));
-        self.branch_to(Cond::A, Size::D, end, GSrc::Reg(lanes), out, body);
-        self.at = out;
-        self.jump(tail, vec![x]);
-        // Where lanes disagree, often only those at an edge do: the next full block starts after the first vector, if it
-        // may start anywhere.
-        self.f.nodes[left.index()].cold = true;
-        self.at = left;
-        let after = if self.shapes[0].is_aligned() { step } else { self.lane_count() as i32 };
-        let one = self.lea(Size::D, Address::at(From::Reg(x), after));
-        self.jump(masked, vec![x, one]);
-        self.at = body;
-        self.bail = Some(left);
-        self.idle = Some((head, end));
-        self.block(mode, x, None, work);
-        self.jump(head, vec![end]);
-    }
-
-    /// Whether what full blocks leave of a row is worth code of its own.
-    fn wants_narrow(&self) -> bool {
-        let shape = &self.shapes[0];
-        shape.batch == BatchShape::Row && shape.parts > 1 && self.uses.len() <= NARROW
-    }
-
-    /// Whether full blocks get code of their own.
-    fn wants_full(&self) -> bool {
-        self.shapes[0].batch != BatchShape::Linear && !self.large
-    }
-
-    /// The lanes of a block that exist.
-    fn tail_mask(&mut self, lanes: VReg, x: VReg) -> VReg {
-        let left = self.alu(AluOp::Sub, Size::D, lanes, GSrc::Reg(x));
-        let left = self.splat_gpr(Size::D, left);
-        let count = self.lane_count() as u32;
-        let numbers = self.pooled(0..count);
-        self.compare_vectors(BinaryOp::Gt, Ty::I32, &[left], &[Src::Mem(numbers)])[0]
-    }
-
-    /// The code of a block of lanes.
-    fn block(&mut self, mode: Mode, start: VReg, mask: Option<Vec<VReg>>, work: &Work<'_, 'k>) {
-        self.mode = mode;
-        self.parts = self.parts_of(mode);
-        self.start = Some(start);
-        self.mask = mask;
-        self.dirty = false;
-        self.tested.clear();
-        self.reached.clear();
-        self.scaled.clear();
-        self.spans.clear();
-        // Those of the limits of bindings are made before all blocks.
-        self.flips.truncate(self.kernel.bindings.len());
-        if self.has_loops {
-            self.push(Kind::Refuel, Vec::new());
-        }
-        self.scoped(|l| {
-            if l.private_lanes == 0 {
-                l.clear_private();
-            }
-            for v in work.remake {
-                if let (Some(op), None) = (l.def(*v), &l.env[v.index()]) {
-                    l.op(*v, op);
-                }
-            }
-            for v in work.load {
-                l.take(*v);
-            }
-            l.run_insts(work.insts);
-            let values: Vec<Vec<VReg>> = work.save.iter().map(|(v, _)| l.kept_form(*v)).collect();
-            for ((_, to), r) in work.save.iter().zip(values) {
-                l.keep(*to, &r);
-            }
-        });
-        self.mask = None;
-        self.start = None;
-        self.bail = None;
-        self.idle = None;
-    }
-
-    fn run_insts(&mut self, insts: &[&'k Inst]) {
-        for (i, inst) in insts.iter().enumerate() {
-            if self.refusal.is_some() {
-                return;
-            }
-            self.look_ahead(inst, insts[i + 1..].iter().copied());
-            self.inst(inst);
-        }
-    }
-
-    /// The slot of a lane of the block's first part: address of a value's slots.
-    fn slot_address(&mut self, v: Value) -> Option<Address> {
-        let offset = self.kept[v.index()]?;
-        let start = self.start?;
-        let bytes = self.ty(v).bytes().max(4);
-        let disp = offset * self.group_lanes() as u32;
-        let slots = self.known(self.slots);
-        Some(Address { base: From::Reg(slots), index: Some((start, bytes as u8, false)), disp: disp as i32 })
-    }
-
-    /// Lanes that slots have room for.
-    pub(super) fn group_lanes(&self) -> usize {
-        let block = self.shapes[0].parts * self.lane_count();
-        (self.kernel.group_invocations() as usize).next_multiple_of(block.max(16))
-    }
-
-    /// Defines a value from its slots.
-    fn take(&mut self, v: Value) {
-        if self.env[v.index()].is_some() {
-            return;
-        }
-        let Some(at) = self.slot_address(v) else { return self.refuse("a value that no run keeps") };
-        let ty = self.ty(v);
-        if self.class(v) != Class::Varying {
-            // The block's first lane tells.
-            let val = if ty.is_float() {
-                let op = if ty.bytes() == 8 { VOp::Broadcastsd } else { VOp::Broadcastss };
-                super::Val::Splat(self.v2(op, Src::Mem(at)))
-            } else {
-                let r = self.load(Self::size(ty), at);
-                match self.class(v) {
-                    Class::Stepped { .. } => {
-                        let row = self.shape().columns() * self.lane_count() * 4;
-                        let next = self.load(Size::D, at.plus(row as i32));
-                        super::Val::Stepped(r, self.alu(AluOp::Sub, Size::D, next, GSrc::Reg(r)))
-                    }
-                    c if c.is_uniform() => super::Val::Gpr(r),
-                    _ => super::Val::Base(r),
-                }
-            };
-            return self.define(v, val);
-        }
-        let step = self.lane_count() * 4;
-        let count = self.parts * Self::halves(self.ty(v));
-        let r: Vec<VReg> = (0..count).map(|i| self.v2(VOp::Movups, Src::Mem(at.plus((i * step) as i32)))).collect();
-        if self.ty(v) == Ty::Bool {
-            let zero = self.zero();
-            let masks = self.compare_vectors(BinaryOp::Ne, Ty::U32, &r, &vec![Src::Reg(zero); r.len()]);
-            return self.define(v, super::Val::Masks(masks));
-        }
-        self.define(v, super::Val::Parts(r));
-    }
-
-    /// A value's vectors as its slots hold them.
-    fn kept_form(&mut self, v: Value) -> Vec<VReg> {
-        if self.ty(v) == Ty::Bool {
-            let masks = self.masks(v);
-            return self.one_where(false, &masks, 1);
-        }
-        self.vectors(v)
-    }
-
-    fn keep(&mut self, v: Value, r: &[VReg]) {
-        let Some(at) = self.slot_address(v) else { return self.refuse("a value that no run keeps") };
-        let step = self.lane_count() * 4;
-        for (i, r) in r.iter().enumerate() {
-            self.store_vector(VOp::MovupsSt, *r, at.plus((i * step) as i32), None);
-        }
-    }
-
-    // Cutting at barriers.
 
     fn cooperative(&mut self) {
         if self.kernel.private.iter().any(|v| v.bytes > 0) {
@@ -494,7 +210,9 @@ impl<'k> Lower<'k> {
                     let made = plan.made(self, insts);
                     let save: Vec<(Value, Value)> =
                         made.iter().map(|v| (*v, *v)).chain(copies.iter().copied()).collect();
-                    self.run_blocks(insts, &needs.remake, &needs.load, &save);
+                    let work = Work { insts, remake: &needs.remake, load: &needs.load, save: &save };
+                    let range = self.whole_range();
+                    self.run_blocks(&work, &range);
                 }
                 Piece::If { cond, then, other, phis } => self.outer_branch(*cond, [then, other], phis, plan),
                 Piece::Loop { .. } => self.outer_loop(piece, plan),
@@ -522,6 +240,15 @@ impl<'k> Lower<'k> {
         }
     }
 
+    /// A loop's parameter and what it grows by, if it is a counter.
+    fn counter_step(&self, counter: Value, next: Value) -> Option<(Value, Value)> {
+        match self.def(next)? {
+            Op::Binary(BinaryOp::Add, a, b) if *a == counter => Some((counter, *b)),
+            Op::Binary(BinaryOp::Add, a, b) if *b == counter => Some((counter, *a)),
+            _ => None,
+        }
+    }
+
     fn outer_loop(&mut self, piece: &Piece<'k>, plan: &Plan) {
         let Piece::Loop { params, head, test, positive, rest, last, next, span } = piece else { return };
         let common: Vec<usize> = (0..params.len()).filter(|i| plan.known[params[*i].dst.index()]).collect();
@@ -538,6 +265,8 @@ impl<'k> Lower<'k> {
             for (i, r) in common.iter().zip(regs) {
                 l.define_form(params[*i].dst, r);
             }
+            let counters: Vec<_> = common.iter().filter_map(|i| l.counter_step(params[*i].dst, next[*i])).collect();
+            let outer = std::mem::replace(&mut l.advances, counters);
             l.pieces(head, plan);
             if l.refusal.is_some() {
                 return Vec::new();
@@ -563,6 +292,7 @@ impl<'k> Lower<'k> {
                 let args = l.arguments(common.iter().map(|i| (next[*i], params[*i].dst)));
                 l.jump(top, args);
             });
+            l.advances = outer;
             results
         });
         self.at = exit;
@@ -572,17 +302,6 @@ impl<'k> Lower<'k> {
             }
         }
     }
-}
-
-/// What a run does.
-struct Work<'a, 'k> {
-    insts: &'a [&'k Inst],
-    /// Values to make again.
-    remake: &'a [Value],
-    /// Values to load from slots.
-    load: &'a [Value],
-    /// Values to keep, and whose slots they go to.
-    save: &'a [(Value, Value)],
 }
 
 /// Which values are kept from run to run.

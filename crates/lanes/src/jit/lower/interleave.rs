@@ -9,7 +9,8 @@
 
 use super::{
     Lower, Mode,
-    memory::{Reach, Rows, is_private},
+    address::{Reach, Rows},
+    private::is_private,
 };
 use crate::{
     ir::{Base, Inst, Len as Count, Op, Place, Ty, Value},

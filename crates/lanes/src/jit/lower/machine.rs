@@ -207,6 +207,13 @@ impl Lower<'_> {
         self.push(Kind::StoreImm(to, value), operands);
     }
 
+    /// Asks for the memory at an address.
+    pub(super) fn prefetch(&mut self, at: Address) {
+        let mut operands = Vec::new();
+        address_operands(&at, &mut operands);
+        self.push(Kind::Prefetch(at), operands);
+    }
+
     /// An instruction with a destination of its own.
     fn general(&mut self, kind: Kind, a: Option<VReg>, b: GSrc) -> VReg {
         let d = self.int();

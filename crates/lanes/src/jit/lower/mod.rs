@@ -4,8 +4,12 @@
 //! vector for uniform floats, the base of an affine value, a vector a part (two for 64-bit types) for the
 //! rest. Other forms are made where they are needed and remembered while the region is open.
 
+mod address;
+mod ahead;
 mod arith;
 mod bits;
+mod blocks;
+mod bounds;
 mod compare;
 mod convert;
 mod flow;
@@ -13,11 +17,15 @@ mod gather;
 mod group;
 mod interleave;
 mod lanewise;
+mod loops;
 mod machine;
 mod memory;
 mod park;
+mod private;
 mod rare;
+mod row;
 mod scalar;
+mod slots;
 mod stream;
 mod transpose;
 mod unroll;
@@ -156,15 +164,27 @@ pub(super) struct Lower<'k> {
     /// Bounds of loop counters.
     most: Vec<Option<u32>>,
     /// Addresses made, without their constant parts.
-    reached: Vec<(memory::Reached, Address)>,
+    reached: Vec<(address::Reached, Address)>,
     /// Indices times strides.
     scaled: Vec<((VReg, u64), VReg)>,
+    /// Counters of iterations written one after the other: a register, the one before and what it is more.
+    advanced: Vec<(VReg, VReg, u32)>,
     /// Vectors of words and the same with their highest bits inverted.
     flips: Vec<(VReg, VReg)>,
     /// Sums of indices and constants.
     spans: Vec<((VReg, i32), VReg)>,
+    /// What the kernel does nothing without, and what it is where it does something.
+    guard: Option<(Value, bool)>,
+    /// Where full blocks of the row at hand are in bounds.
+    inside: Option<row::Inside>,
+    /// Ranges that the guard tests.
+    proven: Vec<bounds::Test>,
+    /// The counters of loops around barriers at hand, and what they grow by.
+    advances: Vec<(Value, Value)>,
+    /// Branches around the code at hand.
+    conditional: u32,
     /// Ranges tested in this block of lanes.
-    tested: Vec<memory::Test>,
+    tested: Vec<bounds::Test>,
     /// Loads of open loops that are read ahead.
     streams: Vec<stream::Stream<'k>>,
     /// Whether the load at hand may become an operand of its use.
@@ -260,8 +280,14 @@ impl<'k> Lower<'k> {
             most: vec![None; count],
             reached: Vec::new(),
             scaled: Vec::new(),
+            advanced: Vec::new(),
             flips: Vec::new(),
             spans: Vec::new(),
+            guard: None,
+            inside: None,
+            proven: Vec::new(),
+            advances: Vec::new(),
+            conditional: 0,
             tested: Vec::new(),
             streams: Vec::new(),
             fold: false,
@@ -334,6 +360,7 @@ impl<'k> Lower<'k> {
         let alone = phis.is_empty() && before.iter().all(|inst| matches!(inst, Inst::Op { .. }));
         if alone && self.shapes[0].batch == BatchShape::Row && then.insts.is_empty() != other.insts.is_empty() {
             self.expect(*cond, other.insts.is_empty());
+            self.guard = Some((*cond, other.insts.is_empty()));
         }
     }
 

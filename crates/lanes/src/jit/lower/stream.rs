@@ -1,22 +1,23 @@
 //! Lanes that each read elements one after the other in a divergent loop, as rows of a sparse matrix are read.
 //!
-//! A load at an index that grows by 1 in each iteration would be a gather each time. Instead, every [`STEPS`]
-//! iterations each lane reads so many elements at once, and these are transposed into the frame: a vector for each of
-//! the iterations to come. Where a live lane would read past the end of the array, the elements are gathered.
+//! A load at an index that grows by 1 in each iteration would be a gather each time. Instead, before each [`STEPS`]
+//! iterations, which are written one after the other, each lane reads so many elements at once, and these are transposed
+//! into the frame: a vector for each of the iterations to come. Where a live lane would read past the end of the array,
+//! the elements are gathered.
 
 use super::Lower;
 use crate::{
     ir::{Base, BinaryOp, Inst, Op, Param, Place, Region, Ty, Value},
     jit::{
-        class::{Class, WhileForm, has_effects},
-        mir::{Address, From, GSrc, Src},
-        x64::{Cond, Isa, Size, VOp},
+        class::{Class, has_effects},
+        mir::{Address, From, Src},
+        x64::{Isa, Size, VOp},
     },
 };
 use regalloc2::VReg;
 
 /// Iterations that elements are read for.
-const STEPS: usize = 4;
+pub(super) const STEPS: usize = 4;
 
 /// A load of a loop.
 #[derive(Clone, Debug)]
@@ -25,17 +26,18 @@ pub(super) struct Stream<'k> {
     place: &'k Place,
     /// The number of its first vector in the frame: for each iteration a vector a part.
     vectors: u32,
-    /// Bytes of the iterations so far, modulo those of [`STEPS`]: known once elements were read.
-    at: Option<VReg>,
+    /// The iteration at hand.
+    pub(super) step: usize,
 }
 
 impl<'k> Lower<'k> {
-    /// Notes the loads of a loop that are read ahead: those at one counter.
-    pub(super) fn find_streams(&mut self, params: &[&Param], body: &'k Region, form: Option<&WhileForm<'k>>) {
-        if self.isa != Isa::Avx2 || form.is_some() || has_effects(body, true) {
-            return;
+    /// Notes the loads of a loop that are read ahead: those at one counter. Whether there are any.
+    pub(super) fn find_streams(&mut self, params: &[&Param], body: &'k Region) -> bool {
+        if self.isa != Isa::Avx2 || has_effects(body, true) {
+            return false;
         }
-        let Some(counter) = params.iter().find(|p| self.steps_by_one(p)) else { return };
+        let Some(counter) = params.iter().find(|p| self.steps_by_one(p)) else { return false };
+        let before = self.streams.len();
         for inst in &body.insts {
             let Inst::Op { dst, op: Op::Load(place), .. } = inst else { continue };
             let is_step = matches!(place.steps.as_slice(), [step] if step.index == counter.dst && step.stride == 4);
@@ -43,9 +45,10 @@ impl<'k> Lower<'k> {
             if is_step && is_word && matches!(place.base, Base::Binding(_)) {
                 let vectors = self.f.parked;
                 self.f.parked += (STEPS * self.parts) as u32;
-                self.streams.push(Stream { dst: *dst, place, vectors, at: None });
+                self.streams.push(Stream { dst: *dst, place, vectors, step: 0 });
             }
         }
+        self.streams.len() > before
     }
 
     /// Whether a parameter differs from lane to lane and is one more in each iteration.
@@ -58,48 +61,17 @@ impl<'k> Lower<'k> {
         grows && matches!(self.ty(p.dst), Ty::U32 | Ty::I32) && self.class(p.dst) == Class::Varying
     }
 
-    /// Before a loop: makes its first iteration read.
-    pub(super) fn start_streams(&mut self, first: usize) -> Option<Address> {
-        if self.streams.len() == first {
-            return None;
-        }
-        let counter = Address::at(From::Frame(self.f.parked), 0);
-        self.f.parked += 1;
-        self.store_imm(counter, 0);
-        Some(counter)
-    }
-
-    /// At the start of an iteration: reads elements if all that were read are used up.
-    pub(super) fn advance_streams(&mut self, first: usize, counter: Address) {
-        let bytes = self.lane_count() * 4 * self.parts;
-        let at = self.load(Size::D, counter);
-        let next = self.lea(Size::D, Address::at(From::Reg(at), bytes as i32));
-        let (read, skip, on) = (self.f.block(), self.f.block(), self.f.block());
-        self.branch_to(Cond::E, Size::D, at, GSrc::Imm(0), read, skip);
-        self.at = skip;
-        self.jump(on, Vec::new());
-        self.at = read;
-        self.scoped(|l| l.read_streams(first, on));
-        self.at = on;
-        // The last iteration of those read for is followed by a first one.
-        let last = self.imm(((STEPS - 1) * bytes) as u64);
-        let zero = self.imm(0);
-        let next = self.move_if(Cond::E, Size::D, at, GSrc::Reg(last), zero, next);
-        self.store_gpr(Size::D, next, counter);
-        self.streams[first..].iter_mut().for_each(|s| s.at = Some(at));
-    }
-
     /// Reads the elements of the next iterations.
-    fn read_streams(&mut self, first: usize, on: regalloc2::Block) {
+    pub(super) fn read_streams(&mut self, first: usize) {
         let streams = self.streams[first..].to_vec();
-        let Some(live) = self.mask.clone() else { return self.jump(on, Vec::new()) };
-        let index = self.vectors(streams[0].place.steps[0].index);
+        let (Some(live), Some(stream)) = (self.mask.clone(), streams.first()) else { return };
+        let index = self.vectors(stream.place.steps[0].index);
         let mut bad = Vec::new();
         for (index, live) in index.iter().zip(&live) {
             let inside = self.all_inside(&streams, *index);
             bad.push(self.v3r(VOp::Andn, inside, *live));
         }
-        let (apart, together) = (self.f.block(), self.f.block());
+        let (apart, together, on) = (self.f.block(), self.f.block(), self.f.block());
         self.f.nodes[apart.index()].cold = true;
         self.branch_any(&bad, apart, together);
         self.at = together;
@@ -108,6 +80,7 @@ impl<'k> Lower<'k> {
         self.at = apart;
         self.scoped(|l| l.read_apart(&streams, &index, &live));
         self.jump(on, Vec::new());
+        self.at = on;
     }
 
     /// The lanes in which all elements of all streams are inside their arrays.
@@ -165,17 +138,20 @@ impl<'k> Lower<'k> {
 
     fn keep_step(&mut self, stream: &Stream<'k>, step: usize, part: usize, r: VReg) {
         let number = stream.vectors + (step * self.parts + part) as u32;
-        self.store_vector(VOp::MovupsSt, r, Address::at(From::Frame(number), 0), None);
+        self.store_vector(VOp::MovupsSt, r, frame(number), None);
     }
 
     /// The vectors of a load in this iteration, if it is one that was read ahead.
     pub(super) fn streamed(&mut self, dst: Value) -> Option<Vec<VReg>> {
         let stream = self.streams.iter().find(|s| s.dst == dst)?;
-        let (at, first) = (stream.at?, stream.vectors);
-        let address =
-            |p: usize| Address { index: Some((at, 1, false)), ..Address::at(From::Frame(first + p as u32), 0) };
-        Some((0..self.parts).map(|p| self.v2(VOp::Movups, Src::Mem(address(p)))).collect())
+        let first = stream.vectors + (stream.step * self.parts) as u32;
+        Some((0..self.parts as u32).map(|p| self.v2(VOp::Movups, Src::Mem(frame(first + p)))).collect())
     }
+}
+
+/// The frame's vector of a number.
+fn frame(number: u32) -> Address {
+    Address::at(From::Frame(number), 0)
 }
 
 /// One place of each array.

@@ -12,8 +12,11 @@ const TRIPS: u32 = 16;
 /// Most operations that a loop may become.
 const OPERATIONS: usize = 320;
 
+/// Most operations, times parts, of iterations that are written one after the other in a loop that stays one.
+pub(super) const WRITTEN: usize = 160;
+
 /// Operations of a region; many for what is large by itself.
-fn operations(region: &Region) -> usize {
+pub(super) fn operations(region: &Region) -> usize {
     region
         .insts
         .iter()
@@ -141,18 +144,17 @@ impl<'k> Lower<'k> {
     }
 
     fn counter_bound(&self, p: &Param, again: Value, form: Option<&WhileForm<'k>>) -> Option<u32> {
+        let counter = self.counter(p, again, form)?;
+        Some(counter.init.max(counter.limit.saturating_sub(1)))
+    }
+
+    /// A parameter as a counter of constants: `for (p = init; p < limit; p += step)`.
+    fn counter(&self, p: &Param, again: Value, form: Option<&WhileForm<'k>>) -> Option<Counter> {
         let classes = self.classes();
         let constant = |v: Value| classes.constant(v).and_then(|bits| u32::try_from(bits).ok());
         let init = constant(p.init)?;
         let next = form.map_or(p.next, |w| w.continuing(p.next));
-        let Some(Op::Binary(BinaryOp::Add, a, b)) = self.def(next) else { return None };
-        let step = if *a == p.dst {
-            constant(*b)?
-        } else if *b == p.dst {
-            constant(*a)?
-        } else {
-            return None;
-        };
+        let step = self.step(p, next)?;
         let (test, tested) = match form {
             Some(w) if w.positive => (w.cond, p.dst),
             Some(_) => return None,
@@ -162,6 +164,35 @@ impl<'k> Lower<'k> {
         let limit = constant(*limit).filter(|_| *x == tested && !self.ty(*x).is_float())?;
         // No sum may wrap, nor look negative.
         let room = u64::from(limit) + u64::from(step) < 1 << 31 && init < 1 << 31 && step > 0;
-        room.then(|| init.max(limit.saturating_sub(1)))
+        room.then_some(Counter { init, limit, step })
     }
+
+    /// The constant that a parameter grows by.
+    pub(super) fn step(&self, p: &Param, next: Value) -> Option<u32> {
+        let constant = |v: Value| self.classes().constant(v).and_then(|bits| u32::try_from(bits).ok());
+        match self.def(next)? {
+            Op::Binary(BinaryOp::Add, a, b) if *a == p.dst => constant(*b),
+            Op::Binary(BinaryOp::Add, a, b) if *b == p.dst => constant(*a),
+            _ => None,
+        }
+    }
+
+    /// How many iterations of a loop that tests at its end are written one after the other, the test after the last one
+    /// only: a divisor of their number, where that is known.
+    pub(super) fn untested(&self, params: &[&Param], body: &Region, again: Value) -> usize {
+        if self.large {
+            return 1;
+        }
+        let Some(counter) = params.iter().find_map(|p| self.counter(p, again, None)) else { return 1 };
+        let trips = counter.limit.saturating_sub(counter.init).div_ceil(counter.step).max(1) as usize;
+        let size = operations(body) * self.parts;
+        [4, 2].into_iter().find(|copies| trips.is_multiple_of(*copies) && size * copies <= WRITTEN).unwrap_or(1)
+    }
+}
+
+/// A loop's counter.
+struct Counter {
+    init: u32,
+    limit: u32,
+    step: u32,
 }

@@ -223,7 +223,7 @@ impl<'k> Lower<'k> {
         }
     }
 
-    fn loaded_operand(&mut self, ty: Ty, src: Src) -> VReg {
+    pub(super) fn loaded_operand(&mut self, ty: Ty, src: Src) -> VReg {
         match src {
             Src::Reg(r) => r,
             Src::Mem(_) => self.v2(VOp::Movups, src),

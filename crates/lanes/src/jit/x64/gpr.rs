@@ -114,6 +114,11 @@ impl Asm {
         self.op(size, &[0x8D], dst.0, Place::Mem(address), 0);
     }
 
+    /// Asks for the cache line of an address, for all levels; does not fault.
+    pub(crate) fn prefetch(&mut self, address: Mem) {
+        self.op(Size::D, &[0x0F, 0x18], 1, Place::Mem(address), 0);
+    }
+
     /// `dst = src` if the condition holds; [`Size::D`] zeroes the upper half of `dst` in any case.
     pub(crate) fn cmov(&mut self, cond: Cond, size: Size, dst: Gpr, src: Rm) {
         self.op(size, &[0x0F, 0x40 | cond as u8], dst.0, src, 0);

@@ -56,6 +56,10 @@ fn csv(cells: &[Cell]) -> String {
                 own.0, own.1, own.2, phases.0, phases.1, phases.2
             );
         }
+        if let Some(b) = c.baseline {
+            let over = b.median_ns / c.oracle_ns;
+            let _ = writeln!(out, "{cell},{},{},{},{},,,,{over}", b.with, b.median_ns, b.mad_ns, b.runs);
+        }
         let auto = [("auto 1st", c.auto.cold_ns), ("auto 3rd", c.auto.run3_ns), ("auto 10th", c.auto.run10_ns)];
         for (name, ns) in auto {
             let _ = writeln!(out, "{cell},{name},{ns},,{},,,,{}", c.auto.histories, ns / c.oracle_ns);

@@ -1,4 +1,4 @@
-//! What building blocks read and write: slices and vectors of the host, arrays, and views of arrays.
+//! What functions of the library read and write: slices and vectors of the host, arrays, and views of arrays.
 
 use evener::{
     Result,
@@ -8,6 +8,9 @@ use evener::{
 };
 
 /// Elements to be read: `&[T]`, `&Vec<T>`, `&[T; N]`, [`&Array<T>`](Array), or a view of an array.
+///
+/// A function that passes them on more than once borrows them each time; what it must own for longer (a matrix) also asks
+/// for [`IntoArg`].
 pub trait Input<T: Element> {
     /// Elements.
     fn count(&self) -> usize;
@@ -58,6 +61,7 @@ inputs! {
     [T: Element, const N: usize] &[T; N], x: &x[..];
     [T: Element] &Array<T>, x: &x.read()?;
     [T: Element] &View<'_, T>, x: &x.read()?;
+    [T: Element] &ViewMut<'_, T>, x: &x.read()?;
 }
 
 impl<T: Element> Input<T> for View<'_, T> {

@@ -1,0 +1,138 @@
+//! Calls whose items an array counts: found by the device that has the count, or read.
+
+use super::{Call, args::Pinned, size::Size};
+use crate::{
+    array::{Array, View},
+    backend::Counted,
+    error::{Error, ErrorKind, Result},
+    report::Report,
+    schedule::{
+        coexec::{self, Job, Outcome},
+        movement,
+        placement::Placement,
+        plan::{Assignment, Candidate, Plan},
+    },
+};
+use evener_lanes::{Grid, GroupRange, analysis::Footprint};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+impl<'a> Call<'a> {
+    /// As many invocations on the x axis as element `index` of an array says, for instance as another kernel counted them;
+    /// the call looks at it when it runs. With a count of zero nothing runs.
+    ///
+    /// Where one GPU runs the call, all its buffers are arrays, and the count is only there, the count is not brought to
+    /// the host: the GPU sizes the call itself, however large the count is, and the report has the work-groups that it
+    /// found. On the CPU, in a split, and with host slices the element is read first.
+    ///
+    /// ```
+    /// # use evener::prelude::*;
+    /// # fn main() -> evener::Result<()> {
+    /// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
+    /// let (counts, mut y) = (rt.array(&[3u32, 0])?, rt.zeros::<u32>(5)?);
+    /// let kernel = rt.kernel(
+    ///     "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+    ///      @compute @workgroup_size(1) fn mark(@builtin(global_invocation_id) id: vec3u) { y[id.x] = 1u; }",
+    /// )?;
+    /// kernel.call().arg("y", &mut y).items_from(&counts, 0).run()?;
+    /// kernel.call().arg("y", &mut y).items_from(&counts, 1).run()?;
+    /// assert_eq!(y.to_vec()?, [1, 1, 1, 0, 0]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Of [`Call::run`]: `ArgumentSize` if the array has no such element, `ArgumentType` if it is of another runtime,
+    /// `DeviceLost` if the count was lost with the device that had it.
+    pub fn items_from(mut self, counts: &'a Array<u32>, index: usize) -> Self {
+        let element =
+            counts.view(index..index.saturating_add(1)).and_then(|view| match view.is_of(self.runtime.places()) {
+                true => Ok(view),
+                false => {
+                    let why = "the array that counts the items is of another runtime: make it with this one";
+                    Err(Error::new(ErrorKind::ArgumentType, why))
+                }
+            });
+        let result = element.map(|element| self.size = Size::Counted(element));
+        self.check(result)
+    }
+
+    /// Runs a call whose count only devices have, on the one that has all it needs. `None`: the count must be read first.
+    pub(super) fn run_counted(&self, count: &View<'a, u32>, start: Instant) -> Result<Option<Report>> {
+        let given = self.assignments.is_some() || self.workers.is_some();
+        let one_gpu = matches!(self.placement, Placement::Auto | Placement::Gpu(_));
+        let (memory, element) = count.place();
+        if given || !one_gpu || memory.missing(0, std::slice::from_ref(&element)).0 == 0 {
+            return Ok(None);
+        }
+        // What the call would be with an item for each element decides where it runs.
+        let group_items = self.kernel.reflection.workgroup_size[0];
+        let grid = |items: u64| Size::Items(items.into()).grid(self.kernel);
+        let expected = self.prepare_for(grid(self.arguments.longest().clamp(1, u32::MAX.into()))?)?;
+        let calibration = self.measure(&expected);
+        let decision = self.decide(&expected)?;
+        let (decided, candidates) = (&decision.plan, &decision.candidates);
+        let [Assignment { device, .. }] = decided.assignments[..] else { return Ok(None) };
+        let devices = self.devices();
+        if !devices[device].counts_items() {
+            return Ok(None);
+        }
+        // What any count may touch is there, and all of it that the call may leave as it is.
+        let bounded = self.prepare_for(grid(u32::MAX.into())?)?;
+        let range = GroupRange::all(bounded.grid);
+        let mut footprint: Footprint = bounded.footprint(self.kernel, &range).as_ref().clone();
+        footprint.bindings.iter_mut().for_each(|b| b.certain.clear());
+        let counted = Counted::new(memory.part(element.start), group_items);
+        let (uniforms, footprints) = (bounded.uniform_slices(), [Arc::new(footprint)]);
+        // A device that fails leaves the count unknown: no recovery.
+        let job = Job { counted: Some(&counted), strict: true, ..self.job(&bounded, &uniforms, &devices, &footprints) };
+        let assignments = [Assignment { device, range }];
+        let pinned = Pinned::new(memory);
+        let in_place = movement::all_resident(&job, &assignments)
+            && pinned.acquire(device, std::slice::from_ref(&element), &mut Vec::new()).is_ok();
+        if !in_place {
+            return Ok(None);
+        }
+        let decide_ns = (start.elapsed() - calibration.min(start.elapsed())).as_nanos() as f64;
+        let outcome = match coexec::execute(&job, &assignments) {
+            Ok(outcome) => outcome,
+            Err(e) if !self.strict && !e.is_invalid_input() && e.kind() != ErrorKind::KernelFault => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        bounded.arrays.iter().flatten().for_each(|a| a.set_owners(None));
+        let groups = counted.found().unwrap_or(0);
+        let mut report =
+            self.report_counted(groups, device, decided.clone(), candidates, outcome, (calibration, decide_ns));
+        report.actual_ns = (start.elapsed() - calibration.min(start.elapsed())).as_nanos() as f64;
+        Ok(Some(report))
+    }
+
+    /// The report of as many work-groups as the device found.
+    fn report_counted(
+        &self,
+        groups: u32,
+        device: usize,
+        decided: Plan,
+        candidates: &[Candidate],
+        mut outcome: Outcome,
+        (calibration, decide_ns): (Duration, f64),
+    ) -> Report {
+        let id = &candidates[device].id;
+        let ran = GroupRange::all(Grid { groups: [groups, 1, 1] });
+        outcome.ran.iter_mut().for_each(|part| part.assignment.range = ran);
+        let plan = match groups {
+            0 => {
+                outcome.ran.clear();
+                Plan::nothing(&format!("the array counts no items, as {id} found"))
+            }
+            _ => Plan {
+                reason: format!("{}; it counted the items itself", decided.reason),
+                assignments: vec![Assignment { device, range: ran }],
+                groups: [groups, 1, 1],
+                ..decided
+            },
+        };
+        self.report(&plan, candidates, outcome, calibration, decide_ns)
+    }
+}
