@@ -65,12 +65,11 @@ struct Kept {
 
 impl Kept {
     fn is_of(&self, kernel: u64, shape: &CallShape<'_>) -> bool {
-        let bytes = |(own, other): (&Box<[u8]>, &&[u8])| **own == **other;
         self.kernel == kernel
             && self.groups == shape.grid.groups
             && *self.sizes == *shape.sizes
             && self.uniforms.len() == shape.uniforms.len()
-            && self.uniforms.iter().zip(shape.uniforms).all(bytes)
+            && self.uniforms.iter().zip(shape.uniforms).all(|(own, other)| **own == **other)
     }
 }
 
