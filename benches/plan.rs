@@ -1,17 +1,9 @@
-//! What a decision takes: the plan of a call made anew and remembered, with what was learned looked up.
+//! What a decision takes, with what was learned looked up: made anew, and remembered.
 //!
 //! `cargo bench --no-default-features --bench plan`. The simulator charges these figures to every call.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use evener::{
-    cost::{Cost, learn::Learned},
-    schedule::{
-        placement::Placement,
-        plan::{Question, plan},
-        remember::Remembered,
-        sim::{machine::Machine, player::Player, workload},
-    },
-};
+use evener::schedule::sim::{machine::Machine, player::Player, workload};
 use std::hint::black_box;
 
 const MACHINES: [(&str, &str); 3] = [
@@ -29,28 +21,11 @@ fn decisions(c: &mut Criterion) {
         for (size, size_name) in [(0, "tiny"), (6, "large")] {
             let case = saxpy.case(size).expect("a grid");
             let mut group = c.benchmark_group(format!("{name}, {size_name}"));
-            group.bench_function("candidates", |b| b.iter(|| black_box(player.candidates(&case, None))));
-            let candidates = player.candidates(&case, None);
-            let question = Question {
-                grid: case.grid,
-                split: &case.split,
-                candidates: &candidates,
-                adaptive: true,
-                merge: Cost::ZERO,
-                races: true,
-                explore: Cost::ZERO,
-                placement: Placement::Auto,
-                strict: false,
-            };
-            group.bench_function("plan", |b| b.iter(|| black_box(plan(black_box(&question)))));
-            let remembered = Remembered::default();
-            group.bench_function("remembered", |b| b.iter(|| black_box(remembered.plan(1, black_box(&question)))));
+            group.bench_function("anew", |b| b.iter(|| black_box(player.decide_anew(black_box(&case), None))));
+            group.bench_function("remembered", |b| b.iter(|| black_box(player.decide(black_box(&case), None))));
             group.finish();
         }
     }
-    let learned = Learned::default();
-    let key = evener::cost::learn::Key { kernel: 1, device: 1, invocations: 1e6 };
-    c.bench_function("estimate", |b| b.iter(|| black_box(learned.estimate(black_box(key)))));
 }
 
 criterion_group!(benches, decisions);

@@ -226,6 +226,7 @@ impl Runtime {
             self.inner.store.insert(slot.backend.info(), rates);
             self.learned().forget(k);
         }
+        self.inner.remembered.clear();
         self.inner.store.save()?;
         Ok(self.profile())
     }

@@ -42,6 +42,7 @@ impl Random {
         let mut ns = |most: u64| self.below(most) as f64;
         let mut worker = |device: usize| Worker {
             chunk_ns: ns(3000),
+            launch_ns: ns(3000),
             filling_ns: ns(3000),
             first_ns: ns(30_000),
             link_ns: ns(30),
@@ -86,7 +87,7 @@ fn worker(device: usize, slice_ns: f64) -> (usize, Worker) {
     let in_place = device == 0;
     let (chunk_ns, filling_ns, first_ns, link_ns) = (10.0, 0.0, 0.0, 0.0);
     let (spread, uneven) = (1.5, 1.5);
-    (device, Worker { chunk_ns, filling_ns, first_ns, link_ns, slice_ns, spread, uneven, in_place })
+    (device, Worker { chunk_ns, launch_ns: 0.0, filling_ns, first_ns, link_ns, slice_ns, spread, uneven, in_place })
 }
 
 /// `y = 2 x + y`, `y` in place.

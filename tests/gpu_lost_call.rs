@@ -23,7 +23,17 @@ fn worker(device: usize) -> (usize, Worker) {
     let (chunk_ns, filling_ns, first_ns, link_ns, slice_ns) = (1e4, 0.0, 0.0, 0.0, 1e4);
     (
         device,
-        Worker { chunk_ns, filling_ns, first_ns, link_ns, slice_ns, spread: 1.0, uneven: 0.5, in_place: device == 0 },
+        Worker {
+            chunk_ns,
+            launch_ns: 0.0,
+            filling_ns,
+            first_ns,
+            link_ns,
+            slice_ns,
+            spread: 1.0,
+            uneven: 0.5,
+            in_place: device == 0,
+        },
     )
 }
 

@@ -76,6 +76,7 @@ fn every_kernel_is_right_in_chunks_beside_the_gpu() {
     let Some(rt) = software_runtime(None) else { return };
     let worker = |device: usize| Worker {
         chunk_ns: 10.0,
+        launch_ns: 0.0,
         filling_ns: 0.0,
         first_ns: 0.0,
         link_ns: 1.0,

@@ -110,6 +110,7 @@ impl Random {
         let mut ns = |most: u32| f64::from(self.below(most));
         let mut worker = |device: u32| Worker {
             chunk_ns: ns(3),
+            launch_ns: ns(3),
             filling_ns: ns(3),
             first_ns: ns(1000),
             link_ns: ns(3),

@@ -6,8 +6,8 @@ use crate::{
     backend::ChunkRun,
     cost::{
         Cost,
-        learn::{Direction, Key},
-        roofline::Work,
+        learn::{Key, Known},
+        roofline::{Rates, Work},
     },
     device::{Slot, typical},
     report::Report,
@@ -42,6 +42,33 @@ impl Call<'_> {
         let shared_input = self.shared_input(ready, &whole);
         let one = |(k, slot)| Candidate { shared_input, ..self.candidate(k, slot, ready, &moved(k)) };
         slots.iter().enumerate().map(one).collect()
+    }
+
+    /// The CPU, and when another device could begin at the earliest and bring anything back: infinite where there is none.
+    pub(super) fn cpu_first(&self, ready: &Ready) -> (Candidate, Cost) {
+        let slots = self.runtime.slots();
+        let begins = |slot: &Slot| {
+            let rates = self.runtime.known_rates(slot).unwrap_or_else(|| typical(slot.backend.info()));
+            rates.launch_ns + rates.link_ns
+        };
+        let others = slots[1..].iter().map(begins).fold(f64::INFINITY, f64::min);
+        (self.candidate(0, &slots[0], ready, &WouldMove::default()), Cost::from_ns(others))
+    }
+
+    /// Whether a device still is as a decision saw it, but for what was learned since.
+    pub(super) fn is_as_it_was(&self, device: usize, candidate: &Candidate) -> bool {
+        let slot = &self.runtime.slots()[device];
+        let one_time = self.one_time(slot, &candidate.rates);
+        !slot.backend.is_lost()
+            && one_time == candidate.one_time
+            && (one_time == Cost::ZERO || slot.credit() == candidate.credit)
+    }
+
+    /// What a device's first use in this process and the kernel's first run add.
+    fn one_time(&self, slot: &Slot, rates: &Rates) -> Cost {
+        let warmth = slot.backend.warmth(self.kernel);
+        let device_ns = if warmth.device { 0.0 } else { rates.setup_ns };
+        Cost::from_ns(device_ns + if warmth.kernel { 0.0 } else { rates.compile_ns })
     }
 
     /// The part of the input, 0 to 1, that every part of the call needs: what two halves need both.
@@ -148,24 +175,18 @@ impl Call<'_> {
             up_bytes: moved.up as f64,
             down_bytes: moved.down as f64,
         };
-        let warmth = slot.backend.warmth(self.kernel);
-        let one_time =
-            if warmth.device { 0.0 } else { rates.setup_ns } + if warmth.kernel { 0.0 } else { rates.compile_ns };
-        let (one_time, credit) = (Cost::from_ns(one_time), slot.credit());
+        let (one_time, credit) = (self.one_time(slot, &rates), slot.credit());
         let (fetch, fetch_latency) = self.fetch(moved);
-        let seen = self.runtime.learned();
-        let [learned, together] = seen.estimate(self.key(ready, number));
+        let moved = [work.up_bytes, work.down_bytes];
+        let Known { alone, together, link } = self.runtime.learned().known(self.key(ready, number), moved);
         Candidate {
             id: info.id.clone(),
             refusal,
             work,
             rates,
-            learned,
+            learned: alone,
             together,
-            link: [
-                seen.link(number, Direction::Up, work.up_bytes),
-                seen.link(number, Direction::Down, work.down_bytes),
-            ],
+            link,
             fetch,
             fetch_latency,
             steps: 1.0,
@@ -176,7 +197,7 @@ impl Call<'_> {
         }
     }
 
-    fn key(&self, ready: &Ready, device: usize) -> Key {
+    pub(super) fn key(&self, ready: &Ready, device: usize) -> Key {
         Key { kernel: self.kernel.fingerprint, device, invocations: ready.invocations(self.kernel) }
     }
 

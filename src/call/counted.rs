@@ -71,8 +71,8 @@ impl<'a> Call<'a> {
         let grid = |items: u64| Size::Items(items.into()).grid(self.kernel);
         let expected = self.prepare_for(grid(self.arguments.longest().clamp(1, u32::MAX.into()))?)?;
         let calibration = self.measure(&expected);
-        let candidates = self.candidates(&expected);
-        let (decided, _) = self.decide(&expected, &candidates)?;
+        let decision = self.decide(&expected)?;
+        let (decided, candidates) = (&decision.plan, &decision.candidates);
         let [Assignment { device, .. }] = decided.assignments[..] else { return Ok(None) };
         let devices = self.devices();
         if !devices[device].counts_items() {
@@ -102,7 +102,8 @@ impl<'a> Call<'a> {
         };
         bounded.arrays.iter().flatten().for_each(|a| a.set_owners(None));
         let groups = counted.found().unwrap_or(0);
-        let mut report = self.report_counted(groups, device, decided, &candidates, outcome, (calibration, decide_ns));
+        let mut report =
+            self.report_counted(groups, device, decided.clone(), candidates, outcome, (calibration, decide_ns));
         report.actual_ns = (start.elapsed() - calibration.min(start.elapsed())).as_nanos() as f64;
         Ok(Some(report))
     }

@@ -5,38 +5,73 @@ use crate::{
     cost::Cost,
     error::Result,
     schedule::{
-        adaptive,
-        chunked::Crew,
+        adaptive::{self, Crew},
         chunks::Worker,
         merge,
         placement::Placement,
-        plan::{Assignment, Candidate, Plan, Question, is_cut_on, stick},
+        plan::{Assignment, Candidate, Plan, Question, is_cut_on, plan, stick},
+        remember::Decision,
         windows,
     },
 };
 use evener_lanes::{GroupRange, analysis::Split};
+use std::sync::Arc;
 
 impl Call<'_> {
     /// The plan, and the crew where its parts are handed out in chunks.
-    pub(super) fn decide(&self, ready: &Ready, candidates: &[Candidate]) -> Result<(Plan, Option<Crew>)> {
+    pub(super) fn decide(&self, ready: &Ready) -> Result<Arc<Decision>> {
+        if !self.is_open(ready) {
+            return Ok(Arc::new(self.decide_anew(ready, false)?));
+        }
+        let (remembered, learned) = (self.runtime.remembered(), self.runtime.learned());
+        let uniforms = ready.uniform_slices();
+        let (kernel, shape) = (self.kernel.id, ready.shape(&uniforms));
+        let unchanged = |device: usize, c: &Candidate| self.is_as_it_was(device, c);
+        let key = |device| self.key(ready, device);
+        if let Some(decision) = remembered.recall(kernel, &shape, learned, key, unchanged) {
+            return Ok(decision);
+        }
+        let epoch = learned.epoch();
+        let decision = Arc::new(self.decide_anew(ready, true)?);
+        remembered.keep(kernel, &shape, &decision, epoch);
+        Ok(decision)
+    }
+
+    /// Whether all of it is for the plan to choose, and follows from the call alone: arrays may have moved since.
+    fn is_open(&self, ready: &Ready) -> bool {
+        self.placement == Placement::Auto
+            && self.assignments.is_none()
+            && self.workers.is_none()
+            && ready.arrays.iter().all(Option::is_none)
+    }
+
+    fn decide_anew(&self, ready: &Ready, open: bool) -> Result<Decision> {
+        if open {
+            let (cpu, others_begin) = self.cpu_first(ready);
+            if let Some(plan) = adaptive::tiny(&cpu, others_begin, ready.grid) {
+                return Ok(Decision { plan, candidates: vec![cpu], crew: None });
+            }
+        }
+        let candidates = self.candidates(ready);
         if let Some(plan) = self.given(ready) {
-            return Ok((plan, None));
+            return Ok(Decision { plan, candidates, crew: None });
         }
         // With nothing to split over, the analysis is not asked: it takes longer than a small call.
         let alone = Split::Whole("the CPU is the only device".into());
         let split = if candidates.len() == 1 { &alone } else { ready.split(self.kernel) };
-        let adaptive = self.adapts(ready, split, candidates);
+        let adaptive = self.adapts(ready, split, &candidates);
         if let (Some(workers), Split::Axis(axis), true) = (&self.workers, split, adaptive) {
             let crew = Crew { axis: usize::from(*axis), workers: workers.clone() };
-            return Ok((hired(ready, &crew), Some(crew)));
+            return Ok(Decision { plan: hired(ready, &crew), candidates, crew: Some(crew) });
         }
-        let question = self.question(ready, split, candidates, adaptive);
-        if adaptive {
-            let (decided, _) = self.runtime.remembered().plan(self.kernel.id, &question)?;
-            let crew = crew(&question, &decided);
-            return Ok((decided, crew));
+        let question = self.question(ready, split, &candidates, adaptive);
+        if !adaptive {
+            let plan = self.plan_once(ready, &question)?;
+            return Ok(Decision { plan, candidates, crew: None });
         }
-        Ok((self.plan_once(ready, &question)?, None))
+        let plan = plan(&question)?;
+        let crew = adaptive::crew(&question, &plan);
+        Ok(Decision { plan, candidates, crew })
     }
 
     /// The plan of many steps: no device is idle long enough between them for a split of every one to be considered.
@@ -135,15 +170,4 @@ fn hired(ready: &Ready, crew: &Crew) -> Plan {
     let part = |(device, _): &(usize, Worker)| Assignment { device: *device, range: GroupRange::all(ready.grid) };
     let assignments = crew.workers.iter().map(part).collect();
     Plan { assignments, groups: ready.grid.groups, ..Plan::nothing("the workers were given") }
-}
-
-/// The workers of a plan with several parts.
-fn crew(question: &Question<'_>, plan: &Plan) -> Option<Crew> {
-    let Split::Axis(axis) = question.split else { return None };
-    let axis = usize::from(*axis);
-    if plan.assignments.len() < 2 {
-        return None;
-    }
-    let workers = adaptive::workers(question, plan, u64::from(question.grid.groups[axis]));
-    Some(Crew { axis, workers })
 }

@@ -23,6 +23,7 @@ use crate::{
         coexec::{self, Job, Outcome},
         placement::Placement,
         plan::{Assignment, Candidate, Plan},
+        remember::Decision,
     },
 };
 use args::{Arguments, IntoArg, Name, Pinned, Resolved};
@@ -172,8 +173,8 @@ impl<'a> Call<'a> {
         let ready = self.prepare()?;
         let calibration = self.measure(&ready);
         let start = start + calibration;
-        let candidates = self.candidates(&ready);
-        let (decided, crew) = self.decide(&ready, &candidates)?;
+        let decision = self.decide(&ready)?;
+        let Decision { plan: decided, candidates, crew } = &*decision;
         let footprints = if crew.is_some() { Vec::new() } else { self.footprints(&ready, &decided.assignments) };
         let decide_ns = start.elapsed().as_nanos() as f64;
         let (devices, uniforms) = (self.devices(), ready.uniform_slices());
@@ -181,16 +182,16 @@ impl<'a> Call<'a> {
         if let Some((lost, devices)) = &decided.lost {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
-        let outcome = match &crew {
+        let outcome = match crew {
             Some(crew) => chunked::execute(&job, crew)?,
             None => coexec::execute(&job, &decided.assignments)?,
         };
         let (ran, given_up) = (outcome.ran.clone(), outcome.given_up.clone());
-        let mut report = self.report(&decided, &candidates, outcome, calibration, decide_ns);
+        let mut report = self.report(decided, candidates, outcome, calibration, decide_ns);
         report.actual_ns = start.elapsed().as_nanos() as f64;
-        self.observe(&decided, &candidates, &parts_of(&ready, &decided, &ran, &given_up), &report);
+        self.observe(decided, candidates, &parts_of(&ready, decided, &ran, &given_up), &report);
         let is_split = decided.assignments.len() > 1;
-        let owners = is_split.then_some(Owners { grid: ready.grid, parts: decided.assignments });
+        let owners = is_split.then(|| Owners { grid: ready.grid, parts: decided.assignments.clone() });
         ready.arrays.iter().flatten().for_each(|a| a.set_owners(owners.as_ref()));
         Ok(report)
     }

@@ -7,17 +7,20 @@
 
 pub mod saved;
 
-use super::curve::{Belief, Curve, Taken};
+use super::curve::{Belief, Curve, Taken, level_of};
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Kernels kept; a program that makes more starts anew.
 const MAX_KERNELS: usize = 4096;
 /// Real kernels reach this part of calibrated rates, before anything is known (logarithm of the time's factor), and
 /// differ by so much (standard deviation).
-const GENERIC: Belief = Belief { mean: 0.3, variance: 0.7 * 0.7 };
+const GENERIC: Belief = Belief { mean: 0.3, variance: 0.55 * 0.55 };
 /// The generic belief counts like so many kernels.
 const GENERIC_COUNT: f64 = 2.0;
 /// Transfers, before anything is known beside the calibrated rates.
@@ -30,6 +33,8 @@ const JITTER: f64 = 0.3;
 const BOUND: f64 = 0.2;
 /// Slow-down of a device while others work, before anything is known (logarithm).
 const TOGETHER: Belief = Belief { mean: 0.08, variance: 0.08 * 0.08 };
+/// Estimates that have moved by less (in the logarithm) are the same.
+const MOVED: f64 = 0.04;
 /// Part of the time so far that exploring may cost.
 const EXPLORE: f64 = 0.02;
 
@@ -57,9 +62,25 @@ impl Estimate {
     /// The prediction as it is, without doubt.
     pub const EXACT: Estimate = Estimate { factor: 1.0, spread: 0.0 };
 
+    /// Whether it is another one than that, as far as it matters.
+    fn differs(&self, other: &Estimate) -> bool {
+        (self.factor / other.factor).ln().abs() > MOVED || (self.spread - other.spread).abs() > MOVED
+    }
+
     fn of(belief: Belief) -> Self {
         Estimate { factor: belief.mean.exp(), spread: belief.variance.sqrt() }
     }
+}
+
+/// What is known of a call on a device: factors on its predicted times.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Known {
+    /// Of the kernel with nothing else at work, launches not counted.
+    pub alone: Estimate,
+    /// Of the kernel beside other devices.
+    pub together: Estimate,
+    /// Of copies to the device and back.
+    pub link: [f64; 2],
 }
 
 /// What a device took for a call, or for its part of one.
@@ -110,6 +131,8 @@ pub enum Direction {
 #[derive(Debug, Default)]
 pub struct Learned {
     state: Mutex<State>,
+    /// Counts the times that an estimate has moved.
+    epoch: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -122,6 +145,67 @@ struct State {
     explored_ns: f64,
     /// Observations taken in.
     count: u64,
+    told: Told,
+}
+
+/// What was known when it was last told that something has moved.
+#[derive(Debug, Default)]
+struct Told {
+    /// Kernels on devices over levels of their size.
+    kernels: HashMap<(u64, usize, i32), [Estimate; 2]>,
+    /// Devices: their prior's mean, and the slow-down beside others.
+    machine: HashMap<usize, [f64; 2]>,
+    /// Transfers over levels of their bytes: factors.
+    links: HashMap<(usize, Direction, i32), f64>,
+}
+
+impl State {
+    fn estimate(&self, key: Key) -> [Estimate; 2] {
+        let machine = self.machine.get(&key.device).copied().unwrap_or_default();
+        let (prior, slower) = (machine.prior(), machine.together);
+        let both = [false, true];
+        match self.kernels.get(&(key.kernel, key.device)) {
+            Some(seen) => both.map(|together| Estimate::of(seen.at(key.invocations, together, prior, slower))),
+            None => both.map(|together| Estimate::of(Seen::unseen(together, prior, slower))),
+        }
+    }
+
+    /// Whether what is known of a kernel, or of all on its device, has moved since that was last said.
+    fn moved(&mut self, key: Key) -> bool {
+        let now = self.estimate(key);
+        let own = (key.kernel, key.device, level_of(key.invocations));
+        let was = self.told.kernels.get(&own);
+        let kernel = was.is_none_or(|was| was.iter().zip(&now).any(|(a, b)| a.differs(b)));
+        if kernel {
+            self.told.kernels.insert(own, now);
+        }
+        let machine = self.machine.get(&key.device).copied().unwrap_or_default();
+        let means = [machine.prior().mean, machine.together.mean];
+        let was = self.told.machine.get(&key.device);
+        let device = was.is_none_or(|was| was.iter().zip(means).any(|(a, b)| (a - b).abs() > MOVED));
+        if device {
+            self.told.machine.insert(key.device, means);
+        }
+        kernel || device
+    }
+
+    /// The same of a transfer.
+    fn link_moved(&mut self, device: usize, direction: Direction, bytes: f64) -> bool {
+        let now = self.link(device, direction, bytes);
+        let was = self.told.links.entry((device, direction, level_of(bytes))).or_insert(f64::INFINITY);
+        let moved = (*was - now).abs() > MOVED * now;
+        if moved {
+            *was = now;
+        }
+        moved
+    }
+
+    fn link(&self, device: usize, direction: Direction, bytes: f64) -> f64 {
+        if bytes <= 0.0 {
+            return 1.0;
+        }
+        self.links.get(&(device, direction)).map_or(1.0, |c| c.at(bytes, LINK).mean.exp())
+    }
 }
 
 /// A kernel on a device: with nothing else at work, and beside other devices.
@@ -143,15 +227,14 @@ impl Seen {
         let sign = if together { 1.0 } else { -1.0 };
         let other = self.curve(!together);
         if other.is_empty() {
-            // The machine's prior is of kernels alone.
-            let mean = if together { prior.mean + slower.mean } else { prior.mean };
-            return Belief { mean, ..prior };
+            return Self::unseen(together, prior, slower);
         }
-        let known = other.at(size, self.machine_prior(!together, prior, slower));
+        let known = other.at(size, Self::unseen(!together, prior, slower));
         Belief { mean: known.mean + sign * slower.mean, variance: known.variance + slower.variance }
     }
 
-    fn machine_prior(&self, together: bool, prior: Belief, slower: Belief) -> Belief {
+    /// Of a kernel never seen. The machine's prior is of kernels alone.
+    fn unseen(together: bool, prior: Belief, slower: Belief) -> Belief {
         Belief { mean: prior.mean + if together { slower.mean } else { 0.0 }, ..prior }
     }
 
@@ -213,18 +296,20 @@ impl Learned {
     /// The factors on the predicted time of a kernel, launches not counted: with nothing else at work, and beside other
     /// devices.
     pub fn estimate(&self, key: Key) -> [Estimate; 2] {
+        self.lock().estimate(key)
+    }
+
+    /// All that is known of a call that moves so many bytes to the device and back.
+    pub fn known(&self, key: Key, moved: [f64; 2]) -> Known {
         let state = self.lock();
-        let machine = state.machine.get(&key.device).copied().unwrap_or_default();
-        let (prior, slower) = (machine.prior(), machine.together);
-        let nothing = Seen::default();
-        let seen = state.kernels.get(&(key.kernel, key.device)).unwrap_or(&nothing);
-        [false, true].map(|together| Estimate::of(seen.at(key.invocations, together, prior, slower)))
+        let [alone, together] = state.estimate(key);
+        let link = [(Direction::Up, moved[0]), (Direction::Down, moved[1])];
+        Known { alone, together, link: link.map(|(way, bytes)| state.link(key.device, way, bytes)) }
     }
 
     /// The factor on the predicted time of a transfer of so many bytes.
     pub fn link(&self, device: usize, direction: Direction, bytes: f64) -> f64 {
-        let state = self.lock();
-        state.links.get(&(device, direction)).map_or(1.0, |c| c.at(bytes, LINK).mean.exp())
+        self.lock().link(device, direction, bytes)
     }
 
     /// What exploring may cost now, in ns.
@@ -246,6 +331,7 @@ impl Learned {
         if state.kernels.len() >= MAX_KERNELS {
             state.kernels.clear();
             state.machine.clear();
+            state.told = Told::default();
         }
         let State { kernels, machine, count, .. } = &mut *state;
         *count += 1;
@@ -279,13 +365,20 @@ impl Learned {
             let others = kernels.iter_mut().filter(|((k, d), _)| *d == key.device && *k != key.kernel);
             others.for_each(|(_, seen)| seen.doubt());
         }
+        if state.moved(key) || taken == Taken::Changed {
+            self.moved();
+        }
     }
 
     /// Takes in a transfer: predicted time without any factor and measured time, in ns.
     pub fn observe_link(&self, device: usize, direction: Direction, bytes: f64, prior_ns: f64, took_ns: f64) {
         let log = (took_ns / prior_ns).ln();
         if log.is_finite() && prior_ns > 0.0 {
-            self.lock().links.entry((device, direction)).or_default().observe(bytes, log, NOISE * NOISE, LINK);
+            let mut state = self.lock();
+            state.links.entry((device, direction)).or_default().observe(bytes, log, NOISE * NOISE, LINK);
+            if state.link_moved(device, direction, bytes) {
+                self.moved();
+            }
         }
     }
 
@@ -296,6 +389,16 @@ impl Learned {
             state.total_ns += took_ns.max(0.0);
             state.explored_ns += explored_ns.max(0.0);
         }
+    }
+
+    /// A number that changes whenever an estimate has moved: what was made from estimates before holds until then.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// The lock is held: whoever sees the new number sees the new estimates.
+    fn moved(&self) {
+        self.epoch.fetch_add(1, Ordering::Release);
     }
 
     /// Observations taken in so far.

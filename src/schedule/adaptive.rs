@@ -3,14 +3,13 @@
 use super::{
     choose::{self, Choice, Line, Weighing},
     chunks::Worker,
-    plan::{Assignment, Candidate, Plan, Question, View, cut, whole},
+    plan::{self, Assignment, Candidate, Plan, Question, View, cut},
 };
 use crate::cost::{Cost, roofline::Prediction};
-use evener_lanes::analysis::Split;
+use evener_lanes::{Grid, GroupRange, analysis::Split};
 
 /// A device's time as a line over its share; `None` where it cannot run the call.
-fn line(candidate: &Candidate, device: usize, view: View) -> Option<Line> {
-    let whole = candidate.predict(1.0);
+fn line(candidate: &Candidate, whole: &Prediction, device: usize, view: View) -> Option<Line> {
     if candidate.refusal.is_some() || !whole.total().is_finite() {
         return None;
     }
@@ -20,11 +19,11 @@ fn line(candidate: &Candidate, device: usize, view: View) -> Option<Line> {
     let up_latency_ns = latency(candidate.work.up_bytes) + candidate.fetch_latency.ns();
     let latencies_ns = up_latency_ns + latency(candidate.work.down_bytes);
     let uploads = (whole.upload.ns() - up_latency_ns).max(0.0) * candidate.shared_input;
-    let link_ns = (copies(&whole) - latencies_ns - uploads).max(0.0);
+    let link_ns = (copies(whole) - latencies_ns - uploads).max(0.0);
     let kernel_ns = whole.run.ns() - launch_ns;
     let filling_ns = kernel_ns * (candidate.rates.parallel_invocations / candidate.work.invocations.max(1.0)).min(1.0);
     Some(Line {
-        fixed_ns: launch_ns + copies(&whole) - link_ns + candidate.once(view).ns(),
+        fixed_ns: launch_ns + copies(whole) - link_ns + candidate.once(view).ns(),
         chunk_ns: launch_ns + latencies_ns,
         filling_ns,
         link_ns,
@@ -36,56 +35,48 @@ fn line(candidate: &Candidate, device: usize, view: View) -> Option<Line> {
     })
 }
 
-/// The CPU, where it surely ends before any other device could have started. `None` leaves the choice open.
-fn tiny(question: &Question<'_>) -> Option<Plan> {
+/// The plan of a call that the CPU (the first candidate) surely ends before any other device could have begun, at
+/// `others_begin`: infinite where there is no other. `None` leaves the choice open.
+pub fn tiny(cpu: &Candidate, others_begin: Cost, grid: Grid) -> Option<Plan> {
     // So many standard deviations are "surely".
     const SURELY: f64 = 2.0;
-    let (cpu, others) = question.candidates.split_first()?;
-    if cpu.refusal.is_some() || cpu.one_time != Cost::ZERO {
+    if cpu.refusal.is_some() || cpu.one_time != Cost::ZERO && others_begin.is_finite() {
         return None;
     }
-    let fixed = |c: &Candidate| c.rates.launch_ns + if c.work.up_bytes > 0.0 { c.rates.link_ns } else { 0.0 };
-    let first = others.iter().map(fixed).fold(f64::INFINITY, f64::min);
     let all = cpu.predict(1.0);
     let kernel_ns = all.run.ns() - cpu.rates.launch_ns;
     let late_ns = all.total().ns() + kernel_ns * ((SURELY * cpu.learned.spread).exp() - 1.0);
-    let decided = |reason: String| {
-        let (assignments, reason) = whole(question, 0, reason);
-        let considered = vec![(cpu.id.clone(), all.total())];
-        Plan {
-            assignments,
-            rival: None,
-            reason,
-            predicted: all.total(),
-            considered,
-            tempting: Cost::INFINITE,
-            explored: Cost::ZERO,
-            merge: Cost::ZERO,
-            lost: None,
-            groups: question.grid.groups,
-        }
+    let reason = match others_begin.is_finite() {
+        false => "the CPU is the only device",
+        true if late_ns < others_begin.ns() => "the CPU ends before another device could have started",
+        true => return None,
     };
-    if others.is_empty() {
-        Some(decided("the CPU is the only device".into()))
-    } else if late_ns < first {
-        Some(decided("the CPU ends before another device could have started".into()))
-    } else {
-        None
-    }
+    Some(Plan {
+        assignments: vec![Assignment { device: 0, range: GroupRange::all(grid) }],
+        reason: reason.into(),
+        predicted: all.total() + cpu.one_time,
+        considered: vec![(cpu.id.clone(), all.total() + cpu.one_time)],
+        groups: grid.groups,
+        ..Plan::nothing("")
+    })
 }
 
 /// The choice where parts adapt while they run.
 pub(super) fn plan(question: &Question<'_>) -> Plan {
-    if let Some(plan) = tiny(question) {
+    if let [cpu] = question.candidates
+        && let Some(plan) = tiny(cpu, Cost::INFINITE, question.grid)
+    {
         return plan;
     }
+    let whole: Vec<Prediction> = question.candidates.iter().map(|c| c.predict(1.0)).collect();
     let weigh = |view, budget_ns| {
-        let lines: Vec<Option<Line>> = question.candidates.iter().enumerate().map(|(d, c)| line(c, d, view)).collect();
+        let all = question.candidates.iter().zip(&whole).enumerate();
+        let lines: Vec<Option<Line>> = all.map(|(d, (c, whole))| line(c, whole, d, view)).collect();
         let splittable = matches!(question.split, Split::Axis(_));
         choose::choose(&Weighing { lines: &lines, splittable, adaptive: true, races: question.races, budget_ns })
     };
     let Some(choice) = weigh(View::Choice, question.explore.ns()) else {
-        let (assignments, reason) = whole(question, 0, "no device can run it".into());
+        let (assignments, reason) = plan::whole(question, 0, "no device can run it".into());
         let (considered, predicted) = (Vec::new(), Cost::INFINITE);
         return Plan {
             assignments,
@@ -103,8 +94,12 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
     let all_warm = question.candidates.iter().all(|c| c.one_time == Cost::ZERO);
     let warm = if all_warm { None } else { weigh(View::Warm, 0.0) };
     let lost = warm.map(|w| (Cost::from_ns(choice.expected_ns - w.expected_ns), w)).filter(|(l, _)| *l > Cost::ZERO);
-    let singles = question.candidates.iter().filter(|c| c.known);
-    let mut considered: Vec<_> = singles.map(|c| (c.id.clone(), c.alone(View::Honest))).collect();
+    let alone = |(c, whole): (&Candidate, &Prediction)| match &c.refusal {
+        Some(_) => Cost::INFINITE,
+        None => whole.total() + c.one_time,
+    };
+    let singles = question.candidates.iter().zip(&whole).filter(|(c, _)| c.known);
+    let mut considered: Vec<_> = singles.map(|s| (s.0.id.clone(), alone(s))).collect();
     considered.extend(choice.together_ns.map(|ns| ("split".into(), Cost::from_ns(ns))));
     let once = choice.shares.iter().map(|(d, _)| question.candidates[*d].one_time).sum::<Cost>();
     Plan {
@@ -125,8 +120,8 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
 /// The grid cut by shares.
 fn parts(question: &Question<'_>, shares: &[(usize, f64)]) -> Vec<Assignment> {
     match (shares, question.split) {
-        ([(device, _)], _) => whole(question, *device, String::new()).0,
-        (_, Split::Whole(_)) => whole(question, 0, String::new()).0,
+        ([(device, _)], _) => plan::whole(question, *device, String::new()).0,
+        (_, Split::Whole(_)) => plan::whole(question, 0, String::new()).0,
         (_, Split::Axis(axis)) => {
             let cpu: f64 = shares.iter().filter(|(d, _)| *d == 0).map(|(_, s)| s).sum();
             let rest = (1.0 - cpu).max(f64::MIN_POSITIVE);
@@ -165,17 +160,37 @@ fn explain(question: &Question<'_>, choice: &Choice) -> String {
     reason
 }
 
+/// Who takes part in a call that is handed out in chunks, and how it is cut.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Crew {
+    /// The axis of the cut.
+    pub axis: usize,
+    /// Devices with what is predicted of them.
+    pub workers: Vec<(usize, Worker)>,
+}
+
+/// The crew of a plan with several parts.
+pub fn crew(question: &Question<'_>, plan: &Plan) -> Option<Crew> {
+    let Split::Axis(axis) = question.split else { return None };
+    let axis = usize::from(*axis).min(2);
+    if plan.assignments.len() < 2 {
+        return None;
+    }
+    Some(Crew { axis, workers: workers(question, plan, u64::from(question.grid.groups[axis])) })
+}
+
 /// What the chunks of a co-executed call are sized by: one worker for each device of the plan, work counted in slices
 /// of the split axis.
-pub fn workers(question: &Question<'_>, plan: &Plan, slices: u64) -> Vec<(usize, Worker)> {
+fn workers(question: &Question<'_>, plan: &Plan, slices: u64) -> Vec<(usize, Worker)> {
     // Where trip counts depend on data, slices differ.
     const UNEVEN: [f64; 2] = [0.05, 0.15];
     let worker = |a: &Assignment| {
         let candidate = &question.candidates[a.device];
-        let line = line(candidate, a.device, View::Honest)?;
+        let line = line(candidate, &candidate.predict(1.0), a.device, View::Honest)?;
         let slices = slices.max(1) as f64;
         let worker = Worker {
             chunk_ns: line.chunk_ns,
+            launch_ns: candidate.rates.launch_ns,
             filling_ns: line.filling_ns,
             first_ns: (line.fixed_ns - line.chunk_ns).max(0.0),
             link_ns: line.link_ns / slices,

@@ -6,7 +6,7 @@
 //! their time over that of the best option there: the expected regret. Devices that adapt their parts while they run
 //! lose little where the rates turn out different, and win the comparison exactly where doubt is large.
 
-use super::chunks::{Side, caution, divide, end_together};
+use super::chunks::{Side, caution, divide};
 
 /// Sets of devices are masks: more devices than this are not weighed against each other.
 pub const MAX_DEVICES: usize = 8;
@@ -14,6 +14,12 @@ pub const MAX_DEVICES: usize = 8;
 const TOGETHER_GAIN: f64 = 1.02;
 /// Doubt (standard deviation of the logarithm) from which on a device is worth exploring.
 const DOUBTFUL: f64 = 0.15;
+/// A device promises something if it may be better by so many standard deviations.
+const HOPE: f64 = 0.8;
+/// What one look at another device may cost, as a part of a call, where the best one is known,
+const LOOK: f64 = 1.0;
+/// which is up to this doubt.
+const KNOWN: f64 = 0.2;
 /// Doubt up to which a rate counts as known.
 const CERTAIN: f64 = 0.08;
 /// The same of a device alone that is known beside others.
@@ -90,26 +96,68 @@ pub struct Weighing<'a> {
     pub budget_ns: f64,
 }
 
+/// A device's part in an option.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    device: usize,
+    /// Its share of the call at the likeliest rates, and what of it its first chunk is.
+    share: f64,
+    first: f64,
+    /// Before its work: `fixed_ns`, and with the further chunks that doubt costs.
+    fixed: f64,
+    start: f64,
+    /// Slopes, and the kernel's least time.
+    link: f64,
+    kernel: f64,
+    least: f64,
+    in_place: bool,
+}
+
+impl Member {
+    fn slope(&self, off: f64) -> f64 {
+        self.link + self.kernel * off
+    }
+
+    /// Time of a share of the call where the kernel takes `off` times as long as likeliest.
+    fn time(&self, share: f64, off: f64) -> f64 {
+        self.fixed + share * self.link + (share * self.kernel).max(self.least) * off
+    }
+}
+
 /// An option with its expected time and regret.
 #[derive(Clone, Copy, Debug)]
 struct Weighed {
     set: u32,
     /// All of the set run the whole call.
     race: bool,
+    /// Its part of the members: those that start early first.
+    members: (usize, usize),
     expected_ns: f64,
     regret: f64,
+}
+
+impl Weighed {
+    fn is_single(&self) -> bool {
+        self.set.count_ones() == 1
+    }
+}
+
+/// All options, with their members one after the other.
+#[derive(Debug, Default)]
+struct Options {
+    all: Vec<Weighed>,
+    members: Vec<Member>,
 }
 
 /// The option of least expected regret; `None` where no device can run the call.
 pub fn choose(weighing: &Weighing<'_>) -> Option<Choice> {
     let lines = &weighing.lines[..weighing.lines.len().min(MAX_DEVICES)];
-    let usable = in_time(lines);
-    let options = weigh(weighing, lines, &usable);
+    let options = weigh(weighing, lines, in_time(lines));
     let least = |kind: &dyn Fn(&Weighed) -> bool| {
-        options.iter().filter(|o| kind(o)).min_by(|a, b| a.regret.total_cmp(&b.regret)).copied()
+        options.all.iter().filter(|o| kind(o)).min_by(|a, b| a.regret.total_cmp(&b.regret)).copied()
     };
-    let alone = least(&|o| o.set.count_ones() == 1)?;
-    let together = least(&|o| o.set.count_ones() > 1 && !o.race);
+    let alone = least(&Weighed::is_single)?;
+    let together = least(&|o| !o.is_single() && !o.race);
     let race = least(&|o| o.race);
     let mut best = alone;
     for other in [together, race].into_iter().flatten() {
@@ -120,7 +168,10 @@ pub fn choose(weighing: &Weighing<'_>) -> Option<Choice> {
     let mut explored_ns = 0.0;
     let mut tempting_ns = f64::INFINITY;
     if let Some((option, cost)) = explore(weighing, lines, &options, best) {
-        if cost <= weighing.budget_ns {
+        // A call whose best devices are known was made before, and will be again: one look pays.
+        let again = options.members_of(&best).iter().all(|m| lines[m.device].is_some_and(|l| l.spread < KNOWN));
+        let look_ns = if again { LOOK * best.expected_ns } else { 0.0 };
+        if cost <= weighing.budget_ns.max(look_ns) {
             (best, explored_ns) = (option, cost);
         } else {
             tempting_ns = cost;
@@ -132,7 +183,9 @@ pub fn choose(weighing: &Weighing<'_>) -> Option<Choice> {
         both.sort_by(|a, b| expected(a).total_cmp(&expected(b)));
         (vec![(both[0], 1.0)], Some(both[1]))
     } else {
-        (shares(lines, best.set), None)
+        let mut shares: Vec<(usize, f64)> = options.members_of(&best).iter().map(|m| (m.device, m.share)).collect();
+        shares.sort_unstable_by_key(|s| s.0);
+        (shares, None)
     };
     Some(Choice {
         shares,
@@ -145,71 +198,111 @@ pub fn choose(weighing: &Weighing<'_>) -> Option<Choice> {
     })
 }
 
-/// The devices that could begin before another, even a slow one, has done all.
-fn in_time(lines: &[Option<Line>]) -> Vec<usize> {
+/// The devices (a set) that could begin before another, even a slow one, has done all.
+fn in_time(lines: &[Option<Line>]) -> u32 {
     let (fast, slow) = (NODES[0].0, NODES[2].0);
     let ends = lines.iter().flatten().map(|l| l.fixed_ns + l.slope((slow * l.spread).exp(), false));
     let all_done = ends.fold(f64::INFINITY, f64::min);
     let begins = |l: &Line| l.least((fast * l.spread).exp()) < all_done;
-    (0..lines.len()).filter(|d| lines[*d].as_ref().is_some_and(begins)).collect()
+    let usable = |d: &usize| lines[*d].as_ref().is_some_and(begins);
+    (0..lines.len()).filter(usable).map(|d| 1 << d).sum()
 }
 
-/// Each device alone; where the call may be cut, the CPU with each other, all others, and all; and where it may be,
-/// races of two.
-fn options(usable: &[usize], weighing: &Weighing<'_>) -> Vec<Weighed> {
-    let option = |set, race| Weighed { set, race, expected_ns: 0.0, regret: 0.0 };
-    let mut out: Vec<Weighed> = usable.iter().map(|d| option(1 << d, false)).collect();
-    if usable.len() < 2 {
-        return out;
+impl Options {
+    /// Each device alone; where the call may be cut, the first with each other, all others, and all; and where it may be,
+    /// races of two.
+    fn new(usable: u32, lines: &[Option<Line>], weighing: &Weighing<'_>) -> Self {
+        let mut out = Options { all: Vec::with_capacity(8), members: Vec::with_capacity(16) };
+        members(usable).for_each(|d| out.add(1 << d, false, lines));
+        if usable.count_ones() < 2 {
+            return out;
+        }
+        let first = usable & usable.wrapping_neg();
+        if weighing.splittable {
+            members(usable & !first).for_each(|d| out.add(first | 1 << d, false, lines));
+            if usable.count_ones() > 2 {
+                out.add(usable & !first, false, lines);
+                out.add(usable, false, lines);
+            }
+        }
+        if weighing.races {
+            for a in members(usable) {
+                members(usable & !((2 << a) - 1)).for_each(|b| out.add(1 << a | 1 << b, true, lines));
+            }
+        }
+        out
     }
-    if weighing.splittable {
-        let all: u32 = usable.iter().map(|d| 1 << d).sum();
-        let mut sets: Vec<u32> = usable.iter().skip(1).map(|d| 1 << usable[0] | 1 << d).collect();
-        sets.extend([all & !(1 << usable[0]), all]);
-        sets.retain(|s| s.count_ones() > 1);
-        sets.sort_unstable();
-        sets.dedup();
-        out.extend(sets.into_iter().map(|set| option(set, false)));
+
+    fn add(&mut self, set: u32, race: bool, lines: &[Option<Line>]) {
+        let from = self.members.len();
+        let several = set.count_ones() > 1;
+        let member = |d: usize| lines[d].as_ref().map(|l| Member::of(d, l, several));
+        self.members.extend(members(set).filter_map(member));
+        let own = &mut self.members[from..];
+        if several && !race {
+            shares(own);
+        }
+        own.sort_unstable_by(|a, b| a.start.total_cmp(&b.start));
+        self.all.push(Weighed { set, race, members: (from, self.members.len()), expected_ns: 0.0, regret: 0.0 });
     }
-    if weighing.races {
-        let pairs = usable.iter().flat_map(|a| usable.iter().filter(move |b| *b > a).map(move |b| 1 << a | 1 << b));
-        out.extend(pairs.map(|set| option(set, true)));
+
+    fn members_of(&self, option: &Weighed) -> &[Member] {
+        &self.members[option.members.0..option.members.1]
     }
-    out
+}
+
+impl Member {
+    /// A device with all of the call.
+    fn of(device: usize, line: &Line, several: bool) -> Self {
+        // Doubt costs further chunks, half hidden behind work.
+        let chunks = (line.spread_together / 0.3).min(2.0);
+        Member {
+            device,
+            share: 1.0,
+            first: 1.0,
+            fixed: line.fixed_ns,
+            start: line.fixed_ns + 0.5 * chunks * line.chunk_ns,
+            link: line.link_ns,
+            kernel: line.kernel_ns * if several { line.together } else { 1.0 },
+            least: line.filling_ns,
+            in_place: line.in_place,
+        }
+    }
 }
 
 fn members(set: u32) -> impl Iterator<Item = usize> {
-    (0..MAX_DEVICES).filter(move |d| set & 1 << d != 0)
+    std::iter::successors(Some(set), |s| Some(s & s.wrapping_sub(1)))
+        .take(set.count_ones() as usize)
+        .map(|s| s.trailing_zeros() as usize)
 }
 
-/// Shares with which the devices of a set end together at the likeliest rates; devices that begin too late get none.
-fn shares(lines: &[Option<Line>], set: u32) -> Vec<(usize, f64)> {
-    let several = set.count_ones() > 1;
-    let side = |l: Line| Side {
-        start: l.fixed_ns,
-        link: l.link_ns,
-        kernel: (l.slope(1.0, several) - l.link_ns).max(1e-9),
-        least: l.filling_ns,
-    };
-    let own: Vec<(usize, Side)> = members(set).filter_map(|d| Some((d, side(lines[d]?)))).collect();
-    let sides: Vec<Side> = own.iter().map(|(_, s)| *s).collect();
-    let parts = divide(&sides, 1.0).1;
-    own.iter().zip(parts).map(|((d, _), part)| (*d, part)).collect()
+/// Gives devices the shares with which they end together at the likeliest rates; those that begin too late get none.
+fn shares(members: &mut [Member]) {
+    let mut sides = [Side { start: 0.0, link: 0.0, kernel: 1.0, least: 0.0 }; MAX_DEVICES];
+    for (side, m) in sides.iter_mut().zip(members.iter()) {
+        *side = Side { start: m.fixed, link: m.link, kernel: m.kernel.max(1e-9), least: m.least };
+    }
+    let parts = divide(&sides[..members.len()], 1.0).1;
+    members.iter_mut().zip(parts).for_each(|(m, part)| m.share = part);
 }
 
 /// Expected time and regret of every option over the grid of rates.
-fn weigh(weighing: &Weighing<'_>, lines: &[Option<Line>], usable: &[usize]) -> Vec<Weighed> {
-    let mut options = options(usable, weighing);
-    let plans: Vec<Vec<(usize, f64)>> = options.iter().map(|o| shares(lines, o.set)).collect();
-    let mut times = vec![0.0; options.len()];
+fn weigh(weighing: &Weighing<'_>, lines: &[Option<Line>], usable: u32) -> Options {
+    let mut options = Options::new(usable, lines, weighing);
+    for m in &mut options.members {
+        m.first = m.share * lines[m.device].map_or(1.0, |l| caution(l.spread_together));
+    }
+    let mut times = vec![0.0; options.all.len()];
     each_point(lines, usable, &mut |off, weight| {
-        for ((time, option), plan) in times.iter_mut().zip(&options).zip(&plans) {
-            *time = time_of(lines, option, plan, off, weighing.adaptive);
+        let mut best = f64::INFINITY;
+        for (time, option) in times.iter_mut().zip(&options.all) {
+            *time = time_of(option, options.members_of(option), off, weighing.adaptive);
+            best = best.min(*time);
         }
-        let best = times.iter().copied().fold(f64::INFINITY, f64::min).max(1e-3);
-        for (option, time) in options.iter_mut().zip(&times) {
+        let weight_of_best = weight / best.max(1e-3);
+        for (option, time) in options.all.iter_mut().zip(&times) {
             option.expected_ns += weight * time;
-            option.regret += weight * time / best;
+            option.regret += weight_of_best * time;
         }
     });
     options
@@ -217,26 +310,33 @@ fn weigh(weighing: &Weighing<'_>, lines: &[Option<Line>], usable: &[usize]) -> V
 
 /// Calls `visit` with how many times as long as likeliest every device's kernel takes, and the point's weight. Beyond two
 /// devices one deviates at a time.
-fn each_point(lines: &[Option<Line>], usable: &[usize], visit: &mut dyn FnMut(&[f64; MAX_DEVICES], f64)) {
-    let spread = |d: usize| lines[d].map_or(0.0, |l| l.spread);
-    let doubtful: Vec<usize> = usable.iter().copied().filter(|d| spread(*d) > CERTAIN).collect();
-    let node = |d: usize, k: usize| ((spread(d) * NODES[k].0).exp(), NODES[k].1);
+fn each_point(lines: &[Option<Line>], usable: u32, visit: &mut dyn FnMut(&[f64; MAX_DEVICES], f64)) {
     let mut off = [1.0; MAX_DEVICES];
-    if doubtful.len() > 2 {
-        for d in &doubtful {
-            for k in 0..NODES.len() {
-                let (factor, weight) = node(*d, k);
-                off[*d] = factor;
-                visit(&off, weight / doubtful.len() as f64);
+    let mut doubtful = [(0, [(1.0, 1.0); 3]); MAX_DEVICES];
+    let mut count = 0;
+    for d in members(usable) {
+        let spread = lines[d].map_or(0.0, |l| l.spread);
+        if spread > CERTAIN {
+            let (low, high) = ((spread * NODES[0].0).exp(), (spread * NODES[2].0).exp());
+            doubtful[count] = (d, [(low, NODES[0].1), (1.0, NODES[1].1), (high, NODES[2].1)]);
+            count += 1;
+        }
+    }
+    let doubtful = &doubtful[..count];
+    if let [_, _, _, ..] = doubtful {
+        visit(&off, NODES[1].1);
+        for (d, [low, _, high]) in doubtful {
+            for (factor, weight) in [low, high] {
+                off[*d] = *factor;
+                visit(&off, weight / count as f64);
             }
             off[*d] = 1.0;
         }
         return;
     }
-    let nodes: Vec<[(f64, f64); 3]> = doubtful.iter().map(|d| std::array::from_fn(|k| node(*d, k))).collect();
-    for point in 0..3usize.pow(doubtful.len() as u32) {
+    for point in 0..3usize.pow(count as u32) {
         let (mut weight, mut rest) = (1.0, point);
-        for (d, nodes) in doubtful.iter().zip(&nodes) {
+        for (d, nodes) in doubtful {
             let (factor, w) = nodes[rest % 3];
             off[*d] = factor;
             weight *= w;
@@ -247,75 +347,64 @@ fn each_point(lines: &[Option<Line>], usable: &[usize], visit: &mut dyn FnMut(&[
 }
 
 /// Time of an option where kernels take `off` times as long as likeliest.
-fn time_of(
-    lines: &[Option<Line>],
-    option: &Weighed,
-    plan: &[(usize, f64)],
-    off: &[f64; MAX_DEVICES],
-    adaptive: bool,
-) -> f64 {
-    let several = option.set.count_ones() > 1;
-    if !several || option.race {
-        let whole = |d: usize| lines[d].map_or(f64::INFINITY, |l| l.fixed_ns + l.slope(off[d], several));
-        return members(option.set).map(whole).fold(f64::INFINITY, f64::min);
+fn time_of(option: &Weighed, members: &[Member], off: &[f64; MAX_DEVICES], adaptive: bool) -> f64 {
+    if option.is_single() || option.race {
+        return members.iter().map(|m| m.fixed + m.slope(off[m.device])).fold(f64::INFINITY, f64::min);
     }
-    let part = |(d, share): &(usize, f64), factor: f64| match &lines[*d] {
-        Some(l) if *share > 0.0 => {
-            let kernel = l.slope(off[*d], true) - l.link_ns;
-            let x = share * factor;
-            l.fixed_ns + x * l.link_ns + (x * kernel).max(l.filling_ns * off[*d])
-        }
-        _ => 0.0,
-    };
+    let taking_part = || members.iter().filter(|m| m.share > 0.0);
     if !adaptive {
-        return plan.iter().map(|p| part(p, 1.0)).fold(0.0, f64::max);
+        return taking_part().map(|m| m.time(m.share, off[m.device])).fold(0.0, f64::max);
     }
-    let mut ideal = [(0.0, 0.0); MAX_DEVICES];
-    let mut count = 0;
-    let mut again = f64::INFINITY;
-    for (d, _) in plan {
-        let Some(l) = &lines[*d] else { continue };
-        // Doubt costs further chunks, half hidden behind work.
-        let chunks = (l.spread_together / 0.3).min(2.0);
-        ideal[count] = (l.fixed_ns + 0.5 * chunks * l.chunk_ns, l.slope(off[*d], true));
-        count += 1;
-        if l.in_place {
-            again = 1.1 * (l.fixed_ns + l.slope(off[*d], true));
+    // All end together, as far as those that start late take part at all.
+    let (mut end, mut rate, mut weighted) = (f64::INFINITY, 0.0, 0.0);
+    for m in members.iter().take_while(|m| m.start.is_finite()) {
+        if m.start >= end {
+            break;
+        }
+        let own = m.slope(off[m.device]).max(1e-9).recip();
+        rate += own;
+        weighted += m.start * own;
+        end = (1.0 + weighted) / rate;
+    }
+    let (mut straggler, mut again) = (0.0f64, f64::INFINITY);
+    for m in members {
+        let off = off[m.device];
+        if m.in_place {
+            again = 1.1 * (m.fixed + m.slope(off));
+        }
+        if m.share > 0.0 {
+            end = end.max(m.fixed + m.least * off + m.share * m.link);
+            // A first chunk given to a device that turns out slow is waited for, or run once more in place.
+            if !m.in_place {
+                straggler = straggler.max(m.time(m.first, off));
+            }
         }
     }
-    let unfilled = |(d, share): &(usize, f64)| {
-        lines[*d].filter(|_| *share > 0.0).map_or(0.0, |l| l.least(off[*d]) + share * l.link_ns)
-    };
-    let end = plan.iter().map(unfilled).fold(end_together(&ideal[..count], 1.0), f64::max);
-    // A first chunk given to a device that turns out slow is waited for, or run once more in place.
-    let waits = |p: &(usize, f64)| {
-        lines[p.0].as_ref().map_or(0.0, |l| if l.in_place { 0.0 } else { part(p, caution(l.spread_together)) })
-    };
-    let straggler = plan.iter().map(waits).fold(0.0, f64::max).min(again);
-    end.max(straggler)
+    end.max(straggler.min(again))
 }
 
 /// The option that teaches at the least loss about a device in doubt that may well be better.
 fn explore(
     weighing: &Weighing<'_>,
     lines: &[Option<Line>],
-    options: &[Weighed],
+    options: &Options,
     best: Weighed,
 ) -> Option<(Weighed, f64)> {
     let promising = |o: &Weighed| {
         // A device known beside others only may be faster alone than they are together.
-        let single = o.set.count_ones() == 1 && best.set.count_ones() > 1 && o.set & best.set != 0;
+        let single = o.is_single() && !best.is_single() && o.set & best.set != 0;
         let (fresh, doubtful) = if single { (o.set, DOUBTFUL_ALONE) } else { (o.set & !best.set, DOUBTFUL) };
-        let news: Vec<usize> = members(fresh).filter(|d| lines[*d].is_some_and(|l| l.spread > doubtful)).collect();
+        let news = members(fresh).filter(|d| lines[*d].is_some_and(|l| l.spread > doubtful));
         let mut off = [1.0; MAX_DEVICES];
-        let faster = |d: usize| lines[d].map_or(1.0, |l| (-1.5 * l.spread).exp());
-        news.iter().for_each(|d| off[*d] = faster(*d));
-        !news.is_empty() && time_of(lines, o, &shares(lines, o.set), &off, weighing.adaptive) < 0.97 * best.expected_ns
+        let faster = |d: usize| lines[d].map_or(1.0, |l| (-HOPE * l.spread).exp());
+        let news = news.map(|d| off[d] = faster(d)).count();
+        news > 0 && time_of(o, options.members_of(o), &off, weighing.adaptive) < 0.97 * best.expected_ns
     };
     options
+        .all
         .iter()
-        .filter(|o| promising(o))
         .map(|o| (*o, (o.expected_ns - best.expected_ns).max(0.0)))
+        .filter(|(o, _)| promising(o))
         .min_by(|a, b| a.1.total_cmp(&b.1))
 }
 

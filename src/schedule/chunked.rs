@@ -17,7 +17,8 @@
 //! find its input changed; bytes between those that it needs are not read. A chunk's results are exactly its own writes.
 
 use super::{
-    chunks::Worker,
+    adaptive::Crew,
+    chunks::{Took, Worker},
     coexec::{self, Job, Outcome, Ran},
     desk::{Desk, Order, StopOnPanic},
     movement::{self, ArgumentMoved, Part},
@@ -34,15 +35,6 @@ use std::{cell::OnceCell, collections::VecDeque, ops::Range, sync::Arc, time::In
 
 /// Chunks of a GPU under way at once: one runs, the next is there.
 const IN_FLIGHT: usize = 2;
-
-/// Who takes part, and how the call is cut.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Crew {
-    /// The axis of the cut.
-    pub(crate) axis: usize,
-    /// Devices with what is predicted of them.
-    pub(crate) workers: Vec<(usize, Worker)>,
-}
 
 /// Things that stay where they are until all are dropped, while more are added.
 struct Kept<T> {
@@ -92,8 +84,7 @@ struct Driven {
 /// A chunk of a GPU under way.
 struct Flying<'a> {
     slices: Range<u64>,
-    /// When it was given, and when its uploads had ended.
-    since_ns: f64,
+    /// When its uploads had ended.
     started_ns: f64,
     transfers: &'a [Transfer],
     started: Box<dyn Started + 'a>,
@@ -158,7 +149,7 @@ impl<'a> Shift<'a> {
                 (Ok(ran), order) => {
                     driven.ran.extend(ran);
                     if let Order::Run(slices) = order {
-                        self.desk.done(self.worker, &slices, since.elapsed().as_nanos() as f64);
+                        self.desk.done(self.worker, &slices, Took { run_ns: since.elapsed().as_nanos() as f64 });
                     }
                 }
             }
@@ -215,13 +206,12 @@ impl<'a> Shift<'a> {
             // With a chunk under way that is waited for, not for a chunk to be given.
             let next = if room { self.desk.next(self.worker, flying.is_empty()) } else { None };
             if let Some(Order::Run(slices)) = next {
-                let since_ns = self.desk.now_ns();
                 let transfers = Link::add(&mut end, self.transfers(&mut supply, &slices)).as_slice();
                 match self.start(&self.chunk(&slices, transfers, Some(carry)), driven) {
                     Ok(started) => {
                         self.desk.started(self.worker, &slices, started.give_up());
                         let started_ns = self.desk.now_ns();
-                        flying.push_back(Flying { slices, since_ns, started_ns, transfers, started });
+                        flying.push_back(Flying { slices, started_ns, transfers, started });
                     }
                     Err(error) => self.failed(&slices, error, driven),
                 }
@@ -233,16 +223,16 @@ impl<'a> Shift<'a> {
         }
     }
 
-    /// Waits for a chunk and notes what it took: since it was given, or since the one before it had ended.
+    /// Waits for a chunk and notes what its kernel took.
     fn land(&self, chunk: Flying<'_>, last_end_ns: &mut f64, driven: &mut Driven) {
-        let Flying { slices, since_ns, started_ns, transfers, started } = chunk;
+        let Flying { slices, started_ns, transfers, started } = chunk;
         match started.finish() {
             Ok(run) => {
-                let now_ns = self.desk.now_ns();
+                let (now_ns, run_ns) = (self.desk.now_ns(), run.run_ns);
                 driven.ran.push(self.ran(&slices, run));
                 driven.moved.extend(movement::slices_moved(self.job, self.device, transfers));
                 if driven.failed.is_empty() {
-                    self.desk.done(self.worker, &slices, now_ns - since_ns.max(*last_end_ns));
+                    self.desk.done(self.worker, &slices, Took { run_ns });
                 }
                 *last_end_ns = now_ns;
             }

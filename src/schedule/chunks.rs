@@ -9,12 +9,16 @@
 
 use std::ops::Range;
 
-/// A worker is given this power of e to the doubt of its fair part.
-const CAUTION: f64 = 1.2;
+/// A worker is given this power of e to the doubt of its fair part: the first where there is hardly any, the other from
+/// the doubt `DOUBTFUL` on.
+const CAUTION: [f64; 2] = [1.2, 2.0];
+const DOUBTFUL: f64 = 0.1;
 /// A chunk's work takes at least this multiple of its fixed cost.
 const WORTH: f64 = 2.0;
 /// Relative noise of one chunk's time.
 const NOISE: f64 = 0.06;
+/// Relative noise of a launch.
+const JITTER: f64 = 0.3;
 /// Doubt that is always left: the load of a machine changes.
 const LEAST_DOUBT: f64 = 0.03;
 /// Running a chunk once more must promise this gain.
@@ -25,7 +29,8 @@ const OVERDUE: f64 = 1.15;
 /// The part of its fair share that a device is given at once, by the doubt about its rate (the standard deviation of
 /// the logarithm).
 pub fn caution(spread: f64) -> f64 {
-    (-CAUTION * spread).exp()
+    let [least, most] = CAUTION;
+    (-(least + (most - least) * (spread / DOUBTFUL).min(1.0)) * spread).exp()
 }
 
 /// What is predicted of a device in a call, work counted in slices: work-groups on the axis of the cut.
@@ -33,6 +38,8 @@ pub fn caution(spread: f64) -> f64 {
 pub struct Worker {
     /// Time of a chunk beside its work, in ns: launch, latency of the link.
     pub chunk_ns: f64,
+    /// Of it, the launch of the kernel.
+    pub launch_ns: f64,
     /// What a chunk's work takes at least, in ns: fewer slices do not fill the device.
     pub filling_ns: f64,
     /// Time before its first chunk, in ns: what it needs however small its part is.
@@ -47,6 +54,13 @@ pub struct Worker {
     pub uneven: f64,
     /// Whether it works in place on the host's bytes: it takes chunks from the back, and may repeat others'.
     pub in_place: bool,
+}
+
+/// What a chunk took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Took {
+    /// The kernel with its launch, in ns. Copies are not in it: those of several chunks may overlap.
+    pub run_ns: f64,
 }
 
 /// What a worker does next.
@@ -215,27 +229,24 @@ impl Chunks {
         state.under_way.clear();
     }
 
-    /// A worker's chunk has ended after so long; or another result of it was taken, and it is no longer waited for.
-    pub fn done(&mut self, worker: usize, chunk: &Range<u64>, took_ns: Option<f64>) {
+    /// A worker's chunk has ended and took so long; or another result of it was taken, and it is no longer waited for.
+    pub fn done(&mut self, worker: usize, chunk: &Range<u64>, took: Option<Took>) {
         let state = &mut self.workers[worker];
         state.under_way.retain(|(c, _)| c != chunk);
-        let first = if state.started { 0.0 } else { state.worker.first_ns };
         state.started = true;
-        let Some(took_ns) = took_ns else { return };
+        let Some(Took { run_ns }) = took else { return };
         let slices = (chunk.end - chunk.start).max(1) as f64;
-        let fixed_ns = first + state.worker.chunk_ns + state.worker.link_ns * slices;
-        let work_ns = (took_ns - fixed_ns).max(0.05 * took_ns);
+        let work_ns = (run_ns - state.worker.launch_ns).max(0.05 * run_ns);
         if state.worker.slice_ns * slices < state.worker.filling_ns {
             // Not full: it says nothing of full chunks.
             return;
         }
-        let seen = work_ns / slices;
-        let unexpected = (seen / state.worker.slice_ns).ln();
+        let unexpected = (work_ns / slices / state.worker.slice_ns).ln();
         if !unexpected.is_finite() {
             return;
         }
-        // A chunk hidden behind its fixed cost is seen badly.
-        let noise = (NOISE * took_ns / work_ns).powi(2);
+        // A chunk hidden behind its launch is seen badly.
+        let noise = ((NOISE * run_ns).powi(2) + (JITTER * state.worker.launch_ns).powi(2)) / (work_ns * work_ns);
         let variance = state.variance + state.uneven;
         let gain = variance / (variance + noise);
         state.worker.slice_ns *= (gain * unexpected).exp();
@@ -259,76 +270,81 @@ pub struct Side {
 }
 
 impl Side {
-    /// What it can do until then.
+    /// From when on it does anything, and what it has done a moment later: as much as fits in its least time, where that
+    /// needs no transfers.
+    fn begins(&self) -> (f64, f64) {
+        (self.start + self.least, if self.link > 0.0 { 0.0 } else { self.filled() })
+    }
+
+    /// Units whose kernel takes the least time.
+    fn filled(&self) -> f64 {
+        self.least / self.kernel.max(1e-12)
+    }
+
+    /// When it has done as much as its kernel does in the least time.
+    fn full(&self) -> f64 {
+        self.start + self.least + self.link * self.filled()
+    }
+
+    /// What it has done until then.
     fn room(&self, end: f64) -> f64 {
-        let time = end - self.start;
-        if time < self.least {
-            return 0.0;
+        let (begins, at_once) = self.begins();
+        if end < begins {
+            0.0
+        } else if end < self.full() {
+            at_once + (end - begins) / self.link.max(1e-12)
+        } else {
+            self.filled() + (end - self.full()) / (self.link + self.kernel).max(1e-12)
         }
-        let full = time / (self.link + self.kernel).max(1e-12);
-        if full * self.kernel >= self.least {
-            return full;
+    }
+
+    /// How much it does in each ns after that.
+    fn rate(&self, end: f64) -> f64 {
+        if end < self.begins().0 {
+            0.0
+        } else if end < self.full() {
+            self.link.max(1e-12).recip()
+        } else {
+            (self.link + self.kernel).max(1e-12).recip()
         }
-        let filled = self.least / self.kernel.max(1e-12);
-        if self.link > 0.0 { ((time - self.least) / self.link).min(filled) } else { filled }
     }
 }
+
+/// Devices that [`divide`] looks at.
+pub const MAX_SIDES: usize = 16;
 
 /// Divides `amount` so that the last device ends as early as possible: the end, and the part of each.
 ///
 /// Devices that would be late even with nothing to speak of are left out; one whose least time is longer than the others
 /// need takes as much as fits in it.
-pub fn divide(sides: &[Side], amount: f64) -> (f64, Vec<f64>) {
-    // All subsets of up to five devices; beyond that, all or one.
-    let all = (1usize << sides.len().min(16)) - 1;
-    let subsets: Box<dyn Iterator<Item = usize>> = match sides.len() {
-        0..=5 => Box::new(1..=all),
-        n => Box::new((0..n.min(16)).map(|k| 1 << k).chain([all])),
-    };
-    let mut best = (f64::INFINITY, 0);
-    for subset in subsets {
-        let end = end_of(sides, subset, amount);
-        // Fewer devices are as good where the end is the same.
-        if end < best.0 * (1.0 - 1e-9) {
-            best = (end, subset);
+pub fn divide(sides: &[Side], amount: f64) -> (f64, [f64; MAX_SIDES]) {
+    let sides = &sides[..sides.len().min(MAX_SIDES)];
+    let mut parts = [0.0; MAX_SIDES];
+    let mut bends = [f64::INFINITY; 2 * MAX_SIDES];
+    for (k, side) in sides.iter().enumerate() {
+        (bends[2 * k], bends[2 * k + 1]) = (side.begins().0, side.full());
+    }
+    let bends = &mut bends[..2 * sides.len()];
+    bends.sort_unstable_by(f64::total_cmp);
+    // What all have done by a time only grows, in straight lines between the bends.
+    let mut end = f64::INFINITY;
+    for (k, &bend) in bends.iter().enumerate() {
+        let (done, rate) = sides.iter().fold((0.0, 0.0), |(d, r), s| (d + s.room(bend), r + s.rate(bend)));
+        end = if done >= amount { bend } else { bend + (amount - done) / rate };
+        if bends.get(k + 1).is_none_or(|next| end <= *next) {
+            break;
         }
     }
-    let (end, subset) = best;
-    let room = |k: usize| sides[k].room(end);
-    let chosen = |k: &usize| subset & 1 << k != 0;
-    let mut parts = vec![0.0; sides.len()];
-    let mut rest = amount;
-    let mut order: Vec<usize> = (0..sides.len()).filter(chosen).collect();
+    let mut order: [usize; MAX_SIDES] = std::array::from_fn(|k| k);
+    let order = &mut order[..sides.len()];
     // First those whose least time sets the end.
-    order.sort_by(|a, b| sides[*b].least.total_cmp(&sides[*a].least));
-    for k in order {
-        parts[k] = room(k).min(rest);
+    order.sort_unstable_by(|a, b| sides[*b].least.total_cmp(&sides[*a].least));
+    let mut rest = amount;
+    for &k in order.iter() {
+        parts[k] = sides[k].room(end).min(rest);
         rest -= parts[k];
     }
     (end, parts)
-}
-
-fn end_of(sides: &[Side], subset: usize, amount: f64) -> f64 {
-    let own = || sides.iter().enumerate().filter(|(k, _)| subset & 1 << k != 0).map(|(_, s)| s);
-    let mut lines = [(0.0, 0.0); 16];
-    let mut count = 0;
-    let mut rate = 0.0;
-    for side in own().take(16) {
-        let slope = (side.link + side.kernel).max(1e-12);
-        lines[count] = (side.start, slope);
-        count += 1;
-        rate += slope.recip();
-    }
-    let mut end = own().map(|s| s.start + s.least).fold(end_together(&lines[..count], amount), f64::max);
-    // Where a device is not filled it does less until then: the end moves by what is missing.
-    for _ in 0..4 {
-        let missing = amount - own().map(|s| s.room(end)).sum::<f64>();
-        if missing <= 1e-9 * amount {
-            break;
-        }
-        end += missing / rate;
-    }
-    end
 }
 
 /// When all of `amount` is done by workers that begin at `start` and take `slope` for each unit: `(start, slope)`.
@@ -358,7 +374,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn worker(slice_ns: f64, spread: f64, in_place: bool) -> Worker {
-        Worker { chunk_ns: 10.0, filling_ns: 0.0, link_ns: 0.0, first_ns: 0.0, slice_ns, spread, uneven: 0.0, in_place }
+        Worker {
+            chunk_ns: 10.0,
+            launch_ns: 10.0,
+            filling_ns: 0.0,
+            link_ns: 0.0,
+            first_ns: 0.0,
+            slice_ns,
+            spread,
+            uneven: 0.0,
+            in_place,
+        }
     }
 
     #[test]
@@ -386,13 +412,13 @@ mod tests {
     fn a_straggler_s_chunk_is_run_once_more() {
         let mut chunks = Chunks::new(1000, &[worker(1.0, 0.0, true), worker(1.0, 0.0, false)]);
         let (Step::Run(back), Step::Run(_)) = (chunks.next(0, 0.0), chunks.next(1, 0.0)) else { panic!() };
-        chunks.done(0, &back, Some(520.0));
+        chunks.done(0, &back, Some(Took { run_ns: 520.0 }));
         let mut now = 520.0;
         loop {
             match chunks.next(0, now) {
                 Step::Run(r) => {
                     now += 10.0 + (r.end - r.start) as f64;
-                    chunks.done(0, &r, Some(now));
+                    chunks.done(0, &r, Some(Took { run_ns: now }));
                 }
                 Step::Wait(until) => now = until.max(now + 1.0),
                 Step::Repeat(r) => break assert!(r.start == 0 && now < 4000.0, "{now}"),
@@ -409,7 +435,7 @@ mod tests {
             speeds in prop::collection::vec(0.05f64..20.0, 4),
         ) {
             let workers: Vec<Worker> = rates.iter().enumerate().map(|(k, r)| Worker {
-                chunk_ns: r.2, filling_ns: r.2, link_ns: 0.1 * r.0, first_ns: r.2, slice_ns: r.0, spread: r.1, uneven: 0.1, in_place: k == 0,
+                chunk_ns: r.2, launch_ns: r.2, filling_ns: r.2, link_ns: 0.1 * r.0, first_ns: r.2, slice_ns: r.0, spread: r.1, uneven: 0.1, in_place: k == 0,
             }).collect();
             let mut chunks = Chunks::new(slices, &workers);
             let mut free = vec![0.0f64; workers.len()];
@@ -420,7 +446,7 @@ mod tests {
                 let now = free[w];
                 if !now.is_finite() { break }
                 if let Some((r, since)) = running[w].take() {
-                    chunks.done(w, &r, Some(now - since));
+                    chunks.done(w, &r, Some(Took { run_ns: now - since }));
                 }
                 match chunks.next(w, now) {
                     Step::Run(r) => {

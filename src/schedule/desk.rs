@@ -4,7 +4,7 @@
 //! repeated; then, in no set, repeated or landed; *taken*, its first run was given up and the other one's results count;
 //! *failed*, its first run ended with an error before. The last two never change again, and exclude each other.
 
-use super::chunks::{Chunks, Step, Worker};
+use super::chunks::{Chunks, Step, Took, Worker};
 use crate::backend::GiveUp;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -123,10 +123,10 @@ impl Desk {
     }
 
     /// A chunk has ended.
-    pub(super) fn done(&self, worker: usize, slices: &Range<u64>, took_ns: f64) {
+    pub(super) fn done(&self, worker: usize, slices: &Range<u64>, took: Took) {
         let mut state = self.lock();
         state.late.remove(&slices.start);
-        state.chunks.done(worker, slices, Some(took_ns));
+        state.chunks.done(worker, slices, Some(took));
         drop(state);
         self.changed.notify_all();
     }

@@ -1,105 +1,199 @@
-//! Plans that still hold: the same call asked again gets the same answer, as long as nothing that it depends on has moved.
+//! Decisions that still hold: the same call asked again gets the same answer, as long as nothing that it depends on has moved.
+//!
+//! What a call moves and computes follows from its kernel, grid, sizes and uniforms, so a decision is found by those, before
+//! anything of it is worked out again. What was learned since is compared with what the decision was made from.
+
+mod cut;
 
 use super::{
-    placement::Placement,
-    plan::{Candidate, Plan, Question, plan},
+    adaptive::Crew,
+    plan::{Candidate, Plan, Question},
 };
-use crate::{cost::Cost, error::Result};
-use evener_lanes::analysis::Split;
+use crate::{
+    cost::{
+        Cost,
+        learn::{Key, Known, Learned},
+    },
+    error::Result,
+};
+use evener_lanes::analysis::CallShape;
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    hash::{BuildHasherDefault, Hasher},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Plans kept; a program that makes more starts anew.
-const MAX_PLANS: usize = 1024;
-/// Figures that differ by less than this part are the same.
+/// Decisions kept; a program that makes more starts anew.
+const MAX_KEPT: usize = 1024;
+/// A device's time may differ by this part.
 const TOLERANCE: f64 = 0.05;
-/// Figures of one candidate.
-const FIGURES: usize = 7;
+/// Smaller doubts are alike.
+const NO_DOUBT: f64 = 0.08;
 
-/// What must be the same.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    kernel: u64,
-    groups: [u32; 3],
-    /// The axis that it may be cut on, or why it runs whole: that may depend on the uniforms.
-    split: Split,
-    /// The placement, with the number or the bits that it has.
-    placement: (u8, u64),
-    adaptive: bool,
-    strict: bool,
+/// A plan, with what it was made from.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// Where the call runs.
+    pub plan: Plan,
+    /// The devices as the plan saw them.
+    pub candidates: Vec<Candidate>,
+    /// Who takes part, where its parts are handed out in chunks.
+    pub crew: Option<Crew>,
 }
 
-impl Key {
-    fn new(kernel: u64, question: &Question<'_>) -> Self {
-        let placement = match question.placement {
-            Placement::Auto => (0, 0),
-            Placement::Cpu => (1, 0),
-            Placement::Gpu(None) => (2, 0),
-            Placement::Gpu(Some(number)) => (3, number as u64),
-            Placement::Split(share) => (4, share.to_bits()),
-        };
-        let (groups, split) = (question.grid.groups, question.split.clone());
-        Key { kernel, groups, split, placement, adaptive: question.adaptive, strict: question.strict }
+impl Decision {
+    /// Whether it depends on nothing but the call and what was learned: what explores, races or avoids one-time costs is
+    /// decided anew each time.
+    fn lasts(&self) -> bool {
+        self.plan.explored == Cost::ZERO && self.plan.rival.is_none() && self.plan.lost.is_none()
     }
 }
 
-/// By key: the figures of the candidates that it was made for, and the plan.
-type Plans = HashMap<Key, (Vec<[f64; FIGURES]>, Plan)>;
+/// A decision with the call that it is for.
+#[derive(Debug)]
+struct Kept {
+    kernel: u64,
+    groups: [u32; 3],
+    sizes: Box<[u64]>,
+    uniforms: Box<[Box<[u8]>]>,
+    /// The kernel's part of each device's predicted time: how much its factor weighs.
+    weights: Box<[f64]>,
+    /// Of what was learned, when the decision last held.
+    epoch: u64,
+    decision: Arc<Decision>,
+}
 
-/// Plans by kernel, with what they were made from.
+impl Kept {
+    fn is_of(&self, kernel: u64, shape: &CallShape<'_>) -> bool {
+        self.kernel == kernel
+            && self.groups == shape.grid.groups
+            && *self.sizes == *shape.sizes
+            && self.uniforms.len() == shape.uniforms.len()
+            && self.uniforms.iter().zip(shape.uniforms).all(|(own, other)| **own == **other)
+    }
+}
+
+/// Keys that are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // A multiplier of Fibonacci hashing; the shift brings the high bits down.
+        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 ^= self.0 >> 32;
+    }
+}
+
+/// Decisions by what their calls are made of.
 #[derive(Debug, Default)]
 pub struct Remembered {
-    plans: Mutex<Plans>,
+    kept: Mutex<HashMap<u64, Kept, BuildHasherDefault<Same>>>,
+    cut: cut::CutOnce,
 }
 
 impl Remembered {
-    /// The plan of a kernel's call, made now or earlier from nearly the same figures. Whether it was made now comes with it.
+    /// The decision of an earlier call of this kernel and shape, where it still holds by what was learned since. `key` is
+    /// what a device, by its number, has learned of the call under; `unchanged` says whether it is as the decision saw it.
+    pub fn recall(
+        &self,
+        kernel: u64,
+        shape: &CallShape<'_>,
+        learned: &Learned,
+        key: impl Fn(usize) -> Key,
+        unchanged: impl Fn(usize, &Candidate) -> bool,
+    ) -> Option<Arc<Decision>> {
+        let epoch = learned.epoch();
+        let mut all = self.lock();
+        let kept = all.get_mut(&hash(kernel, shape)).filter(|k| k.is_of(kernel, shape))?;
+        if kept.epoch != epoch {
+            let alike = |(device, (c, weight)): (usize, (&Candidate, &f64))| {
+                let now = learned.known(key(device), [c.work.up_bytes, c.work.down_bytes]);
+                alike(c, &now, *weight)
+            };
+            if !kept.decision.candidates.iter().zip(&kept.weights).enumerate().all(alike) {
+                return None;
+            }
+            kept.epoch = epoch;
+        }
+        if !kept.decision.candidates.iter().enumerate().all(|(device, c)| unchanged(device, c)) {
+            return None;
+        }
+        let tempting = kept.decision.plan.tempting;
+        let tempted = tempting.is_finite() && learned.budget_ns() >= tempting.ns();
+        (!tempted).then(|| kept.decision.clone())
+    }
+
+    /// Keeps a decision for calls to come, if it lasts.
+    /// `epoch` is that of what it was made from.
+    pub fn keep(&self, kernel: u64, shape: &CallShape<'_>, decision: &Arc<Decision>, epoch: u64) {
+        if !decision.lasts() {
+            return;
+        }
+        let weight = |c: &Candidate| {
+            let whole = c.predict(1.0);
+            (whole.run.ns() - c.rates.launch_ns) / whole.total().ns().max(1.0)
+        };
+        let kept = Kept {
+            kernel,
+            groups: shape.grid.groups,
+            sizes: shape.sizes.into(),
+            uniforms: shape.uniforms.iter().map(|u| Box::from(*u)).collect(),
+            weights: decision.candidates.iter().map(weight).collect(),
+            epoch,
+            decision: decision.clone(),
+        };
+        let mut all = self.lock();
+        if all.len() >= MAX_KEPT {
+            all.clear();
+        }
+        all.insert(hash(kernel, shape), kept);
+    }
+
+    /// The plan of a kernel's call whose parts are cut once, made now or earlier from nearly the same figures. Whether it was
+    /// made now comes with it.
     ///
     /// # Errors
-    /// See [`plan`].
+    /// See [`plan`](super::plan::plan).
     pub fn plan(&self, kernel: u64, question: &Question<'_>) -> Result<(Plan, bool)> {
-        let key = Key::new(kernel, question);
-        let figures: Vec<[f64; FIGURES]> = question.candidates.iter().map(figures).collect();
-        if let Some((made_from, known)) = self.lock().get(&key) {
-            let same = made_from.len() == figures.len() && made_from.iter().zip(&figures).all(|(a, b)| alike(a, b));
-            if same && question.explore < known.tempting {
-                return Ok((known.clone(), false));
-            }
-        }
-        let made = plan(question)?;
-        // What explores or races is decided anew each time.
-        if made.explored == Cost::ZERO && made.rival.is_none() && made.lost.is_none() {
-            let mut plans = self.lock();
-            if plans.len() >= MAX_PLANS {
-                plans.clear();
-            }
-            plans.insert(key, (figures, made.clone()));
-        }
-        Ok((made, true))
+        self.cut.plan(kernel, question)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Plans> {
-        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Forgets all: devices were measured again.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Kept, BuildHasherDefault<Same>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a plan depends on.
-fn figures(c: &Candidate) -> [f64; FIGURES] {
-    let whole = c.predict(1.0);
-    [
-        whole.upload.ns(),
-        whole.run.ns(),
-        whole.download.ns(),
-        c.together.factor / c.learned.factor,
-        // Small doubts are alike.
-        c.learned.spread.max(0.08),
-        c.one_time.ns() - c.credit.ns().min(c.one_time.ns()),
-        f64::from(u8::from(c.refusal.is_some())),
-    ]
+fn hash(kernel: u64, shape: &CallShape<'_>) -> u64 {
+    let mut hash = Same(kernel);
+    shape.grid.groups.iter().for_each(|g| hash.write_u64(u64::from(*g)));
+    shape.sizes.iter().for_each(|s| hash.write_u64(*s));
+    shape.uniforms.iter().for_each(|u| hash.write(u));
+    hash.finish()
 }
 
-fn alike(a: &[f64; FIGURES], b: &[f64; FIGURES]) -> bool {
-    a.iter().zip(b).all(|(a, b)| (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()))
+/// Whether a device is known as it was, as far as that changes its time; `weight` is the kernel's part of it.
+fn alike(was: &Candidate, now: &Known, weight: f64) -> bool {
+    let near = |a: f64, b: f64, weight: f64| weight * (a - b).abs() <= TOLERANCE * a.max(b);
+    near(was.learned.factor, now.alone.factor, weight)
+        && near(was.together.factor / was.learned.factor, now.together.factor / now.alone.factor, 1.0)
+        && near(was.learned.spread.max(NO_DOUBT), now.alone.spread.max(NO_DOUBT), 1.0)
+        && was.link.iter().zip(now.link).all(|(a, b)| near(*a, b, 1.0))
 }

@@ -7,7 +7,7 @@ use super::{
     workload::Case,
 };
 use crate::schedule::{
-    chunks::{Chunks, Step, Worker},
+    chunks::{Chunks, Step, Took, Worker},
     feedback::PartRun,
 };
 use std::ops::Range;
@@ -233,10 +233,10 @@ impl<'a> Engine<'a> {
             now = next.at_ns;
             match next.what {
                 What::Ask => self.ask(&mut chunks, next.worker, now),
-                What::End { slices, since_ns, repeats, part } => {
+                What::End { slices, repeats, part, .. } => {
                     done += slices.end - slices.start;
                     self.parts[next.worker].add(&part);
-                    self.end(&mut chunks, next.worker, &slices, now, now - since_ns, repeats);
+                    self.end(&mut chunks, next.worker, &slices, now, Took { run_ns: part.run_ns }, repeats);
                     for worker in 0..self.idle.len() {
                         if std::mem::take(&mut self.idle[worker]) {
                             self.queue.push(Happening { at_ns: now, worker, what: What::Ask });
@@ -320,7 +320,7 @@ impl<'a> Engine<'a> {
     }
 
     /// A chunk has ended. Its other run, if there is one, is of no interest any more.
-    fn end(&mut self, chunks: &mut Chunks, worker: usize, slices: &Range<u64>, now: f64, took: f64, repeats: bool) {
+    fn end(&mut self, chunks: &mut Chunks, worker: usize, slices: &Range<u64>, now: f64, took: Took, repeats: bool) {
         if !repeats {
             chunks.done(worker, slices, Some(took));
         }

@@ -15,21 +15,23 @@ use crate::{
     },
     error::Result,
     schedule::{
-        adaptive::workers,
+        adaptive,
         feedback::{PartRun, teach},
         placement::Placement,
-        plan::{Candidate, Plan, Question},
-        remember::Remembered,
+        plan::{Candidate, Question, plan},
+        remember::{Decision, Remembered},
     },
 };
+use evener_lanes::analysis::CallShape;
+use std::sync::Arc;
 
 /// What a decision takes on the caller's thread where there are two devices, and more, in ns: assumed.
 /// `cargo bench --bench plan` measures it on a machine at hand.
-pub const DECIDE_NS: [f64; 2] = [3000.0, 5000.0];
+pub const DECIDE_NS: [f64; 2] = [1800.0, 3000.0];
 /// The same where the plan is remembered.
-pub const DECIDE_AGAIN_NS: f64 = 700.0;
+pub const DECIDE_AGAIN_NS: f64 = 100.0;
 /// The same where the call is so small that only the CPU is looked at.
-pub const DECIDE_TINY_NS: f64 = 300.0;
+pub const DECIDE_TINY_NS: f64 = 350.0;
 
 /// All of it on the CPU from the moment a device is lost whose part nobody else had.
 fn recover(scene: &Scene<'_>, random: &mut Random) -> Run {
@@ -43,6 +45,7 @@ fn recover(scene: &Scene<'_>, random: &mut Random) -> Run {
 #[derive(Debug)]
 pub struct Player {
     rates: Vec<Rates>,
+    ids: Vec<String>,
     remembered: Remembered,
     /// Time of all calls so far, in ns.
     clock_ns: f64,
@@ -50,17 +53,22 @@ pub struct Player {
     pending: Vec<(f64, u64, Vec<Candidate>, PartRun)>,
     /// What it has learned so far.
     pub learned: Learned,
+    /// Whether two devices may both run a whole call, and the results that are there first are taken: real calls do not.
+    pub races: bool,
 }
 
 impl Player {
     /// A scheduler that knows the machine's calibrated rates and nothing else.
     pub fn new(rates: &[Rates]) -> Self {
+        let id = |device: usize| if device == 0 { "cpu".into() } else { format!("gpu:{}", device - 1) };
         Player {
             rates: rates.to_vec(),
+            ids: (0..rates.len()).map(id).collect(),
             remembered: Remembered::default(),
             clock_ns: 0.0,
             pending: Vec::new(),
             learned: Learned::default(),
+            races: false,
         }
     }
 
@@ -76,34 +84,18 @@ impl Player {
     pub fn call(&mut self, scene: &Scene<'_>, random: &mut Random) -> (f64, Run) {
         let case = scene.case;
         self.settle();
-        let candidates = self.candidates(case, scene.home);
-        let question = Question {
-            grid: case.grid,
-            split: &case.split,
-            candidates: &candidates,
-            adaptive: true,
-            merge: Cost::ZERO,
-            races: true,
-            explore: Cost::from_ns(self.learned.budget_ns()),
-            placement: Placement::Auto,
-            strict: false,
-        };
-        let Ok((plan, made)) = self.remembered.plan(case.kernel, &question) else {
+        let Ok((decision, decide_ns)) = self.decide(case, scene.home) else {
             return (f64::INFINITY, Run::default());
         };
+        let (plan, candidates) = (&decision.plan, &decision.candidates);
         let mut scene = scene.clone();
         for (end, _, _, part) in &self.pending {
             scene.busy_ns[part.device] = scene.busy_ns[part.device].max(end - self.clock_ns);
         }
-        let mut run = self.run(&scene, &question, &plan, random);
+        let mut run = self.run(&scene, &decision, random);
         if !run.took_ns.is_finite() {
             run = recover(&scene, random);
         }
-        let decide_ns = match (plan.considered.len(), made) {
-            (1, _) => DECIDE_TINY_NS,
-            (_, true) => DECIDE_NS[usize::from(self.rates.len() > 2)],
-            (_, false) => DECIDE_AGAIN_NS,
-        };
         let took_ns = run.took_ns + decide_ns;
         // The mean of a run in one piece is known: its noise need not be averaged away.
         let scored_ns = match (&run.parts[..], plan.rival) {
@@ -113,7 +105,7 @@ impl Player {
             _ => took_ns,
         };
         self.learned.spend(took_ns, plan.explored.ns());
-        teach(&self.learned, case.kernel, &candidates, &run.parts);
+        teach(&self.learned, case.kernel, candidates, &run.parts);
         for whole in run.left_over.iter().filter(|w| w.took_ns.is_finite()) {
             self.pending.push((self.clock_ns + whole.took_ns, case.kernel, candidates.clone(), whole.part));
         }
@@ -146,14 +138,68 @@ impl Player {
         Run { took_ns: first.took_ns, parts: vec![first.part, losing], left_over: vec![second] }
     }
 
-    fn run(&self, scene: &Scene<'_>, question: &Question<'_>, plan: &Plan, random: &mut Random) -> Run {
-        if let (Some(rival), [one]) = (plan.rival, plan.assignments.as_slice()) {
-            return self.race(scene, [one.device, rival], random);
+    /// What is decided, and the time that takes: as a real call goes about it.
+    ///
+    /// # Errors
+    /// None in practice: see [`plan`].
+    pub fn decide(&self, case: &Case, home: Option<usize>) -> Result<(Arc<Decision>, f64)> {
+        let sizes = [home.map_or(0, |h| h as u64 + 1)];
+        let shape = CallShape { grid: case.grid, sizes: &sizes, uniforms: &[] };
+        let key = |device| Self::key(case, device);
+        if let Some(decision) = self.remembered.recall(case.kernel, &shape, &self.learned, key, |_, _| true) {
+            return Ok((decision, DECIDE_AGAIN_NS));
         }
-        let slices = scene.case.slices();
-        let workers = workers(question, plan, slices);
+        let epoch = self.learned.epoch();
+        let (decision, took_ns) = self.decide_anew(case, home)?;
+        let decision = Arc::new(decision);
+        self.remembered.keep(case.kernel, &shape, &decision, epoch);
+        Ok((decision, took_ns))
+    }
+
+    /// The same where nothing is remembered.
+    ///
+    /// # Errors
+    /// None in practice: see [`plan`].
+    pub fn decide_anew(&self, case: &Case, home: Option<usize>) -> Result<(Decision, f64)> {
+        let mut candidates = vec![self.candidate(0, case, home)];
+        let others_begin = match home {
+            None => self.rates[1..].iter().map(|r| r.launch_ns + r.link_ns).fold(f64::INFINITY, f64::min),
+            Some(_) => 0.0,
+        };
+        if let Some(plan) = adaptive::tiny(&candidates[0], Cost::from_ns(others_begin), case.grid) {
+            return Ok((Decision { plan, candidates, crew: None }, DECIDE_TINY_NS));
+        }
+        candidates.extend((1..self.rates.len()).map(|d| self.candidate(d, case, home)));
+        let question = Question {
+            grid: case.grid,
+            split: &case.split,
+            candidates: &candidates,
+            adaptive: true,
+            merge: Cost::ZERO,
+            races: self.races,
+            explore: Cost::from_ns(self.learned.budget_ns()),
+            placement: Placement::Auto,
+            strict: false,
+        };
+        let plan = plan(&question)?;
+        let crew = adaptive::crew(&question, &plan);
+        Ok((Decision { plan, candidates, crew }, DECIDE_NS[usize::from(self.rates.len() > 2)]))
+    }
+
+    fn key(case: &Case, device: usize) -> Key {
+        Key { kernel: case.kernel, device, invocations: case.invocations }
+    }
+
+    fn run(&self, scene: &Scene<'_>, decision: &Decision, random: &mut Random) -> Run {
         let noise = scene.truth.machine.noise;
-        Engine::new(scene, noise, random, &workers, slices).run()
+        match (&decision.crew, decision.plan.rival, decision.plan.assignments.as_slice()) {
+            (Some(crew), ..) => Engine::new(scene, noise, random, &crew.workers, scene.case.slices()).run(),
+            (None, Some(rival), [one]) => self.race(scene, [one.device, rival], random),
+            (None, _, parts) => {
+                let whole = scene.whole(parts.first().map_or(0, |one| one.device), false, noise, random);
+                Run { took_ns: whole.took_ns, parts: vec![whole.part], left_over: Vec::new() }
+            }
+        }
     }
 
     /// The devices as the plan sees them.
@@ -180,19 +226,15 @@ impl Player {
             }
             _ => (Cost::ZERO, Cost::ZERO),
         };
-        let key = Key { kernel: case.kernel, device, invocations: case.invocations };
-        let [learned, together] = self.learned.estimate(key);
+        let known = self.learned.known(Self::key(case, device), [work.up_bytes, work.down_bytes]);
         Candidate {
-            id: if device == 0 { "cpu".into() } else { format!("gpu:{}", device - 1) },
+            id: self.ids[device].clone(),
             refusal: None,
             work,
             rates: rates.clone(),
-            learned,
-            together,
-            link: [
-                self.learned.link(device, Direction::Up, work.up_bytes),
-                self.learned.link(device, Direction::Down, work.down_bytes),
-            ],
+            learned: known.alone,
+            together: known.together,
+            link: known.link,
             fetch,
             fetch_latency,
             shared_input: case.shared_up_bytes / case.up_bytes.max(1.0),

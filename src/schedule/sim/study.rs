@@ -69,15 +69,23 @@ impl Study {
     }
 }
 
-/// Runs every condition on a machine, each cell with so many independent histories.
+/// Runs every condition on a machine, each cell with so many independent histories, as real calls go.
 ///
 /// # Errors
 /// A workload that cannot be analysed.
 pub fn study(machine: &Machine, workloads: &[Workload], seed: u64, trials: u64) -> Result<Study> {
+    study_with(machine, workloads, seed, trials, false)
+}
+
+/// The same where two devices may also race for a whole call: what that would gain.
+///
+/// # Errors
+/// See [`study`].
+pub fn study_with(machine: &Machine, workloads: &[Workload], seed: u64, trials: u64, races: bool) -> Result<Study> {
     let truth = Truth::new(machine.clone(), seed);
     let rates = Player::calibrate(machine, seed)?;
     let homes: Vec<Option<usize>> = if machine.devices.len() > 1 { vec![None, Some(1)] } else { vec![None] };
-    let lab = Lab { truth: &truth, rates: &rates, seed, trials: trials.max(1) };
+    let lab = Lab { truth: &truth, rates: &rates, seed, trials: trials.max(1), races };
     let kernels: Vec<(&Workload, Option<usize>)> =
         workloads.iter().flat_map(|w| homes.iter().map(move |h| (w, *h))).collect();
     let studies: Vec<Study> = kernels.par_iter().map(|(w, home)| lab.kernel(w, *home)).collect::<Result<_>>()?;
@@ -92,6 +100,7 @@ struct Lab<'a> {
     rates: &'a [Rates],
     seed: u64,
     trials: u64,
+    races: bool,
 }
 
 /// A cell with its oracle.
@@ -138,6 +147,12 @@ impl Lab<'_> {
         Scene { truth: self.truth, case, home, busy_ns: vec![0.0; machine.devices.len()], speeds, start_ns: 0.0 }
     }
 
+    fn player(&self) -> Player {
+        let mut player = Player::new(self.rates);
+        player.races = self.races;
+        player
+    }
+
     fn random(&self, case: &Case, home: Option<usize>, what: &str, trial: u64) -> Random {
         let cell = hash(&format!("{} {} {home:?} {what} {}", case.name, case.size, self.truth.machine.name));
         Random::new(self.seed, cell ^ trial.wrapping_mul(0x1234_5678_9abc_def1))
@@ -153,7 +168,7 @@ impl Lab<'_> {
         let mut sums = [0.0; 3];
         let scene = self.scene(&cell.case, home);
         for trial in 0..self.trials {
-            let mut player = Player::new(self.rates);
+            let mut player = self.player();
             let mut random = self.random(&cell.case, home, "history", trial);
             let times: Vec<f64> = (0..WARM + 2).map(|_| player.call(&scene, &mut random).0).collect();
             sums[0] += times[0];
@@ -164,7 +179,7 @@ impl Lab<'_> {
     }
 
     fn warm(&self, case: &Case, home: Option<usize>, random: &mut Random) -> Player {
-        let mut player = Player::new(self.rates);
+        let mut player = self.player();
         self.play(&mut player, case, home, WARM, random);
         player
     }
@@ -180,7 +195,7 @@ impl Lab<'_> {
     fn outside(&self, seen: &[Cell], cell: &Cell, home: Option<usize>) -> f64 {
         let one = |trial| {
             let mut random = self.random(&cell.case, home, "outside", trial);
-            let mut player = Player::new(self.rates);
+            let mut player = self.player();
             for known in &seen[seen.len().saturating_sub(3)..] {
                 self.play(&mut player, &known.case, home, WARM, &mut random);
             }
@@ -234,7 +249,7 @@ impl Lab<'_> {
             let bound = bound_ns(&scene);
             let one = |trial| {
                 let mut random = self.random(&case, None, "skewed", trial);
-                let mut player = Player::new(self.rates);
+                let mut player = self.player();
                 self.play(&mut player, &case, None, WARM, &mut random);
                 player.call(&scene, &mut random).0
             };
