@@ -204,6 +204,45 @@ fn matrix_product() {
 }
 
 #[test]
+fn rows_that_data_cut_are_walked_once_in_all() {
+    let source = "
+        @group(0) @binding(0) var<storage, read> start: array<u32>;
+        @group(0) @binding(1) var<storage, read> value: array<f32>;
+        @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+        @compute @workgroup_size(32) fn main(@builtin(global_invocation_id) gid: vec3u) {
+            let row = gid.x;
+            var sum = 0.0;
+            let end = start[row + 1u];
+            for (var k = start[row]; k < end; k++) { sum += value[k]; }
+            y[row] = sum;
+        }";
+    let (rows, elements) = (32 * 10, 32 * 10 * 7);
+    let case = case(source, [10, 1, 1], &[("start", Words(rows + 1)), ("value", Words(elements)), ("y", Words(rows))]);
+    case.with(|a, call| {
+        let features = a.features(call);
+        assert!(features.data_dependent);
+        assert!((features.float - 7.0).abs() < 0.5, "{features:?}");
+    });
+}
+
+#[test]
+fn an_end_in_data_of_which_nothing_is_known_is_near() {
+    let source = "
+        @group(0) @binding(0) var<storage, read> trips: array<u32>;
+        @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+        @compute @workgroup_size(32) fn main(@builtin(global_invocation_id) gid: vec3u) {
+            var sum = 0.0;
+            for (var k = 0u; k < trips[gid.x]; k++) { sum += 0.5; }
+            y[gid.x] = sum;
+        }";
+    let case = case(source, [10, 1, 1], &[("trips", Words(320)), ("y", Words(320))]);
+    case.with(|a, call| {
+        let features = a.features(call);
+        assert!(features.data_dependent && features.float > 1.0 && features.float < 100.0, "{features:?}");
+    });
+}
+
+#[test]
 fn structs_and_vectors() {
     let source = "
         struct Body { pos: vec3f, mass: f32, vel: vec3f, id: u32 }

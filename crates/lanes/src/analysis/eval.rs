@@ -30,6 +30,8 @@ pub(super) struct Eval<'a> {
     pub weight: f64,
     pub counts: Option<Counts>,
     pub data_dependent: bool,
+    /// Conditions that keep invocations in the loops around, where data decide how long, and how often each holds.
+    pub staying: Vec<(Value, f64)>,
     pub guard_budget: u32,
     /// What of the uniforms decided the walk.
     pub looked_at: RefCell<Vec<UniformWord>>,
@@ -62,6 +64,7 @@ impl<'a> Eval<'a> {
             weight: 1.0,
             counts: None,
             data_dependent: false,
+            staying: Vec::new(),
             guard_budget: GUARD_BUDGET,
             looked_at: RefCell::default(),
         }
@@ -183,10 +186,13 @@ impl<'a> Eval<'a> {
         self.written.extend(both);
     }
 
-    /// The share of invocations for which a condition holds, one half where the data decide.
+    /// The share of invocations for which a condition holds, one half where the data decide and it leaves no loop.
     fn fraction_of(&mut self, cond: Value) -> f64 {
         if self.counts.is_none() {
             return 1.0;
+        }
+        if let Some((_, share)) = self.staying.iter().rev().find(|(stays, _)| *stays == cond) {
+            return *share;
         }
         let mut share = [0.0; 2];
         let mut captured = [false; 2];

@@ -9,18 +9,16 @@ use super::{
 };
 use crate::ir::{BinaryOp, Op, Param, Region, UnaryOp, Value};
 
-/// Trips assumed where they depend on data and nothing bounds them.
-const ASSUMED_TRIPS: f64 = 16.0;
 /// Iterations that are never exceeded: the counter of an unbounded loop.
 const UNBOUNDED: i128 = u32::MAX as i128;
 /// How far definitions are followed.
-const MAX_DEPTH: u32 = 24;
+pub(super) const MAX_DEPTH: u32 = 24;
 
 /// Literals of a condition that are looked at.
 const MAX_LITERALS: usize = 256;
 
 /// What the loop's condition implies, each literal being a value and its truth.
-type Literals = Vec<(Value, bool)>;
+pub(super) type Literals = Vec<(Value, bool)>;
 
 /// How often a loop repeats.
 struct Trips {
@@ -55,14 +53,21 @@ impl Eval<'_> {
         }
         let mark = self.domain.mark();
         let outer = self.weight;
-        let times = self.times(&trips);
+        let times = self.times(params, &steps, &trips, &literals, body);
         self.weight = outer * times;
+        let outside = self.staying.len();
+        if trips.mean.is_none() {
+            // The last of the executions leaves.
+            let stays = 1.0 - 1.0 / times;
+            self.staying.extend(literals.iter().map(|&(v, truth)| (v, if truth { stays } else { 1.0 - stays })));
+        }
         if let Some(counts) = &mut self.counts {
             counts.branch += self.weight;
         }
         self.domain.exact &= trips.exact;
         let written = self.written.len();
         self.region(body);
+        self.staying.truncate(outside);
         // Indices of the last iteration are not those of the next.
         self.written.truncate(written);
         self.domain.undo(mark);
@@ -75,14 +80,21 @@ impl Eval<'_> {
     }
 
     /// Executions of the body per entry of the loop.
-    fn times(&mut self, trips: &Trips) -> f64 {
+    fn times(
+        &mut self,
+        params: &[Param],
+        steps: &[Option<i128>],
+        trips: &Trips,
+        literals: &Literals,
+        body: &Region,
+    ) -> f64 {
         if let Some(mean) = trips.mean {
             return mean + 1.0;
         }
         self.data_dependent = true;
-        // With a bound, between few trips and all of them: their geometric mean.
-        let most = trips.most as f64 + 1.0;
-        if trips.bounded && most > ASSUMED_TRIPS { (ASSUMED_TRIPS * most).sqrt() } else { ASSUMED_TRIPS.min(most) }
+        // Only costs depend on it.
+        let walk = self.counts.is_some().then(|| self.walk(params, steps, literals, body)).flatten();
+        self.assumed_times(trips.most as f64 + 1.0, walk)
     }
 
     /// Collects what `v == truth` implies. Returns whether the literals together say all of it.
@@ -137,7 +149,13 @@ impl Eval<'_> {
     }
 
     /// `v` as a parameter of this loop plus a constant.
-    fn offset_from(&mut self, v: Value, params: &[Param], literals: &Literals, depth: u32) -> Option<(usize, i128)> {
+    pub(super) fn offset_from(
+        &mut self,
+        v: Value,
+        params: &[Param],
+        literals: &Literals,
+        depth: u32,
+    ) -> Option<(usize, i128)> {
         let v = self.chase(v, literals);
         if let Some(i) = params.iter().position(|p| p.dst == v) {
             return Some((i, 0));

@@ -23,6 +23,7 @@ mod sites;
 mod slice;
 mod split;
 pub mod uniformity;
+mod walked;
 
 pub use sites::SiteKind;
 
