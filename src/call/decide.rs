@@ -49,7 +49,10 @@ impl Call<'_> {
         if open {
             let (cpu, others_begin) = self.cpu_first(ready);
             if let Some(plan) = adaptive::tiny(&cpu, others_begin, ready.grid) {
-                return Ok(Decision { plan, candidates: vec![cpu], crew: None });
+                // Whatever else there is to say of a kernel, such as which devices cannot run it, is said once.
+                let once = self.runtime.slots().len() > 1 && self.runtime.remembered().meets(self.kernel.id);
+                let candidates = if once { self.candidates(ready) } else { vec![cpu] };
+                return Ok(Decision { plan, candidates, crew: None });
             }
         }
         let candidates = self.candidates(ready);

@@ -18,7 +18,7 @@ use crate::{
 };
 use evener_lanes::analysis::CallShape;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{BuildHasherDefault, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -102,6 +102,8 @@ impl Hasher for Same {
 pub struct Remembered {
     kept: Mutex<HashMap<u64, Kept, BuildHasherDefault<Same>>>,
     cut: cut::CutOnce,
+    /// Kernels that were decided on.
+    met: Mutex<HashSet<u64, BuildHasherDefault<Same>>>,
 }
 
 impl Remembered {
@@ -169,6 +171,15 @@ impl Remembered {
     /// See [`plan`](super::plan::plan).
     pub fn plan(&self, kernel: u64, question: &Question<'_>) -> Result<(Plan, bool)> {
         self.cut.plan(kernel, question)
+    }
+
+    /// Whether this is the first decision on a kernel.
+    pub fn meets(&self, kernel: u64) -> bool {
+        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        if met.len() >= MAX_KEPT {
+            met.clear();
+        }
+        met.insert(kernel)
     }
 
     /// Forgets all: devices were measured again.
