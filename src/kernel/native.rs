@@ -16,6 +16,7 @@ use evener_lanes::{
     ir::Space,
 };
 use std::{
+    cell::OnceCell,
     fmt,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -60,8 +61,13 @@ pub struct NativeChunk<'a> {
     range: GroupRange,
     arguments: &'a [Argument],
     footprint: Arc<Footprint>,
-    /// Addresses handed out, and whether to be written.
-    taken: Vec<(Range<usize>, bool)>,
+    /// What each binding may be asked for, to be read and to be written: found when the first part is not plain, since a
+    /// body may ask for as many parts as a footprint has runs.
+    allowed: Vec<[OnceCell<Intervals>; 2]>,
+    /// Addresses handed out to be read,
+    read: Intervals,
+    /// and to be written.
+    written: Intervals,
 }
 
 impl fmt::Debug for NativeChunk<'_> {
@@ -83,7 +89,9 @@ impl<'a> NativeChunk<'a> {
         let shape = CallShape { grid: chunk.grid, sizes: &sizes, uniforms: &uniforms };
         let footprint = chunk.kernel.analysis.footprint(&shape, &chunk.range);
         let (kernel, range, arguments) = (chunk.kernel, chunk.range, chunk.arguments);
-        NativeChunk { kernel, range, arguments, footprint, taken: Vec::new() }
+        let allowed = arguments.iter().map(|_| Default::default()).collect();
+        let (read, written) = (Intervals::default(), Intervals::default());
+        NativeChunk { kernel, range, arguments, footprint, allowed, read, written }
     }
 
     /// The work-groups to do.
@@ -163,12 +171,7 @@ impl<'a> NativeChunk<'a> {
         if !address.is_multiple_of(align_of::<T>()) {
             return Err(self.fault(format!("wants `{name}` as elements aligned to {} bytes", align_of::<T>())));
         }
-        let touched = &self.footprint.bindings[binding];
-        let inside = match write {
-            true => contains(touched.writes.iter(), &bytes) && argument.writable,
-            false => contains(touched.reads.iter().chain(&touched.writes), &bytes),
-        };
-        if !inside {
+        if !self.may_touch(binding, &bytes, write) || write && !argument.writable {
             let what = if write { "write" } else { "read" };
             let range = self.range;
             return Err(self.fault(format!(
@@ -176,15 +179,28 @@ impl<'a> NativeChunk<'a> {
                 range.start, range.end
             )));
         }
-        let addresses = address..address + (bytes.end - bytes.start) as usize;
-        let overlaps = |(other, written): &(Range<usize>, bool)| {
-            (write || *written) && other.start < addresses.end && addresses.start < other.end
-        };
-        if self.taken.iter().any(overlaps) {
+        let addresses = address as u64..address as u64 + (bytes.end - bytes.start);
+        let overlaps = |taken: &Intervals| taken.within(&addresses).next().is_some();
+        if overlaps(&self.written) || write && overlaps(&self.read) {
             return Err(self.fault(format!("was given elements {elements:?} of `{name}` already")));
         }
-        self.taken.push((addresses, write));
+        let taken = if write { &mut self.written } else { &mut self.read };
+        taken.insert(addresses);
         Ok((address as *mut T, count))
+    }
+
+    /// Whether bytes of a binding are in the footprint. One set that is a plain range usually is enough.
+    fn may_touch(&self, binding: usize, bytes: &Range<u64>, write: bool) -> bool {
+        let touched = &self.footprint.bindings[binding];
+        let reads = if write { &[][..] } else { &touched.reads[..] };
+        let sets = || reads.iter().chain(&touched.writes);
+        let is_around = |s: &Strided| s.levels.is_empty() && s.start <= bytes.start && bytes.end <= s.start + s.run;
+        let all = || {
+            let mut all = Intervals::default();
+            sets().for_each(|s| s.for_each_run(|run| all.insert(run)));
+            all
+        };
+        sets().any(is_around) || self.allowed[binding][usize::from(write)].get_or_init(all).contains(bytes)
     }
 
     fn binding(&self, name: &str) -> Result<usize> {
@@ -195,16 +211,4 @@ impl<'a> NativeChunk<'a> {
     fn fault(&self, what: String) -> Error {
         Error::new(ErrorKind::KernelFault, format!("the native body of `{}` {what}", self.kernel.reflection.entry))
     }
-}
-
-/// Whether all of the bytes are in the sets. One set that is a plain range usually is enough.
-fn contains<'s>(sets: impl Iterator<Item = &'s Strided> + Clone, bytes: &Range<u64>) -> bool {
-    let plain = |s: &Strided| s.levels.is_empty() && s.start <= bytes.start && bytes.end <= s.start + s.run;
-    if sets.clone().any(plain) {
-        return true;
-    }
-    let mut all = Intervals::default();
-    let near = sets.filter(|s| s.start < bytes.end && bytes.start < s.end());
-    near.for_each(|s| s.for_each_run(|run| all.insert(run)));
-    all.contains(bytes)
 }
