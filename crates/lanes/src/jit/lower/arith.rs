@@ -112,6 +112,9 @@ impl Lower<'_> {
             }
             Op::Binary(o, a, b) => self.binary(*o, *a, *b),
             Op::Fma(a, b, c) => self.fma(ty, *a, *b, *c),
+            Op::Select { cond, accept, reject } if self.extreme(*cond, *accept, *reject).is_some() => {
+                self.chosen_extreme(ty, *cond, *accept, *reject)
+            }
             Op::Select { cond, accept, reject } => {
                 let mask = self.masks(*cond);
                 if ty == Ty::Bool {
@@ -339,12 +342,7 @@ impl Lower<'_> {
     /// Minimum and maximum of the IR: the other operand where one is NaN, the first of equals.
     fn float_extreme(&mut self, op: BinaryOp, ty: Ty, a: Value, b: Value) -> Vec<VReg> {
         let wide = ty.bytes() == 8;
-        let vop = match (op, wide) {
-            (BinaryOp::Min, false) => VOp::Minps,
-            (BinaryOp::Min, true) => VOp::Minpd,
-            (_, false) => VOp::Maxps,
-            (_, true) => VOp::Maxpd,
-        };
+        let vop = machine_extreme(op == BinaryOp::Min, ty);
         let compare = if wide { VOp::Cmppd } else { VOp::Cmpps };
         const UNORDERED: u8 = 3;
         if let Some(bits) = self.constant(a).filter(|bits| !is_nan(ty, *bits)) {
@@ -374,6 +372,29 @@ impl Lower<'_> {
             }
         };
         a.iter().zip(&b).map(|pair| each(self, pair)).collect()
+    }
+
+    /// Which extreme of floats a choice is that is made by comparing what is chosen from: the machine's minimum and maximum
+    /// are just such choices, also where an operand is NaN or both are zero.
+    fn extreme(&self, cond: Value, accept: Value, reject: Value) -> Option<BinaryOp> {
+        let Some(Op::Binary(op, a, b)) = self.def(cond) else { return None };
+        let compared = self.ty(*a).is_float() && [a, b].iter().all(|v| self.env[v.index()].is_some());
+        let (straight, crossed) = ((*a, *b) == (accept, reject), (*b, *a) == (accept, reject));
+        match op {
+            BinaryOp::Lt if compared && straight => Some(BinaryOp::Min),
+            BinaryOp::Gt if compared && straight => Some(BinaryOp::Max),
+            BinaryOp::Lt if compared && crossed => Some(BinaryOp::Max),
+            BinaryOp::Gt if compared && crossed => Some(BinaryOp::Min),
+            _ => None,
+        }
+    }
+
+    /// The choice that is an [`extreme`](Self::extreme): the first operand if it is beyond the second, else the second.
+    fn chosen_extreme(&mut self, ty: Ty, cond: Value, accept: Value, reject: Value) -> Vec<VReg> {
+        let is_min = self.extreme(cond, accept, reject) == Some(BinaryOp::Min);
+        let op = machine_extreme(is_min, ty);
+        let (accept, reject) = (self.vectors(accept), self.sources(reject));
+        accept.iter().zip(reject).map(|(a, b)| self.v3(op, *a, b)).collect()
     }
 
     /// `a - b * trunc(a / b)`.
@@ -437,6 +458,16 @@ impl Lower<'_> {
         let (x, y, z) = (self.vectors(x), self.sources(y), self.vectors(z));
         let op = FUSED[family][2][usize::from(wide)];
         (0..z.len()).map(|i| self.v4(op, z[i], x[i], y[i])).collect()
+    }
+}
+
+/// The machine's minimum or maximum: its second operand where either is NaN, or both are equal.
+fn machine_extreme(is_min: bool, ty: Ty) -> VOp {
+    match (is_min, ty.bytes()) {
+        (true, 4) => VOp::Minps,
+        (true, _) => VOp::Minpd,
+        (false, 4) => VOp::Maxps,
+        (false, _) => VOp::Maxpd,
     }
 }
 

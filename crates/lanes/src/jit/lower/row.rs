@@ -209,7 +209,7 @@ impl<'k> Lower<'k> {
         self.move_if(Cond::L, Size::Q, a, GSrc::Reg(b), a, b)
     }
 
-    fn larger(&mut self, a: VReg, b: VReg) -> VReg {
+    pub(super) fn larger(&mut self, a: VReg, b: VReg) -> VReg {
         self.move_if(Cond::G, Size::Q, a, GSrc::Reg(b), a, b)
     }
 

@@ -14,10 +14,10 @@ use crate::{
     jit::{
         class::Class,
         mir::{Address, From, GSrc, Kind, Src},
-        x64::{Cond, Isa, Size, VOp},
+        x64::{AluOp, Cond, Isa, Size, VOp},
     },
 };
-use regalloc2::{Block, VReg};
+use regalloc2::{Block, RegClass, VReg};
 
 /// Operations that a gather is worth, and a load of elements that follow one another.
 const WORTH: [usize; 2] = [4, 3];
@@ -32,6 +32,15 @@ struct Lanes<'a> {
     inputs: Vec<(Value, Stored)>,
     results: Vec<(&'a Param, Stored)>,
     mask: Option<Stored>,
+}
+
+/// The loop of a lane that is being written.
+struct Lane<'a, 'k> {
+    params: &'a [&'a Param],
+    /// Those whose results are used.
+    used: &'a [&'a Param],
+    body: &'k Region,
+    exit: Block,
 }
 
 impl<'k> Lower<'k> {
@@ -117,8 +126,8 @@ impl<'k> Lower<'k> {
         self.skip_dead(lanes.mask, lane, next);
         self.push(Kind::Refuel, Vec::new());
         self.one_lane(&lanes, lane, |l| {
-            l.test_streams(params, body, again);
-            l.lane_loop(params, body, again);
+            let counts = l.test_streams(params, body, again);
+            l.lane_loop(params, body, again, counts);
             for (p, stored) in &lanes.results {
                 l.store_result(p.result, in_lane(*stored, lane));
             }
@@ -199,11 +208,13 @@ impl<'k> Lower<'k> {
         }
     }
 
-    /// Where the counter stays below a value, tests before the loop that it stays inside the arrays that it is an index of.
-    fn test_streams(&mut self, params: &[&Param], body: &Region, again: Value) {
-        let Some(Op::Binary(BinaryOp::Lt, next, end)) = self.def(again) else { return };
-        let Some(counter) = params.iter().find(|p| p.next == *next && self.ty(p.dst) == Ty::U32) else { return };
-        let Some(bail) = self.bail.filter(|_| self.mode != Mode::Masked && !self.dirty) else { return };
+    /// Where the counter stays below a value, tests before the loop that it stays inside the arrays that it is an index of:
+    /// the number of the counter, and that value.
+    fn test_streams(&mut self, params: &[&Param], body: &Region, again: Value) -> Option<(usize, VReg)> {
+        let Some(Op::Binary(BinaryOp::Lt, next, end)) = self.def(again) else { return None };
+        let number = params.iter().position(|p| p.next == *next && self.ty(p.dst) == Ty::U32)?;
+        let bail = self.bail.filter(|_| self.mode != Mode::Masked && !self.dirty)?;
+        let counter = params[number];
         let (first, end) = (self.gpr(counter.init), self.gpr(*end));
         for inst in &body.insts {
             let Inst::Op { op: Op::Load(place), .. } = inst else { continue };
@@ -217,31 +228,73 @@ impl<'k> Lower<'k> {
             self.leave_if(Cond::A, Size::Q, end, limit, bail);
             self.made.tested.push(test);
         }
+        (self.step(counter, *next) == Some(1)).then_some((number, end))
     }
 
-    /// The loop of a lane, some iterations written one after the other: they burn fuel once.
-    fn lane_loop(&mut self, params: &[&Param], body: &'k Region, again: Value) {
-        let (head, mut regs, _) = self.open_loop(params, &[], Vec::new());
+    /// The loop of a lane. `counts`: its counter, which grows by 1, and what that stays below.
+    fn lane_loop(&mut self, params: &[&Param], body: &'k Region, again: Value, counts: Option<(usize, VReg)>) {
         let exit = self.later_block();
         let used: Vec<&Param> = params.iter().filter(|p| self.uses[p.result.index()] > 0).copied().collect();
         let results = self.params(exit, &used.iter().map(|p| p.result).collect::<Vec<_>>());
-        for _ in 0..WRITTEN {
-            regs = self.scoped(|l| {
-                params.iter().zip(&regs).for_each(|(p, r)| l.define_form(p.dst, r.clone()));
-                l.insts(&body.insts);
-                let next = params.iter().map(|p| l.in_form(p.next, p.dst)).collect();
-                let last = l.arguments(used.iter().map(|p| (p.next, p.result)));
-                let (on, leave) = (l.f.block(), l.later_block());
-                l.branch_on(again, on, leave);
-                l.at = leave;
-                l.jump(exit, last);
-                l.at = on;
-                next
-            });
+        let all = Lane { params, used: &used, body, exit };
+        match counts {
+            Some((number, end)) => self.counted_loop(&all, number, end),
+            None => {
+                let (head, regs, _) = self.open_loop(params, &[], Vec::new());
+                let turn = |l: &mut Self, [on, leave]: [Block; 2]| l.branch_on(again, on, leave);
+                let regs = (0..WRITTEN).fold(regs, |regs, _| self.tested_iteration(&all, regs, turn));
+                self.jump(head, regs.concat());
+            }
         }
-        self.jump(head, regs.concat());
         self.at = exit;
         used.iter().zip(results).for_each(|(p, r)| self.define_form(p.result, r));
+    }
+
+    /// A loop whose counter tells how many iterations it makes: they are counted down, with a test of a constant after each.
+    fn counted_loop(&mut self, all: &Lane<'_, 'k>, number: usize, end: VReg) {
+        let counter = all.params[number];
+        let (first, one) = (self.gpr(counter.init), self.imm(1));
+        let trips = self.alu(AluOp::Sub, Size::Q, end, GSrc::Reg(first));
+        // The first iteration is made whatever the counter is.
+        let trips = self.larger(trips, one);
+        let (head, mut regs, extra) = self.open_loop(all.params, &[RegClass::Int], vec![trips]);
+        let left = extra[0];
+        let start = regs[number][0];
+        for written in 1..WRITTEN as i32 {
+            regs = self.tested_iteration(all, regs, |l, [on, leave]| {
+                l.branch_to(Cond::Be, Size::Q, left, GSrc::Imm(written), leave, on);
+            });
+            // From the first one: addresses need no sums then. Below a value of 32 bits, it does not wrap.
+            let counter = self.lea(Size::D, Address::at(From::Reg(start), written));
+            self.made.advanced.push((counter, start, written as u32));
+            regs[number] = vec![counter];
+        }
+        let less = self.alu(AluOp::Sub, Size::Q, left, GSrc::Imm(WRITTEN as i32));
+        let regs = self.tested_iteration(all, regs, |l, [on, leave]| {
+            l.branch_to(Cond::Le, Size::Q, less, GSrc::Imm(0), leave, on);
+        });
+        self.jump(head, [regs.concat(), vec![less]].concat());
+    }
+
+    /// An iteration, after which `test` leaves the loop or goes on; what the next one starts with.
+    fn tested_iteration(
+        &mut self,
+        all: &Lane<'_, 'k>,
+        regs: Vec<Vec<VReg>>,
+        test: impl FnOnce(&mut Self, [Block; 2]),
+    ) -> Vec<Vec<VReg>> {
+        self.scoped(|l| {
+            all.params.iter().zip(regs).for_each(|(p, r)| l.define_form(p.dst, r));
+            l.insts(&all.body.insts);
+            let next = all.params.iter().map(|p| l.in_form(p.next, p.dst)).collect();
+            let last = l.arguments(all.used.iter().map(|p| (p.next, p.result)));
+            let (on, leave) = (l.f.block(), l.later_block());
+            test(l, [on, leave]);
+            l.at = leave;
+            l.jump(all.exit, last);
+            l.at = on;
+            next
+        })
     }
 
     fn store_result(&mut self, v: Value, at: Address) {
