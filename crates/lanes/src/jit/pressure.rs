@@ -77,10 +77,13 @@ impl Pressure<'_> {
                 self.end(*dst);
                 op.operands(|v| self.start(v));
             }
-            Inst::If { phis, .. } => {
+            Inst::If { phis, span, .. } => {
                 phis.iter().for_each(|p| self.end(p.dst));
                 inst.operands(|v| self.start(v));
-                inst.regions().for_each(|r| self.region(r));
+                // Full blocks have no code for rare cases.
+                if span.is_defined() {
+                    inst.regions().for_each(|r| self.region(r));
+                }
             }
             Inst::Loop { params, body, again, .. } => self.repeat(params, body, *again),
             // What lives over a barrier lies in slots.

@@ -111,8 +111,13 @@ impl<'k> Lower<'k> {
         let after = if self.shapes[0].is_aligned() { step } else { self.lane_count() as i32 };
         let one = self.lea(Size::D, Address::at(From::Reg(x), after));
         self.jump(masked, vec![x, one]);
+        let exceptional = self.f.block();
+        self.f.nodes[exceptional.index()].cold = true;
+        self.at = exceptional;
+        self.jump(masked, vec![x, end]);
         self.at = body;
         self.bail = Some(left);
+        self.exceptional = Some(exceptional);
         self.idle = Some((head, end));
         self.block(mode, x, None, work);
         self.jump(head, vec![end]);
@@ -176,6 +181,7 @@ impl<'k> Lower<'k> {
         self.mask = None;
         self.fixed.start = None;
         self.bail = None;
+        self.exceptional = None;
         self.idle = None;
     }
 

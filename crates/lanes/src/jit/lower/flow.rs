@@ -140,6 +140,22 @@ impl<'k> Lower<'k> {
         self.divergent_branch(cond, then, other, &phis);
     }
 
+    /// Leaves a full block that has lanes with a rare case, as soon as that is known: masked code does what these need, so
+    /// that it takes neither room nor registers here. Not after side effects.
+    pub(super) fn leave_rare(&mut self, cond: Value) {
+        let varying = self.rares[cond.index()] && self.class(cond) == Class::Varying;
+        let Some(to) = self.exceptional.filter(|_| varying && !self.dirty) else { return };
+        let masks = self.masks(cond);
+        let live = self.live(&masks);
+        let (edge, on) = (self.f.block(), self.f.block());
+        self.f.nodes[edge.index()].cold = true;
+        self.branch_any(&live, edge, on);
+        self.at = edge;
+        self.jump(to, Vec::new());
+        self.at = on;
+        self.define(cond, Val::Imm(0));
+    }
+
     fn uniform_branch(&mut self, cond: Value, then: &'k Region, other: &'k Region, phis: &[&Phi]) {
         let (t, o, join) = (self.f.block(), self.f.block(), self.f.block());
         let dsts: Vec<Value> = phis.iter().map(|p| p.dst).collect();

@@ -164,10 +164,14 @@ pub(super) struct Lower<'k> {
     bound: Vec<Option<Bound>>,
     fixed: Fixed,
     bail: Option<Block>,
+    /// Where a block goes that has lanes with rare cases: all of it is run again masked.
+    exceptional: Option<Block>,
     /// Where a block goes whose lanes have nothing to do, with the number of the next one's first lane.
     idle: Option<(Block, VReg)>,
     /// What comparisons say in lanes that have something to do, where nothing else happens in the others.
     expected: Vec<Option<bool>>,
+    /// Conditions of branches for rare cases.
+    rares: Vec<bool>,
     /// A side effect happened in this block of lanes.
     dirty: bool,
     /// Bounds of loop counters.
@@ -262,8 +266,10 @@ impl<'k> Lower<'k> {
             bound: vec![None; kernel.bindings.len()],
             fixed: Fixed::default(),
             bail: None,
+            exceptional: None,
             idle: None,
             expected: vec![None; count],
+            rares: vec![false; count],
             dirty: false,
             most: vec![None; count],
             made: Made::default(),
@@ -328,6 +334,9 @@ impl<'k> Lower<'k> {
             inst.operands(|v| uses[v.index()] += 1);
             if let Inst::Op { dst, op, .. } = inst {
                 self.defs[dst.index()] = Some(op);
+            }
+            if let Inst::If { cond, other, span, .. } = inst {
+                self.rares[cond.index()] |= !span.is_defined() && other.insts.is_empty();
             }
             self.survey_private(inst);
             self.has_loops |= matches!(inst, Inst::Loop { .. });
@@ -478,6 +487,7 @@ impl<'k> Lower<'k> {
             Inst::Op { dst, op, .. } => {
                 if self.env[dst.index()].is_none() {
                     self.op(*dst, op);
+                    self.leave_rare(*dst);
                 }
             }
             Inst::Store { place, value, .. } => self.store_member(place, *value),
