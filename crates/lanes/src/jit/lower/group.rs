@@ -309,6 +309,8 @@ struct Plan {
     /// Values made between runs.
     known: Vec<bool>,
     kept: Vec<bool>,
+    /// Results of loops and the parameters whose slots hold them after the last turn.
+    held: Vec<(Value, Value)>,
 }
 
 /// What a run needs of others.
@@ -320,16 +322,20 @@ struct Needs {
 impl Plan {
     /// Decides which values are kept, gives them slots, and adds the copies that loops and branches need.
     fn new<'k>(l: &mut Lower<'k>, pieces: &mut Vec<Piece<'k>>, known: &[bool]) -> Plan {
-        let mut plan = Plan { known: known.to_vec(), kept: vec![false; known.len()] };
+        let mut plan = Plan { known: known.to_vec(), kept: vec![false; known.len()], held: Vec::new() };
         plan.copy_flow(pieces);
         plan.mark(l, pieces);
+        let is_held = |i: usize| plan.held.iter().any(|(result, _)| result.index() == i);
         for i in 0..plan.kept.len() {
-            if plan.kept[i] {
+            if plan.kept[i] && !is_held(i) {
                 let bytes = l.ty(Value(i as u32)).bytes().max(4);
                 l.slot_bytes = l.slot_bytes.next_multiple_of(bytes);
                 l.kept[i] = Some(l.slot_bytes);
                 l.slot_bytes += bytes;
             }
+        }
+        for (result, dst) in &plan.held {
+            l.kept[result.index()] = l.kept[dst.index()];
         }
         plan
     }
@@ -348,7 +354,7 @@ impl Plan {
     }
 
     /// Values that differ in the work-group pass branches and loops through slots.
-    fn copy_flow(&self, pieces: &mut Vec<Piece<'_>>) {
+    fn copy_flow(&mut self, pieces: &mut Vec<Piece<'_>>) {
         let mut i = 0;
         while i < pieces.len() {
             let (mut before, mut after) = (Vec::new(), Vec::new());
@@ -372,9 +378,12 @@ impl Plan {
                         .map(|i| (last[i], params[i].result))
                         .collect();
                     if rest.is_empty() {
-                        // One body: the result is the next value; both are copied at its end.
-                        let both = turn.into_iter().chain(results).collect();
-                        Self::add_copies(head, both);
+                        // One body, at whose end what follows is copied: mostly, results are the next values.
+                        let (held, results): (Vec<_>, Vec<_>) =
+                            results.into_iter().partition(|(last, _)| turn.iter().any(|(next, _)| next == last));
+                        let holder = |last: Value| turn.iter().find(|(next, _)| *next == last).map(|(_, dst)| *dst);
+                        self.held.extend(held.iter().filter_map(|(last, result)| Some((*result, holder(*last)?))));
+                        Self::add_copies(head, turn.into_iter().chain(results).collect());
                     } else {
                         Self::add_copies(rest, turn);
                         after = results;
