@@ -177,7 +177,7 @@ impl Call<'_> {
         };
         let (one_time, credit) = (self.one_time(slot, &rates), slot.credit());
         let (fetch, fetch_latency) = self.fetch(moved);
-        let moved = [work.up_bytes, work.down_bytes];
+        let moved = [work.up_bytes, work.down_bytes, (fetch + fetch_latency).ns()];
         let Known { alone, together, link } = self.runtime.learned().known(self.key(ready, number), moved);
         Candidate {
             id: info.id.clone(),

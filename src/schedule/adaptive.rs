@@ -16,7 +16,7 @@ fn line(candidate: &Candidate, whole: &Prediction, device: usize, view: View) ->
     let copies = |p: &Prediction| p.upload.ns() + p.download.ns();
     let launch_ns = candidate.rates.launch_ns;
     let latency = |bytes: f64| if bytes > 0.0 { candidate.rates.link_ns } else { 0.0 };
-    let up_latency_ns = latency(candidate.work.up_bytes) + candidate.fetch_latency.ns();
+    let up_latency_ns = latency(candidate.work.up_bytes) + candidate.fetch_latency.ns() * candidate.link[2];
     let latencies_ns = up_latency_ns + latency(candidate.work.down_bytes);
     let uploads = (whole.upload.ns() - up_latency_ns).max(0.0) * candidate.shared_input;
     let link_ns = (copies(whole) - latencies_ns - uploads).max(0.0);

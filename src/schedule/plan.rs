@@ -33,9 +33,9 @@ pub struct Candidate {
     pub learned: Estimate,
     /// The same beside other devices at work.
     pub together: Estimate,
-    /// What they teach of copies to it and back: factors on their predicted times.
-    pub link: [f64; 2],
-    /// Time to copy to the host, first, what only other devices have of the whole call's arrays.
+    /// What they teach of copies to it, back, and of fetching: factors on their predicted times.
+    pub link: [f64; 3],
+    /// Time to copy to the host, first, what only other devices have of the whole call's arrays, without any factor.
     pub fetch: Cost,
     /// Of a chunk that fetches anything, the latency.
     pub fetch_latency: Cost,
@@ -57,10 +57,20 @@ impl Candidate {
         let prior = self.prior(share);
         let launch = Cost::from_ns(self.rates.launch_ns);
         Prediction {
-            upload: prior.upload * self.link[0] + self.fetch * self.needed(share) + self.fetch_latency,
+            upload: prior.upload * self.link[0] + self.fetching(share, 1.0) * self.link[2],
             run: (launch + Cost::from_ns(prior.run.ns() - launch.ns()) * self.learned.factor) * self.steps,
             download: prior.download * self.link[1],
         }
+    }
+
+    /// Fetching what so many chunks of a share need in all, without any factor.
+    pub(super) fn fetching(&self, share: f64, chunks: f64) -> Cost {
+        self.fetch * self.needed(share) + self.fetch_latency * chunks
+    }
+
+    /// What the whole call moves, as [`Learned::known`](crate::cost::learn::Learned::known) asks for it.
+    pub fn moved(&self) -> [f64; 3] {
+        [self.work.up_bytes, self.work.down_bytes, self.fetching(1.0, 1.0).ns()]
     }
 
     /// The part of the input that a share of the call needs.

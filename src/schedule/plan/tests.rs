@@ -16,7 +16,7 @@ fn candidate(id: &str, speed: f64, bytes: f64) -> Candidate {
         rates,
         learned: Estimate::EXACT,
         together: Estimate::EXACT,
-        link: [1.0; 2],
+        link: [1.0; 3],
         fetch: Cost::ZERO,
         fetch_latency: Cost::ZERO,
         shared_input: 0.0,

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cost::{
         Cost,
-        learn::{Direction, Key, Learned},
+        learn::{Key, Learned},
         roofline::{Rates, Work},
     },
     error::Result,
@@ -220,13 +220,13 @@ impl Player {
         };
         let (fetch, fetch_latency) = match home {
             Some(from) if !has_all && case.up_bytes > 0.0 => {
-                let factor = self.learned.link(from, Direction::Down, case.up_bytes);
                 let copy = Cost::of(case.up_bytes, self.rates[from].down_bytes.per_s);
-                (copy * factor, Cost::from_ns(self.rates[from].link_ns))
+                (copy, Cost::from_ns(self.rates[from].link_ns))
             }
             _ => (Cost::ZERO, Cost::ZERO),
         };
-        let known = self.learned.known(Self::key(case, device), [work.up_bytes, work.down_bytes]);
+        let moved = [work.up_bytes, work.down_bytes, (fetch + fetch_latency).ns()];
+        let known = self.learned.known(Self::key(case, device), moved);
         Candidate {
             id: self.ids[device].clone(),
             refusal: None,
