@@ -12,7 +12,7 @@ use crate::{
     device::{Slot, typical},
     report::Report,
     schedule::{
-        coexec::Ran,
+        coexec::{Beaten, Ran},
         feedback::{PartRun, teach},
         movement::{self, WouldMove},
         placement::Placement,
@@ -214,13 +214,20 @@ impl Call<'_> {
 }
 
 /// What the devices did, each with all of its chunks. One that was late with a chunk takes at least the time that it had.
-pub(super) fn parts_of(ready: &Ready, decided: &Plan, ran: &[Ran], given_up: &[(Assignment, f64)]) -> Vec<PartRun> {
+/// One that was stopped tells its rate as far as it came.
+pub(super) fn parts_of(
+    ready: &Ready,
+    decided: &Plan,
+    ran: &[Ran],
+    given_up: &[(Assignment, f64)],
+    beaten: &[Beaten],
+) -> Vec<PartRun> {
     let total = GroupRange::all(ready.grid).count() as f64;
     let chunk = |assignment: &Assignment, run: &ChunkRun, ended: bool| PartRun {
         device: assignment.device,
         share: assignment.range.count() as f64 / total,
         chunks: 1,
-        together: decided.assignments.len() > 1,
+        together: decided.assignments.len() > 1 || decided.rival.is_some(),
         ended,
         run_ns: run.run_ns,
         up: (run.up_bytes as f64, run.upload_ns),
@@ -229,8 +236,13 @@ pub(super) fn parts_of(ready: &Ready, decided: &Plan, ran: &[Ran], given_up: &[(
     let late = |(assignment, had_ns): &(Assignment, f64)| {
         chunk(assignment, &ChunkRun { run_ns: *had_ns, ..ChunkRun::default() }, false)
     };
+    let stopped = |b: &Beaten| {
+        let all = chunk(&b.ran.assignment, &b.ran.run, true);
+        PartRun { share: all.share * b.part, ..all }
+    };
     let mut parts: Vec<PartRun> = Vec::new();
-    for chunk in ran.iter().map(|r| chunk(&r.assignment, &r.run, true)).chain(given_up.iter().map(late)) {
+    let ran = ran.iter().map(|r| chunk(&r.assignment, &r.run, true));
+    for chunk in ran.chain(given_up.iter().map(late)).chain(beaten.iter().filter(|b| b.part > 0.0).map(stopped)) {
         match parts.iter_mut().find(|p| p.device == chunk.device) {
             Some(part) => part.add(&chunk),
             None => parts.push(chunk),

@@ -73,7 +73,8 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
         let all = question.candidates.iter().zip(&whole).enumerate();
         let lines: Vec<Option<Line>> = all.map(|(d, (c, whole))| line(c, whole, d, view)).collect();
         let splittable = matches!(question.split, Split::Axis(_));
-        choose::choose(&Weighing { lines: &lines, splittable, adaptive: true, races: question.races, budget_ns })
+        let race_ns = question.race.map(Cost::ns);
+        choose::choose(&Weighing { lines: &lines, splittable, adaptive: true, race_ns, budget_ns })
     };
     let Some(choice) = weigh(View::Choice, question.explore.ns()) else {
         let (assignments, reason) = plan::whole(question, 0, "no device can run it".into());
@@ -167,26 +168,36 @@ pub struct Crew {
     pub axis: usize,
     /// Devices with what is predicted of them.
     pub workers: Vec<(usize, Worker)>,
+    /// Whether two devices both run the whole call: it need not be one that may be cut.
+    pub race: bool,
 }
 
-/// The crew of a plan with several parts.
+/// The crew of a plan with several parts, or of a race.
 pub fn crew(question: &Question<'_>, plan: &Plan) -> Option<Crew> {
-    let Split::Axis(axis) = question.split else { return None };
-    let axis = usize::from(*axis).min(2);
-    if plan.assignments.len() < 2 {
-        return None;
+    let axis = match (question.split, plan.rival) {
+        (Split::Axis(axis), _) => usize::from(*axis).min(2),
+        (Split::Whole(_), Some(_)) => 0,
+        (Split::Whole(_), None) => return None,
+    };
+    let slices = u64::from(question.grid.groups[axis]);
+    let all = plan.assignments.iter().map(|a| a.device);
+    match (plan.rival, plan.assignments.as_slice()) {
+        (Some(rival), [_]) => {
+            let workers = workers(question, all.chain([rival]), slices);
+            Some(Crew { axis, workers, race: true })
+        }
+        (_, [_, _, ..]) => Some(Crew { axis, workers: workers(question, all, slices), race: false }),
+        _ => None,
     }
-    Some(Crew { axis, workers: workers(question, plan, u64::from(question.grid.groups[axis])) })
 }
 
-/// What the chunks of a co-executed call are sized by: one worker for each device of the plan, work counted in slices
-/// of the split axis.
-fn workers(question: &Question<'_>, plan: &Plan, slices: u64) -> Vec<(usize, Worker)> {
+/// What the chunks of a co-executed call are sized by: one worker for each device, work counted in slices of the split axis.
+fn workers(question: &Question<'_>, devices: impl Iterator<Item = usize>, slices: u64) -> Vec<(usize, Worker)> {
     // Where trip counts depend on data, slices differ.
     const UNEVEN: [f64; 2] = [0.05, 0.15];
-    let worker = |a: &Assignment| {
-        let candidate = &question.candidates[a.device];
-        let line = line(candidate, &candidate.predict(1.0), a.device, View::Honest)?;
+    let worker = |device: usize| {
+        let candidate = &question.candidates[device];
+        let line = line(candidate, &candidate.predict(1.0), device, View::Honest)?;
         let slices = slices.max(1) as f64;
         let worker = Worker {
             chunk_ns: line.chunk_ns,
@@ -199,7 +210,7 @@ fn workers(question: &Question<'_>, plan: &Plan, slices: u64) -> Vec<(usize, Wor
             uneven: UNEVEN[usize::from(candidate.work.features.data_dependent)],
             in_place: line.in_place,
         };
-        Some((a.device, worker))
+        Some((device, worker))
     };
-    plan.assignments.iter().filter_map(worker).collect()
+    devices.filter_map(worker).collect()
 }

@@ -141,8 +141,9 @@ pub struct Question<'a> {
     /// Making one device's copies of what atomics merge into, and combining them with the originals in the end. Zero where
     /// nothing merges.
     pub merge: Cost,
-    /// Whether two devices may run the whole call at once, of which the first to end is taken.
-    pub races: bool,
+    /// Copying what the call writes, and back, where the CPU may run the whole call on copies beside another device, of
+    /// which the first to end is taken; `None` where it may not.
+    pub race: Option<Cost>,
     /// What may be lost to learn about a device.
     pub explore: Cost,
     /// What the caller asks for.

@@ -34,7 +34,7 @@ fn question<'a>(candidates: &'a [Candidate], split: &'a Split) -> Question<'a> {
         candidates,
         adaptive: false,
         merge: Cost::ZERO,
-        races: false,
+        race: None,
         explore: Cost::ZERO,
         placement: Placement::Auto,
         strict: false,
