@@ -48,7 +48,7 @@ impl Call<'_> {
     pub(super) fn cpu_first(&self, ready: &Ready) -> (Candidate, Cost) {
         let slots = self.runtime.slots();
         let begins = |slot: &Slot| {
-            let rates = self.runtime.known_rates(slot).unwrap_or_else(|| typical(slot.backend.info()));
+            let rates = self.runtime.known_rates(slot).unwrap_or_else(|| typical(slot.backend.info()).into());
             rates.launch_ns + rates.link_ns
         };
         let others = slots[1..].iter().map(begins).fold(f64::INFINITY, f64::min);
@@ -105,7 +105,7 @@ impl Call<'_> {
     fn fetch(&self, moved: &WouldMove) -> (Cost, Cost) {
         let one = |(device, bytes): &(usize, u64)| {
             let slot = &self.runtime.slots()[*device];
-            let rates = self.runtime.known_rates(slot).unwrap_or_else(|| typical(slot.backend.info()));
+            let rates = self.runtime.known_rates(slot).unwrap_or_else(|| typical(slot.backend.info()).into());
             (Cost::of(*bytes as f64, rates.down_bytes.per_s), Cost::from_ns(rates.link_ns))
         };
         let sum = |sum: (Cost, Cost), cost: (Cost, Cost)| (sum.0 + cost.0, sum.1 + cost.1);
@@ -162,11 +162,11 @@ impl Call<'_> {
         let rates = match self.runtime.known_rates(slot) {
             Some(rates) => Ok((rates, true)),
             None if self.in_question(number) && refusal.is_none() => self.runtime.rates(slot).map(|r| (r, true)),
-            None => Ok((typical(info), false)),
+            None => Ok((typical(info).into(), false)),
         };
         let (rates, known) = rates.unwrap_or_else(|why| {
             refusal = Some(why);
-            (typical(info), false)
+            (typical(info).into(), false)
         });
         let work = Work {
             features: ready.features,
@@ -180,7 +180,7 @@ impl Call<'_> {
         let moved = [work.up_bytes, work.down_bytes, (fetch + fetch_latency).ns()];
         let Known { alone, together, link } = self.runtime.learned().known(self.key(ready, number), moved);
         Candidate {
-            id: info.id.clone(),
+            id: slot.id.clone(),
             refusal,
             work,
             rates,

@@ -9,7 +9,7 @@ pub mod saved;
 
 use super::curve::{Belief, Curve, Taken, level_of};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -119,7 +119,7 @@ impl Observation {
 }
 
 /// Direction of a transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// Host to device.
     Up,
@@ -141,8 +141,8 @@ pub struct Learned {
 #[derive(Debug, Default)]
 struct State {
     kernels: HashMap<(u64, usize), Seen>,
-    machine: HashMap<usize, Machine>,
-    links: HashMap<(usize, Direction), Curve>,
+    machine: BTreeMap<usize, Machine>,
+    links: BTreeMap<(usize, Direction), Curve>,
     /// Time of all calls so far and what exploring cost of it, in ns.
     total_ns: f64,
     explored_ns: f64,
@@ -157,9 +157,9 @@ struct Told {
     /// Kernels on devices over levels of their size.
     kernels: HashMap<(u64, usize, i32), [Estimate; 2]>,
     /// Devices: their prior's mean, and the slow-down beside others.
-    machine: HashMap<usize, [f64; 2]>,
+    machine: BTreeMap<usize, [f64; 2]>,
     /// Transfers over levels of their bytes: factors.
-    links: HashMap<(usize, Direction, i32), f64>,
+    links: BTreeMap<(usize, Direction, i32), f64>,
 }
 
 impl State {

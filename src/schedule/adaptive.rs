@@ -7,6 +7,7 @@ use super::{
 };
 use crate::cost::{Cost, roofline::Prediction};
 use evener_lanes::{Grid, GroupRange, analysis::Split};
+use std::fmt;
 
 /// A device's time as a line over its share; `None` where it cannot run the call.
 fn line(candidate: &Candidate, whole: &Prediction, device: usize, view: View) -> Option<Line> {
@@ -69,14 +70,21 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
         return plan;
     }
     let whole: Vec<Prediction> = question.candidates.iter().map(|c| c.predict(1.0)).collect();
-    let weigh = |view, budget_ns| {
+    let lines = |view| -> Vec<Option<Line>> {
         let all = question.candidates.iter().zip(&whole).enumerate();
-        let lines: Vec<Option<Line>> = all.map(|(d, (c, whole))| line(c, whole, d, view)).collect();
+        all.map(|(d, (c, whole))| line(c, whole, d, view)).collect()
+    };
+    let all_warm = question.candidates.iter().all(|c| c.one_time == Cost::ZERO);
+    let likely = lines(View::Choice);
+    if all_warm && let Some(device) = choose::obvious(&likely) {
+        return obvious(question, &whole, device);
+    }
+    let weigh = |lines: &[Option<Line>], budget_ns| {
         let splittable = matches!(question.split, Split::Axis(_));
         let race_ns = question.race.map(Cost::ns);
-        choose::choose(&Weighing { lines: &lines, splittable, adaptive: true, race_ns, budget_ns })
+        choose::choose(&Weighing { lines, splittable, adaptive: true, race_ns, budget_ns })
     };
-    let Some(choice) = weigh(View::Choice, question.explore.ns()) else {
+    let Some(choice) = weigh(&likely, question.explore.ns()) else {
         let (assignments, reason) = plan::whole(question, 0, "no device can run it".into());
         let (considered, predicted) = (Vec::new(), Cost::INFINITE);
         return Plan {
@@ -88,12 +96,12 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
             tempting: Cost::INFINITE,
             explored: Cost::ZERO,
             merge: Cost::ZERO,
+            obvious: false,
             lost: None,
             groups: question.grid.groups,
         };
     };
-    let all_warm = question.candidates.iter().all(|c| c.one_time == Cost::ZERO);
-    let warm = if all_warm { None } else { weigh(View::Warm, 0.0) };
+    let warm = if all_warm { None } else { weigh(&lines(View::Warm), 0.0) };
     let lost = warm.map(|w| (Cost::from_ns(choice.expected_ns - w.expected_ns), w)).filter(|(l, _)| *l > Cost::ZERO);
     let alone = |(c, whole): (&Candidate, &Prediction)| match &c.refusal {
         Some(_) => Cost::INFINITE,
@@ -113,8 +121,26 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
         explored: Cost::from_ns(choice.explored_ns),
         // What merges is cut once.
         merge: Cost::ZERO,
+        obvious: false,
         lost: lost.map(|(cost, w)| (cost, w.shares.iter().map(|(d, _)| *d).collect())),
         groups: question.grid.groups,
+    }
+}
+
+/// The plan of a call for which no other device could begin in time.
+fn obvious(question: &Question<'_>, whole: &[Prediction], device: usize) -> Plan {
+    let usable = question.candidates.iter().zip(whole).filter(|(c, _)| c.refusal.is_none() && c.known);
+    let mut reason = String::with_capacity(64);
+    reason.push_str(&question.candidates[device].id);
+    reason.push_str(" ends before another device could have started");
+    Plan {
+        assignments: plan::whole(question, device, String::new()).0,
+        reason,
+        predicted: whole[device].total(),
+        considered: usable.map(|(c, whole)| (c.id.clone(), whole.total())).collect(),
+        obvious: true,
+        groups: question.grid.groups,
+        ..Plan::nothing("")
     }
 }
 
@@ -132,8 +158,14 @@ fn parts(question: &Question<'_>, shares: &[(usize, f64)]) -> Vec<Assignment> {
     }
 }
 
+/// A ratio with two digits after the point. The general formatting of floats takes as long as the rest of a small decision.
+fn ratio(value: f64) -> impl fmt::Display {
+    let hundredths = (100.0 * value).round().clamp(0.0, 1e15) as u64;
+    fmt::from_fn(move |f| write!(f, "{}.{:02}", hundredths / 100, hundredths % 100))
+}
+
 fn explain(question: &Question<'_>, choice: &Choice) -> String {
-    let id = |d: usize| question.candidates[d].id.as_str();
+    let id = |d: usize| &*question.candidates[d].id;
     let (best, alone_ns) = choice.alone;
     let mut reason = match (choice.shares.as_slice(), choice.together_ns) {
         ([(device, _)], _) if choice.rival.is_some_and(|r| r != *device) => {
@@ -143,16 +175,13 @@ fn explain(question: &Question<'_>, choice: &Choice) -> String {
         ([(device, _)], _) if choice.explored_ns > 0.0 => format!("{} runs it, to learn how fast it is", id(*device)),
         (shares, _) if shares.len() > 1 && choice.explored_ns > 0.0 => "split, to learn how fast each is".into(),
         ([(device, _)], Some(ns)) => {
-            format!(
-                "{} alone is expected {:.2} times as fast as a split",
-                id(*device),
-                ns / choice.expected_ns.max(1.0)
-            )
+            let gain = ratio(ns / choice.expected_ns.max(1.0));
+            format!("{} alone is expected {gain} times as fast as a split", id(*device))
         }
         ([(device, _)], None) => format!("{} is expected to end first", id(*device)),
         _ => {
-            let gain = alone_ns / choice.expected_ns.max(1.0);
-            format!("the split is expected {gain:.2} times as fast as {} alone", id(best))
+            let gain = ratio(alone_ns / choice.expected_ns.max(1.0));
+            format!("the split is expected {gain} times as fast as {} alone", id(best))
         }
     };
     if let (Split::Whole(why), true) = (question.split, question.candidates.len() > 1) {

@@ -199,6 +199,12 @@ pub fn choose(weighing: &Weighing<'_>) -> Option<Choice> {
     })
 }
 
+/// The only device that could begin before another, even a slow one, has done all; `None` where there are several.
+pub fn obvious(lines: &[Option<Line>]) -> Option<usize> {
+    let usable = in_time(&lines[..lines.len().min(MAX_DEVICES)]);
+    (usable.count_ones() == 1).then_some(usable.trailing_zeros() as usize)
+}
+
 /// The devices (a set) that could begin before another, even a slow one, has done all.
 fn in_time(lines: &[Option<Line>]) -> u32 {
     let (fast, slow) = (NODES[0].0, NODES[2].0);

@@ -12,6 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
 };
 use evener_lanes::{Grid, GroupRange, analysis::Split};
+use std::sync::Arc;
 
 /// A split must promise this much over the best single device: below it, prediction noise decides.
 const SPLIT_GAIN: f64 = 1.05;
@@ -22,13 +23,13 @@ const SHARES: u32 = 8;
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// `cpu`, `gpu:0`, ...
-    pub id: String,
+    pub id: Arc<str>,
     /// Why it cannot run the call, if it cannot.
     pub refusal: Option<String>,
     /// The whole call's work on it.
     pub work: Work,
     /// Its rates.
-    pub rates: Rates,
+    pub rates: Arc<Rates>,
     /// What past calls teach of the kernel on it: a factor on the predicted time, launches and copies not counted.
     pub learned: Estimate,
     /// The same beside other devices at work.
@@ -176,11 +177,13 @@ pub struct Plan {
     /// Of that, combining copies of what atomics merge into.
     pub merge: Cost,
     /// Every placement considered, with its predicted time.
-    pub considered: Vec<(String, Cost)>,
+    pub considered: Vec<(Arc<str>, Cost)>,
     /// What learning about another device would have cost; infinite where none promises to be better.
     pub tempting: Cost,
     /// Of the predicted time, what is spent to learn about a device.
     pub explored: Cost,
+    /// Whether nothing was weighed: no other device could have begun in time.
+    pub obvious: bool,
     /// What this call loses to avoid one-time costs, and the devices (by index) that would have won warm.
     pub lost: Option<(Cost, Vec<usize>)>,
     /// Work-groups of the call on each axis.
@@ -255,7 +258,8 @@ pub fn plan(question: &Question<'_>) -> Result<Plan> {
     let lost = if question.placement == Placement::Auto { avoided(question, &assignments) } else { None };
     let (tempting, explored) = (Cost::INFINITE, Cost::ZERO);
     let (groups, merge) = (question.grid.groups, merging(question, &assignments));
-    Ok(Plan { assignments, rival: None, reason, predicted, merge, considered, tempting, explored, lost, groups })
+    let (rival, obvious) = (None, false);
+    Ok(Plan { assignments, rival, reason, predicted, merge, considered, tempting, explored, obvious, lost, groups })
 }
 
 /// What a choice loses against the best one on warm devices, if one-time costs kept it from that.
@@ -283,6 +287,7 @@ impl Plan {
             considered: Vec::new(),
             tempting: Cost::INFINITE,
             explored: Cost::ZERO,
+            obvious: false,
             lost: None,
             groups: [0; 3],
         }
@@ -317,7 +322,7 @@ fn gpus_there(question: &Question<'_>) -> String {
     match question.candidates.len() {
         0 | 1 => "this runtime has only the CPU (software GPUs are used only when asked for)".into(),
         n => {
-            let ids: Vec<&str> = question.candidates[1..n].iter().map(|c| c.id.as_str()).collect();
+            let ids: Vec<&str> = question.candidates[1..n].iter().map(|c| &*c.id).collect();
             format!("there is {}", ids.join(", "))
         }
     }

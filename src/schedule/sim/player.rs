@@ -28,12 +28,14 @@ use std::sync::Arc;
 /// What a decision takes on the caller's thread where there are two devices, and more, in ns: assumed.
 /// `cargo bench --bench plan` measures it on a machine at hand.
 pub const DECIDE_NS: [f64; 2] = [1800.0, 3000.0];
+/// The same where only one of them could begin in time.
+pub const DECIDE_OBVIOUS_NS: [f64; 2] = [700.0, 900.0];
 /// The same where the plan is remembered.
 pub const DECIDE_AGAIN_NS: f64 = 100.0;
 /// The part of the memory's rate that one thread's copies reach.
 pub const COPIES: f64 = 0.25;
 /// The same as `DECIDE_NS` where the call is so small that only the CPU is looked at.
-pub const DECIDE_TINY_NS: f64 = 350.0;
+pub const DECIDE_TINY_NS: f64 = 280.0;
 
 /// All of it on the CPU from the moment a device is lost whose part nobody else had.
 fn recover(scene: &Scene<'_>, random: &mut Random) -> Run {
@@ -46,8 +48,8 @@ fn recover(scene: &Scene<'_>, random: &mut Random) -> Run {
 /// The scheduler on one machine.
 #[derive(Debug)]
 pub struct Player {
-    rates: Vec<Rates>,
-    ids: Vec<String>,
+    rates: Vec<Arc<Rates>>,
+    ids: Vec<Arc<str>>,
     remembered: Remembered,
     /// Time of all calls so far, in ns.
     clock_ns: f64,
@@ -62,9 +64,9 @@ pub struct Player {
 impl Player {
     /// A scheduler that knows the machine's calibrated rates and nothing else.
     pub fn new(rates: &[Rates]) -> Self {
-        let id = |device: usize| if device == 0 { "cpu".into() } else { format!("gpu:{}", device - 1) };
+        let id = |device: usize| if device == 0 { "cpu".into() } else { format!("gpu:{}", device - 1).into() };
         Player {
-            rates: rates.to_vec(),
+            rates: rates.iter().cloned().map(Arc::new).collect(),
             ids: (0..rates.len()).map(id).collect(),
             remembered: Remembered::default(),
             clock_ns: 0.0,
@@ -186,7 +188,9 @@ impl Player {
         };
         let plan = plan(&question)?;
         let crew = adaptive::crew(&question, &plan);
-        Ok((Decision { plan, candidates, crew }, DECIDE_NS[usize::from(self.rates.len() > 2)]))
+        let several = usize::from(self.rates.len() > 2);
+        let took_ns = if plan.obvious { DECIDE_OBVIOUS_NS[several] } else { DECIDE_NS[several] };
+        Ok((Decision { plan, candidates, crew }, took_ns))
     }
 
     /// Copying what a call writes, and back, as far as it may be raced for: calls on host data. One thread copies.
