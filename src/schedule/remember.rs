@@ -122,7 +122,7 @@ impl Remembered {
         let kept = all.get_mut(&hash(kernel, shape)).filter(|k| k.is_of(kernel, shape))?;
         if kept.epoch != epoch {
             let alike = |(device, (c, weight)): (usize, (&Candidate, &f64))| {
-                let now = learned.known(key(device), [c.work.up_bytes, c.work.down_bytes]);
+                let now = learned.known(key(device), c.moved());
                 alike(c, &now, *weight)
             };
             if !kept.decision.candidates.iter().zip(&kept.weights).enumerate().all(alike) {
