@@ -171,9 +171,8 @@ impl<'a> Call<'a> {
             }
         }
         let ready = self.prepare()?;
-        let calibration = self.measure(&ready);
+        let (decision, calibration) = self.decide(&ready)?;
         let start = start + calibration;
-        let decision = self.decide(&ready)?;
         let Decision { plan: decided, candidates, crew } = &*decision;
         let footprints = if crew.is_some() { Vec::new() } else { self.footprints(&ready, &decided.assignments) };
         let decide_ns = start.elapsed().as_nanos() as f64;

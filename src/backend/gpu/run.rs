@@ -22,8 +22,9 @@ use crate::{
 use evener_lanes::ir::{Binding, Space};
 use std::{sync::Arc, time::Instant};
 
-/// Header of the readback where there are no marks: proof that the submission ran.
-const PROOF_BYTES: u64 = 8;
+/// Header of the readback where there are no marks: what the device counted, if it did. It is mapped in any case: a map
+/// that is asked for after the submission fails on a device that was lost, whether the submission used the buffer or not.
+const HEADER_BYTES: u64 = 8;
 
 /// Chunks that upload fewer bytes do not have unexplained time charged to the upload.
 const CHARGED_BYTES: u64 = 64 << 10;
@@ -173,7 +174,7 @@ fn submit<'a>(live: &Arc<Live>, job: &Job<'a>, pipeline: &Pipeline) -> Result<(G
     // What is counted comes back in place of the marks.
     let marked_bytes = if counting.is_some() { 0 } else { up_bytes + download_bytes(job.transfers) };
     let marks = Marks::new(&live.device, &live.queue, &live.pools, marked_bytes);
-    let header = if marks.is_some() { MARK_BYTES } else { PROOF_BYTES };
+    let header = if marks.is_some() { MARK_BYTES } else { HEADER_BYTES };
     let whole: Vec<u64> =
         job.bindings.iter().zip(job.arguments).map(|(b, a)| limits::storage_bytes(b, a.len)).collect();
     let readback = Readback::new(live, job.transfers, &whole, header);
@@ -296,12 +297,10 @@ fn encode(
     let sources: Vec<_> = bound.storage.iter().map(|s| s.as_ref().map(|s| &s.buffer)).collect();
     readback.encode(&mut encoder, &sources);
     mark(&mut encoder, 3);
-    match marks {
-        Some(marks) => marks.resolve(&mut encoder, readback.front()),
-        None => {
-            let proof = counting.map_or(&bound.prepared.uniforms.buffer, Counting::found);
-            encoder.copy_buffer_to_buffer(proof, 0, readback.front(), 0, PROOF_BYTES);
-        }
+    if let Some(marks) = marks {
+        marks.resolve(&mut encoder, readback.front());
+    } else if let Some(counting) = counting {
+        encoder.copy_buffer_to_buffer(counting.found(), 0, readback.front(), 0, HEADER_BYTES);
     }
     encoder.finish()
 }
