@@ -112,6 +112,9 @@ pub struct Move {
     pub up: u64,
     /// Device to host.
     pub down: u64,
+    /// Whether the host wrote or read them in the device's own memory, which is the host's too: no link, no staging.
+    #[serde(default)]
+    pub mapped: bool,
 }
 
 /// A placement with its predicted time.
@@ -328,7 +331,8 @@ impl Report {
                 (true, false, _) => "an array: needed elsewhere",
             };
             let (up, down) = (human_bytes(m.up), human_bytes(m.down));
-            let _ = writeln!(out, "  {} moved `{}`: {up} up, {down} down ({why})", m.device, m.argument);
+            let how = if m.mapped { "; in the memory that it shares with the host" } else { "" };
+            let _ = writeln!(out, "  {} moved `{}`: {up} up, {down} down ({why}{how})", m.device, m.argument);
         }
         for r in &self.recoveries {
             let _ = writeln!(out, "  recovered: {r}");
@@ -368,20 +372,21 @@ fn one() -> u32 {
 
 /// What moved, summed by device and argument.
 fn moves(moved: &[ArgumentMoved], compiled: &Compiled, id: &dyn Fn(usize) -> String) -> Vec<Move> {
-    let mut sums: BTreeMap<(usize, Option<usize>, bool), Bytes> = BTreeMap::new();
+    let mut sums: BTreeMap<(usize, Option<usize>, bool, bool), Bytes> = BTreeMap::new();
     for m in moved.iter().filter(|m| m.moved.up + m.moved.down > 0) {
-        let sum = sums.entry((m.moved.device, m.binding, m.array)).or_default();
+        let sum = sums.entry((m.moved.device, m.binding, m.array, m.moved.mapped)).or_default();
         sum.up += m.moved.up;
         sum.down += m.moved.down;
     }
     let name = |binding: Option<usize>| binding.map_or(String::new(), |b| compiled.bindings()[b].name.clone());
     sums.into_iter()
-        .map(|((device, binding, array), Bytes { up, down })| Move {
+        .map(|((device, binding, array, mapped), Bytes { up, down })| Move {
             device: id(device),
             argument: name(binding),
             array,
             up,
             down,
+            mapped,
         })
         .collect()
 }

@@ -441,6 +441,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
         0
     }
 
+    /// Whether the host writes and reads arrays in the device's own memory, which is the host's too: nothing is staged.
+    fn maps_arrays(&self) -> bool {
+        false
+    }
+
     /// Gives an array memory on the device. It never shows what another owner of that memory left there.
     ///
     /// # Errors

@@ -189,7 +189,7 @@ impl ArrayMemory {
         self.fetch(&mut state, &missing, moved)?;
         self.places.device(place).array_write(&self.whole(), &missing)?;
         state.residency.copied(place, &missing);
-        moved.push(Moved { device: place, up: super::intervals::bytes(&missing), down: 0, evicted: false });
+        moved.push(self.places.moved(place, super::intervals::bytes(&missing), 0));
         Ok(())
     }
 
@@ -234,7 +234,7 @@ impl ArrayMemory {
                 return Err(error);
             }
             state.residency.copied(HOST, &runs);
-            moved.push(Moved { device: place, up: 0, down: super::intervals::bytes(&runs), evicted: false });
+            moved.push(self.places.moved(place, 0, super::intervals::bytes(&runs)));
         }
         Ok(())
     }

@@ -265,7 +265,7 @@ pub(super) fn slices_moved(
     let bindings = job.kernel.bindings().iter().enumerate().zip(transfers);
     bindings.filter(|((_, b), _)| b.space == Space::Storage).map(move |((binding, _), transfer)| {
         let down = transfer.download.iter().map(Strided::bytes).sum();
-        let moved = Moved { device, up: intervals::bytes(&transfer.upload), down, evicted: false };
+        let moved = Moved { device, up: intervals::bytes(&transfer.upload), down, evicted: false, mapped: false };
         ArgumentMoved { binding: Some(binding), array: false, moved }
     })
 }

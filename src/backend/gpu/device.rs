@@ -239,6 +239,10 @@ impl Backend for GpuDevice {
         self.generation.load(Ordering::Acquire)
     }
 
+    fn maps_arrays(&self) -> bool {
+        self.lock().as_ref().is_some_and(|live| live.maps_arrays)
+    }
+
     fn array_reserve(&self, array: u64, bytes: u64) -> Result<()> {
         arrays::reserve(&*self.live()?, array, bytes)
     }

@@ -148,7 +148,9 @@ pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
     job.check()?;
     live.faults.check()?;
     let pipeline = live.pipelines.get(live, job)?;
+    let unmapped = live.gate.unmapped();
     let (mut run, index) = live.faults.scoped(&live.device, "starting a chunk", || submit(live, job, &pipeline))?;
+    drop(unmapped);
     if let Some(Bound { origin, prepared, .. }) = run.parts.as_mut().map(|parts| &mut parts.bound)
         && let Some(origin) = origin.take()
     {
