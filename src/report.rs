@@ -3,6 +3,7 @@
 //! Formatted only when asked: `Display` is one line, [`Report::explain`] a table, serde gives JSON. It holds no argument data.
 
 use crate::{
+    backend::QueuedRun,
     cost::{Cost, roofline::Prediction},
     kernel::Compiled,
     schedule::{
@@ -12,7 +13,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, fmt::Write as _};
+use std::{collections::BTreeMap, fmt, fmt::Write as _, time::Instant};
 
 /// The report of one call. Times are in ns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct Report {
     /// The same by device and argument, where any moved.
     #[serde(default)]
     pub moves: Vec<Move>,
+    /// Calls of the submission that it ran in: 1 for one of its own.
+    #[serde(default = "one")]
+    pub shared: u32,
     /// Failures that were mended, and how.
     pub recoveries: Vec<String>,
     /// Chunks that a device was late with, and another one ran once more.
@@ -204,6 +208,7 @@ impl Report {
             entry: compiled.reflection.entry.clone(),
             groups,
             steps: 1,
+            shared: 1,
             chose,
             reason: plan.reason.clone(),
             placement,
@@ -243,6 +248,14 @@ impl Report {
             .collect();
         report.measure();
         report
+    }
+
+    /// Takes in what a recorded call took that began at `since`.
+    pub(crate) fn ended(&mut self, run: &QueuedRun, since: Instant) {
+        self.chunks.iter_mut().for_each(|chunk| chunk.run_ns = run.run_ns);
+        self.shared = run.calls;
+        self.measure();
+        self.actual_ns = run.done.saturating_duration_since(since).as_nanos() as f64;
     }
 
     fn predict(&mut self, prediction: &Prediction) {
@@ -315,6 +328,9 @@ impl Report {
                 (_, chunks) => format!("{} work-groups in {chunks} chunks", sum.groups),
             };
             let _ = writeln!(out, "  {} ran {what} in {took} ({up} up, {down} down)", sum.device);
+        }
+        if self.shared > 1 {
+            let _ = writeln!(out, "  {} calls shared its submission", self.shared);
         }
         for line in self.repeated.iter().chain(&self.windows) {
             let _ = writeln!(out, "  {line}");

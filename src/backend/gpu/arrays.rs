@@ -77,6 +77,7 @@ fn number(host: &Argument) -> u64 {
 /// # Errors
 /// Memory, a lost device.
 pub(super) fn write(live: &Live, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
+    live.flush();
     let buffer = live.arrays.buffer(number(host))?;
     if live.maps_arrays {
         return mapped::write(live, &buffer, host, ranges);
@@ -101,6 +102,7 @@ pub(super) fn read(live: &Live, host: &Argument, ranges: &[Range<u64>]) -> Resul
     if ranges.iter().all(Range::is_empty) {
         return Ok(());
     }
+    live.flush();
     let buffer = live.arrays.buffer(number(host))?;
     if live.maps_arrays {
         return mapped::read(live, &buffer, host, ranges);

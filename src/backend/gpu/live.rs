@@ -3,6 +3,7 @@
 use super::{
     Options, SpirvWriter,
     arrays::Arrays,
+    batch::Batches,
     counter::Counter,
     faults::{Faults, panic_text},
     lease::Pools,
@@ -39,6 +40,7 @@ pub(super) struct Live {
     pub(super) maps_arrays: bool,
     /// and who has them.
     pub(super) gate: Gate,
+    pub(super) batches: Batches,
     pub(super) shelf: Shelf,
     pub(super) counter: OnceLock<Counter>,
     /// When a submission ended last.
@@ -96,6 +98,7 @@ impl Live {
             arrays: Arrays::default(),
             maps_arrays,
             gate: Gate::default(),
+            batches: Batches::default(),
             shelf: Shelf::default(),
             counter: OnceLock::new(),
             pipelines: Pipelines::default(),

@@ -14,13 +14,14 @@
 //! - `counter`: item counts that the device takes from an array
 //! - `prepared`: bind groups and uniforms, kept for equal dispatches
 //! - `waiter`: the one thread per device that blocks on the driver
-//! - `run`, `upload`, `readback`: a chunk from upload to results
+//! - `run`, `upload`, `readback`: a chunk from upload to results; `batch`: chunks that share a submission
 //! - `timing`: device timestamps
 //!
 //! No wgpu type is in the public interface except behind `interop-wgpu`.
 
 mod adapter;
 mod arrays;
+mod batch;
 mod counter;
 mod device;
 mod faults;

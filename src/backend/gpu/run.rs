@@ -85,7 +85,7 @@ impl<'a> From<&'a GpuModule> for Shader<'a> {
 }
 
 impl Job<'_> {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let n = self.bindings.len();
         if self.arguments.len() != n || self.transfers.len() != n {
             let message = format!("the kernel has {n} bindings, the chunk {} arguments", self.arguments.len());
@@ -147,6 +147,7 @@ struct Parts {
 pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
     job.check()?;
     live.faults.check()?;
+    live.flush();
     let pipeline = live.pipelines.get(live, job)?;
     let unmapped = live.gate.unmapped();
     let (mut run, index) = live.faults.scoped(&live.device, "starting a chunk", || submit(live, job, &pipeline))?;
@@ -249,6 +250,23 @@ fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Bound> {
     let prepared = uniforms.prepare(live, job, pipeline, &storage, &bytes);
     let in_place = prepared.unused.is_empty() && storage.iter().flatten().all(|s| s.lease.is_none());
     Ok(Bound { storage, carried, bytes, prepared, origin: origin.filter(|_| in_place) })
+}
+
+/// What a job binds, where that is arrays in place and nothing else: then its dispatch is all that is recorded.
+///
+/// # Errors
+/// Memory, a lost device, a refusal of the driver; an array that has no memory here.
+pub(super) fn bind_in_place(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Option<Arc<Prepared>>> {
+    let Bound { storage, prepared, origin, .. } =
+        live.faults.scoped(&live.device, "binding a call", || bind(live, job, pipeline))?;
+    if let Some(origin) = origin {
+        live.shelf.keep(origin, &prepared);
+    } else if storage.iter().any(Option::is_some) || !prepared.unused.is_empty() {
+        storage.into_iter().flatten().filter_map(Arc::into_inner).filter_map(|s| s.lease).for_each(Lease::keep);
+        prepared.give_back();
+        return Ok(None);
+    }
+    Ok(Some(prepared))
 }
 
 /// Bytes to bind for an argument.

@@ -122,6 +122,17 @@ impl Ticket {
         self.lock().abandoned = true;
     }
 
+    /// Whether the submission ended, or failed.
+    pub(super) fn is_settled(&self) -> bool {
+        self.lock().outcome.is_some()
+    }
+
+    /// There was no submission.
+    pub(super) fn fail(&self) {
+        self.lock().outcome = Some(Err(()));
+        self.settled.notify_all();
+    }
+
     fn is_open(&self) -> bool {
         self.lock().maps > 0
     }
