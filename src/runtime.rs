@@ -286,12 +286,12 @@ impl Runtime {
     }
 
     /// Calibrated rates of a device: saved ones, else measured now. `Err` is a reason for the user.
-    pub(crate) fn rates(&self, slot: &Slot) -> Result<Rates, String> {
-        self.inner.store.rates(&*slot.backend)
+    pub(crate) fn rates(&self, slot: &Slot) -> Result<Arc<Rates>, String> {
+        self.inner.store.rates(&*slot.backend).map(Arc::new)
     }
 
     /// Rates of a device if they are known already.
-    pub(crate) fn known_rates(&self, slot: &Slot) -> Option<Rates> {
+    pub(crate) fn known_rates(&self, slot: &Slot) -> Option<Arc<Rates>> {
         self.inner.store.known(slot)
     }
 
@@ -310,7 +310,7 @@ impl Runtime {
         let store = Store::new(None);
         for slot in &inner.slots {
             if let Some(rates) = self.known_rates(slot) {
-                store.insert(slot.backend.info(), rates);
+                store.insert(slot.backend.info(), (*rates).clone());
             }
         }
         Runtime {
@@ -339,7 +339,7 @@ impl Runtime {
         let runtime = Runtime::from_slots(slots, builder);
         for slot in runtime.slots() {
             if let Some(rates) = self.known_rates(slot) {
-                runtime.inner.store.insert(slot.backend.info(), rates);
+                runtime.inner.store.insert(slot.backend.info(), (*rates).clone());
             }
         }
         runtime
@@ -417,6 +417,7 @@ pub struct Builder {
     #[cfg(feature = "gpu")]
     spirv: Option<crate::backend::gpu::SpirvWriter>,
     binding_bytes: Option<u64>,
+    staged: bool,
     placement: Placement,
     strict: bool,
     profile: Option<Option<PathBuf>>,
@@ -437,6 +438,7 @@ impl Default for Builder {
             #[cfg(feature = "gpu")]
             spirv: None,
             binding_bytes: None,
+            staged: false,
             placement: Placement::Auto,
             strict: false,
             profile: None,
@@ -487,6 +489,14 @@ impl Builder {
     #[doc(hidden)]
     pub fn binding_limit(mut self, bytes: u64) -> Self {
         self.binding_bytes = Some(bytes);
+        self
+    }
+
+    /// Whether arrays on devices that share the host's memory (integrated GPUs, software rasterisers) are written and read
+    /// in that memory, by mapping it, where the driver can (default: yes). Otherwise their bytes are copied twice, as on a
+    /// card with memory of its own: for drivers whose kernels are slow on memory that can be mapped.
+    pub fn map_arrays(mut self, map: bool) -> Self {
+        self.staged = !map;
         self
     }
 
@@ -578,6 +588,7 @@ fn find_gpus(builder: &Builder, slots: &mut Vec<Slot>, left_out: &mut Vec<String
         spirv: builder.spirv,
         memory: builder.device_memory,
         binding_bytes: builder.binding_bytes,
+        staged: builder.staged,
     });
     slots.extend(found.devices.into_iter().map(|d| Slot::new(d)));
     left_out.extend(found.left_out.iter().map(ToString::to_string));

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
 };
-use evener_lanes::{Grid, GroupRange, analysis::Strided};
+use evener_lanes::{Grid, GroupRange, analysis::Strided, run::Watch};
 use serde::{Deserialize, Serialize};
 use std::{
     any::Any,
@@ -17,6 +17,7 @@ use std::{
     fmt,
     ops::Range,
     sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Instant,
 };
 
 pub mod cpu;
@@ -336,6 +337,9 @@ pub struct Chunk<'a> {
     pub counted: Option<&'a Counted>,
     /// Whether nothing else runs meanwhile: the caller finishes it at once.
     pub alone: bool,
+    /// Ends its run early, on a device that works in place: then it returns well, and the watch says that it is not
+    /// complete.
+    pub watch: Option<&'a Watch>,
 }
 
 /// Runs of a chunk one after the other, each seeing what the last wrote.
@@ -405,6 +409,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// What storage it has; `None` if it works in place.
     fn room(&self) -> Option<Room>;
 
+    /// Whether chunks on host slices can be given up ([`Started::give_up`]), so that another device may run them as well.
+    fn gives_up(&self) -> bool {
+        false
+    }
+
     /// Whether it can take a chunk's items from an array in its memory.
     fn counts_items(&self) -> bool {
         false
@@ -416,6 +425,15 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// # Errors
     /// Device loss, memory, driver refusal.
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>>;
+
+    /// Records a chunk over arrays in its memory, to be submitted with the chunks before and after it, and returns before it
+    /// ran. Whatever comes after it on the device comes after it in time. `None`: it cannot be recorded; start it.
+    ///
+    /// # Errors
+    /// As [`Backend::start`]. A failure later on counts as the loss of the device: what comes after builds on the results.
+    fn enqueue(&self, _chunk: &Chunk<'_>, _predicted_ns: f64) -> Result<Option<Arc<dyn Queued>>> {
+        Ok(None)
+    }
 
     /// Takes back the buffers of chunks that all ended well, for calls to come.
     fn take_back(&self, _carry: Carry) {}
@@ -439,6 +457,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// Counts the times that the device was built again: what an older one held is gone.
     fn generation(&self) -> u64 {
         0
+    }
+
+    /// Whether the host writes and reads arrays in the device's own memory, which is the host's too: nothing is staged.
+    fn maps_arrays(&self) -> bool {
+        false
     }
 
     /// Gives an array memory on the device. It never shows what another owner of that memory left there.
@@ -486,6 +509,29 @@ pub trait GiveUp: Send + Sync {
     /// Whether the chunk writes nothing to the host from now on: then `finish` returns an error, as soon as it can. Not
     /// where its results are on their way already.
     fn give_up(&self) -> bool;
+}
+
+/// A chunk that was recorded.
+pub trait Queued: Send + Sync {
+    /// Whether it has ended, or failed.
+    fn is_done(&self) -> bool;
+
+    /// Waits for it, burning no CPU; submits it first if nobody has.
+    ///
+    /// # Errors
+    /// The device was lost.
+    fn wait(&self) -> Result<QueuedRun>;
+}
+
+/// What a recorded chunk took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueuedRun {
+    /// Its part of the submission's time, in ns.
+    pub run_ns: f64,
+    /// Chunks of the submission.
+    pub calls: u32,
+    /// When the submission ended.
+    pub done: Instant,
 }
 
 /// A chunk under way.

@@ -9,6 +9,7 @@ pub mod explain;
 mod iterate;
 pub mod map;
 mod size;
+mod submit;
 
 use crate::{
     backend::{Argument, Backend},
@@ -52,6 +53,8 @@ pub struct Call<'a> {
     strict: bool,
     assignments: Option<Vec<Assignment>>,
     workers: Option<Vec<(usize, Worker)>>,
+    /// Whether those workers race for the whole call.
+    race: bool,
     /// The first error of the building steps: reported by `run`.
     error: Option<Error>,
 }
@@ -68,6 +71,7 @@ impl<'a> Call<'a> {
             strict: runtime.strict(),
             assignments: None,
             workers: None,
+            race: false,
             error: None,
         }
     }
@@ -143,6 +147,13 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// For tests: the CPU and another device both run the whole call, where it may be run so at all.
+    #[doc(hidden)]
+    pub fn racing(mut self, workers: Vec<(usize, Worker)>) -> Self {
+        (self.workers, self.race) = (Some(workers), true);
+        self
+    }
+
     /// For tests: the call's grid, and whether and along which axis it may be cut.
     #[doc(hidden)]
     pub fn cut_axis(&self) -> Result<(Grid, Split)> {
@@ -171,25 +182,35 @@ impl<'a> Call<'a> {
             }
         }
         let ready = self.prepare()?;
-        let calibration = self.measure(&ready);
-        let start = start + calibration;
-        let decision = self.decide(&ready)?;
-        let Decision { plan: decided, candidates, crew } = &*decision;
-        let footprints = if crew.is_some() { Vec::new() } else { self.footprints(&ready, &decided.assignments) };
+        let (decision, calibration) = self.decide(&ready)?;
+        self.execute(&ready, &decision, calibration, (start + calibration, Outcome::default()))
+    }
+
+    /// Runs what was decided by a call that began at `start` and has moved some arrays already.
+    fn execute(
+        &self,
+        ready: &Ready,
+        decision: &Decision,
+        calibration: Duration,
+        (start, earlier): (Instant, Outcome),
+    ) -> Result<Report> {
+        let Decision { plan: decided, candidates, crew } = decision;
+        let footprints = if crew.is_some() { Vec::new() } else { self.footprints(ready, &decided.assignments) };
         let decide_ns = start.elapsed().as_nanos() as f64;
         let (devices, uniforms) = (self.devices(), ready.uniform_slices());
-        let job = self.job(&ready, &uniforms, &devices, &footprints);
+        let job = self.job(ready, &uniforms, &devices, &footprints);
         if let Some((lost, devices)) = &decided.lost {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
-        let outcome = match crew {
+        let mut outcome = match crew {
             Some(crew) => chunked::execute(&job, crew)?,
             None => coexec::execute(&job, &decided.assignments)?,
         };
-        let (ran, given_up) = (outcome.ran.clone(), outcome.given_up.clone());
+        outcome.moved.extend(earlier.moved);
+        let (ran, given_up, beaten) = (outcome.ran.clone(), outcome.given_up.clone(), outcome.beaten.clone());
         let mut report = self.report(decided, candidates, outcome, calibration, decide_ns);
         report.actual_ns = start.elapsed().as_nanos() as f64;
-        self.observe(decided, candidates, &parts_of(&ready, decided, &ran, &given_up), &report);
+        self.observe(decided, candidates, &parts_of(ready, decided, &ran, &given_up, &beaten), &report);
         let is_split = decided.assignments.len() > 1;
         let owners = is_split.then(|| Owners { grid: ready.grid, parts: decided.assignments.clone() });
         ready.arrays.iter().flatten().for_each(|a| a.set_owners(owners.as_ref()));

@@ -10,7 +10,7 @@ use super::{
     windows::{self, Cutter},
 };
 use crate::{
-    backend::{Argument, Backend, Chunk, ChunkRun, Counted, Repeat, Started},
+    backend::{Argument, Backend, Chunk, ChunkRun, Counted, Queued, Repeat, Started},
     call::args::Pinned,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
@@ -65,6 +65,15 @@ pub(crate) struct Ran {
     pub(crate) run: ChunkRun,
 }
 
+/// A run that was stopped, or came too late.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Beaten {
+    /// As far as it came.
+    pub(crate) ran: Ran,
+    /// That part of it, 0 to 1.
+    pub(crate) part: f64,
+}
+
 /// What a plan's execution took.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
@@ -72,6 +81,8 @@ pub(crate) struct Outcome {
     pub(crate) ran: Vec<Ran>,
     /// Chunks that a device was late with, and the time in ns that it had had: another one ran them.
     pub(crate) given_up: Vec<(Assignment, f64)>,
+    /// Second runs of chunks whose first run had results before.
+    pub(crate) beaten: Vec<Beaten>,
     /// What moved, by argument.
     pub(crate) moved: Vec<ArgumentMoved>,
     /// What went wrong and how it was mended, for the report.
@@ -143,6 +154,26 @@ pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outco
             recover(job, failed, outcome)
         }
     }
+}
+
+/// Records a call for its device's next submission, where one device runs it and holds all its arrays, and can. `None`:
+/// nothing but arrays moved, as `outcome` says, and the call is to be executed.
+pub(crate) fn enqueue(
+    job: &Job<'_>,
+    assignments: &[Assignment],
+    predicted_ns: f64,
+    outcome: &mut Outcome,
+) -> Option<Arc<dyn Queued>> {
+    let [Assignment { device: 1.., .. }] = assignments else { return None };
+    let part = movement::parts(job, assignments).pop().filter(|part| part.is_resident(job))?;
+    // What cannot be brought or recorded, the call says when it runs.
+    let brought = Brought::new(job, part, outcome).ok()?;
+    let part = &brought.part;
+    let device = job.devices[part.assignment.device];
+    let queued = device.enqueue(&chunk(job, part, &part.arguments, false), predicted_ns).ok()??;
+    part.wrote(job);
+    outcome.ran.push(brought.ran(ChunkRun::default()));
+    Some(queued)
 }
 
 /// Whether what ran is of a part.
@@ -311,6 +342,22 @@ fn private<'a>(job: &Job<'a>, part: &'a Part) -> Option<Private<'a>> {
     (merges && part.assignment.device != 0).then(copies)
 }
 
+/// A part as its device gets it.
+fn chunk<'a>(job: &Job<'a>, part: &'a Part, arguments: &'a [Argument], alone: bool) -> Chunk<'a> {
+    Chunk {
+        kernel: job.kernel,
+        grid: job.grid,
+        range: part.assignment.range,
+        arguments,
+        transfers: &part.transfers,
+        carry: None,
+        repeat: job.repeat,
+        counted: job.counted,
+        alone,
+        watch: None,
+    }
+}
+
 /// Starts a part on its arguments, or on copies of them. Where a device's memory is full, arrays that are not in use make
 /// room once.
 fn start<'a>(
@@ -321,17 +368,7 @@ fn start<'a>(
     outcome: &mut Outcome,
 ) -> Result<Box<dyn Started + 'a>> {
     let device = part.assignment.device;
-    let chunk = Chunk {
-        kernel: job.kernel,
-        grid: job.grid,
-        range: part.assignment.range,
-        arguments,
-        transfers: &part.transfers,
-        carry: None,
-        repeat: job.repeat,
-        counted: job.counted,
-        alone,
-    };
+    let chunk = chunk(job, part, arguments, alone);
     if device == 0 {
         return job.devices[0].start(&chunk);
     }
@@ -367,6 +404,7 @@ fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
             repeat: None,
             counted: None,
             alone: true,
+            watch: None,
         };
         total.run_ns += job.devices[0].start(&chunk)?.finish()?.run_ns;
     }
