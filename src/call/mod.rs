@@ -37,7 +37,7 @@ pub use size::Items;
 use size::Size;
 use std::{
     cell::OnceCell,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -184,11 +184,11 @@ impl<'a> Call<'a> {
         calibration: Duration,
         (start, earlier): (Instant, Outcome),
     ) -> Result<Report> {
-        let Decision { plan: decided, candidates, crew } = decision;
-        let footprints = if crew.is_some() { Vec::new() } else { self.footprints(ready, &decided.assignments) };
+        let Decision { plan: decided, candidates, crew, calls } = decision;
+        let footprints = if crew.is_some() { Vec::new() } else { self.footprints_of(ready, decision) };
         let decide_ns = start.elapsed().as_nanos() as f64;
         let (devices, uniforms) = (self.devices(), ready.uniform_slices());
-        let job = self.job(ready, &uniforms, &devices, &footprints);
+        let job = Job { needs: decision.kept_needs(), ..self.job(ready, &uniforms, &devices, &footprints) };
         if let Some((lost, devices)) = &decided.lost {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
@@ -200,7 +200,9 @@ impl<'a> Call<'a> {
         let (ran, given_up) = (outcome.ran.clone(), outcome.given_up.clone());
         let mut report = self.report(decided, candidates, outcome, calibration, decide_ns);
         report.actual_ns = start.elapsed().as_nanos() as f64;
-        self.observe(decided, candidates, &parts_of(ready, decided, &ran, &given_up), &report);
+        if calls.teaches(report.actual_ns) {
+            self.observe(decided, candidates, &parts_of(ready, decided, &ran, &given_up), &report);
+        }
         let is_split = decided.assignments.len() > 1;
         let owners = is_split.then(|| Owners { grid: ready.grid, parts: decided.assignments.clone() });
         ready.arrays.iter().flatten().for_each(|a| a.set_owners(owners.as_ref()));
@@ -228,6 +230,7 @@ impl<'a> Call<'a> {
             devices,
             places: self.runtime.places(),
             footprints,
+            needs: None,
             shape: ready.shape(uniforms),
             repeat: None,
             counted: None,
@@ -270,6 +273,14 @@ impl<'a> Call<'a> {
         let slices: Vec<&[u8]> = uniforms.iter().map(Vec::as_slice).collect();
         let features = self.kernel.analysis.features(&CallShape { grid, sizes: &sizes, uniforms: &slices });
         Ok(Ready { grid, sizes, arguments, uniforms, arrays, features, split: OnceCell::new() })
+    }
+
+    /// Footprints of the parts of a decision; none where what the only part moves is known.
+    fn footprints_of(&self, ready: &Ready, decision: &Decision) -> Vec<Arc<Footprint>> {
+        match decision.kept_needs().and_then(OnceLock::get) {
+            Some(_) => Vec::new(),
+            None => self.footprints(ready, &decision.plan.assignments),
+        }
     }
 
     /// Footprints of the parts; empty where nothing moves and nothing is recorded: on the CPU, which works in place, without

@@ -168,7 +168,7 @@ impl Player {
             Some(_) => 0.0,
         };
         if let Some(plan) = adaptive::tiny(&candidates[0], Cost::from_ns(others_begin), case.grid) {
-            return Ok((Decision { plan, candidates, crew: None }, DECIDE_TINY_NS));
+            return Ok((Decision::new(plan, candidates, None), DECIDE_TINY_NS));
         }
         candidates.extend((1..self.rates.len()).map(|d| self.candidate(d, case, home)));
         let question = Question {
@@ -184,7 +184,7 @@ impl Player {
         };
         let plan = plan(&question)?;
         let crew = adaptive::crew(&question, &plan);
-        Ok((Decision { plan, candidates, crew }, DECIDE_NS[usize::from(self.rates.len() > 2)]))
+        Ok((Decision::new(plan, candidates, crew), DECIDE_NS[usize::from(self.rates.len() > 2)]))
     }
 
     fn key(case: &Case, device: usize) -> Key {
