@@ -12,7 +12,7 @@ use crate::{
     error::Result,
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -26,6 +26,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
 /// A device and its health.
 pub(crate) struct Slot {
+    /// `cpu`, `gpu:0`, ...
+    pub(crate) id: Arc<str>,
     pub(crate) backend: Arc<dyn Backend>,
     /// Under which its rates are kept.
     key: String,
@@ -43,8 +45,8 @@ struct Health {
 
 impl Slot {
     pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
-        let key = device_key(backend.info());
-        Slot { backend, key, health: Mutex::default(), credit_ns: Mutex::default() }
+        let (id, key) = (backend.info().id.as_str().into(), device_key(backend.info()));
+        Slot { id, backend, key, health: Mutex::default(), credit_ns: Mutex::default() }
     }
 
     pub(crate) fn credit(&self) -> Cost {
@@ -103,6 +105,8 @@ pub(crate) struct Store {
 struct State {
     profile: Profile,
     loaded: bool,
+    /// Rates as calls hold them, by key.
+    shared: BTreeMap<String, Arc<Rates>>,
     /// Devices being measured by some thread, by key.
     measuring: BTreeSet<String>,
 }
@@ -130,14 +134,21 @@ impl Store {
         self.state().profile.clone()
     }
 
-    pub(crate) fn known(&self, slot: &Slot) -> Option<Rates> {
-        self.state().profile.devices.get(&slot.key).cloned()
+    pub(crate) fn known(&self, slot: &Slot) -> Option<Arc<Rates>> {
+        let state = &mut *self.state();
+        if let Some(rates) = state.shared.get(&slot.key) {
+            return Some(rates.clone());
+        }
+        let rates = Arc::new(state.profile.devices.get(&slot.key)?.clone());
+        state.shared.insert(slot.key.clone(), rates.clone());
+        Some(rates)
     }
 
     pub(crate) fn insert(&self, info: &DeviceInfo, rates: Rates) {
         let mut state = self.state();
         // What was learned were corrections of the old rates.
         state.profile.learned.remove(&device_key(info));
+        state.shared.remove(&device_key(info));
         state.profile.devices.insert(device_key(info), rates);
     }
 

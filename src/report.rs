@@ -179,7 +179,7 @@ impl Report {
         candidates: &[Candidate],
         outcome: Outcome,
     ) -> Self {
-        let id = |device: usize| candidates[device].id.clone();
+        let id = |device: usize| candidates[device].id.to_string();
         let groups = plan.groups;
         let total: u64 = groups.iter().map(|g| u64::from(*g)).product();
         let share = |groups: u64| groups as f64 / total.max(1) as f64;
@@ -200,7 +200,7 @@ impl Report {
             .considered
             .iter()
             .filter(|(_, cost)| cost.is_finite())
-            .map(|(placement, cost)| Considered { placement: placement.clone(), predicted_ns: cost.ns() })
+            .map(|(placement, cost)| Considered { placement: placement.to_string(), predicted_ns: cost.ns() })
             .collect();
         considered.sort_by(|a, b| a.predicted_ns.total_cmp(&b.predicted_ns));
         let mut report = Report {

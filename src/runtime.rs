@@ -286,12 +286,12 @@ impl Runtime {
     }
 
     /// Calibrated rates of a device: saved ones, else measured now. `Err` is a reason for the user.
-    pub(crate) fn rates(&self, slot: &Slot) -> Result<Rates, String> {
-        self.inner.store.rates(&*slot.backend)
+    pub(crate) fn rates(&self, slot: &Slot) -> Result<Arc<Rates>, String> {
+        self.inner.store.rates(&*slot.backend).map(Arc::new)
     }
 
     /// Rates of a device if they are known already.
-    pub(crate) fn known_rates(&self, slot: &Slot) -> Option<Rates> {
+    pub(crate) fn known_rates(&self, slot: &Slot) -> Option<Arc<Rates>> {
         self.inner.store.known(slot)
     }
 
@@ -310,7 +310,7 @@ impl Runtime {
         let store = Store::new(None);
         for slot in &inner.slots {
             if let Some(rates) = self.known_rates(slot) {
-                store.insert(slot.backend.info(), rates);
+                store.insert(slot.backend.info(), (*rates).clone());
             }
         }
         Runtime {
@@ -339,7 +339,7 @@ impl Runtime {
         let runtime = Runtime::from_slots(slots, builder);
         for slot in runtime.slots() {
             if let Some(rates) = self.known_rates(slot) {
-                runtime.inner.store.insert(slot.backend.info(), rates);
+                runtime.inner.store.insert(slot.backend.info(), (*rates).clone());
             }
         }
         runtime

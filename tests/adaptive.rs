@@ -209,6 +209,50 @@ fn a_late_chunk_is_run_once_more_and_its_results_are_taken_once() {
     }
 }
 
+/// Whoever comes first, one run's results are taken, once: also in place, and where a device is lost meanwhile.
+#[test]
+fn every_kernel_is_right_where_two_devices_race_for_it() {
+    let (mut raced, mut repeated, mut recovered) = (0, 0, 0);
+    for seed in 0..12u64 {
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) + 3);
+        let n = 3000 + random.below(9000) as usize;
+        for case in cases(n) {
+            let device = Arc::new(FakeGpu::new(0, random.script(2)));
+            let report =
+                run_case(&runtime(vec![device]), &case, n, |call| call.racing(vec![worker(0, 1e3), worker(1, 1e3)]));
+            let shares: f64 = report.placement.values().sum();
+            assert!((shares - 1.0).abs() < 1e-9, "{} at {n}, seed {seed}: {}", case.name, report.explain());
+            raced += usize::from(report.chose == "split" && report.chunks.len() == 1);
+            repeated += report.repeated.len();
+            recovered += report.recoveries.len();
+        }
+    }
+    println!("{raced} races, {repeated} won by the cpu, {recovered} with a device lost");
+    assert!(raced > 40, "{raced} races");
+}
+
+/// What goes to places that data name cannot be cut, and so is raced for as a whole. The device would take minutes.
+#[test]
+fn a_race_is_won_by_the_cpu_where_the_device_is_late_and_the_loser_writes_nothing() {
+    let scatter = "
+        @group(0) @binding(0) var<storage, read> place: array<u32>;
+        @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+        @compute @workgroup_size(64)
+        fn main(@builtin(global_invocation_id) id: vec3u) { y[place[id.x]] += id.x; }";
+    for source in [ADD, scatter] {
+        let device = Arc::new(FakeGpu::new(0, [Script::Late(Duration::from_secs(300))]));
+        let rt = Runtime::builder().gpu(false).profile(profile_path()).backend(device).build().unwrap();
+        let kernel = rt.kernel(source).unwrap();
+        let n = 64_000usize;
+        let x: Vec<u32> = (0..n as u32).rev().collect();
+        let mut y = vec![7u32; n];
+        let call = kernel.call().arg(if source == ADD { "x" } else { "place" }, &x).arg("y", &mut y).items(n as u64);
+        let report = call.racing(vec![worker(0, 1e3), worker(1, 1e3)]).run().unwrap();
+        assert!(y.iter().enumerate().all(|(i, &v)| v == (n - 1 - i) as u32 + 7), "{}", report.explain());
+        assert_eq!((report.repeated.len(), report.placement["cpu"]), (1, 1.0), "{}", report.explain());
+    }
+}
+
 /// A fault of the kernel ends the call wherever it is met first.
 #[test]
 fn a_fault_of_the_kernel_ends_the_call() {

@@ -59,11 +59,18 @@ impl CpuBackend {
 
 fn run(chunk: &Chunk<'_>) -> Result<()> {
     if let Some(native) = &chunk.kernel.native {
-        return native.run(chunk);
+        // Somebody else's code is not interrupted.
+        native.run(chunk)?;
+        chunk.watch.inspect(|w| w.came(1.0));
+        return Ok(());
     }
     let buffers: Vec<Buffer<'_>> = chunk.arguments.iter().map(lane_buffer).collect();
     let program = &chunk.kernel.program;
-    program.run(&buffers, chunk.grid, chunk.range).map_err(|e| chunk.kernel.fault(e))
+    let ran = match chunk.watch {
+        None => program.run(&buffers, chunk.grid, chunk.range),
+        Some(watch) => program.run_watched(&buffers, chunk.grid, chunk.range, watch),
+    };
+    ran.map_err(|e| chunk.kernel.fault(e))
 }
 
 fn lane_buffer(argument: &Argument) -> Buffer<'_> {

@@ -186,6 +186,10 @@ impl FakeGpu {
 }
 
 impl Backend for FakeGpu {
+    fn gives_up(&self) -> bool {
+        true
+    }
+
     fn info(&self) -> &DeviceInfo {
         &self.info
     }
@@ -364,7 +368,7 @@ impl Place {
 
 /// Whose results reach the host.
 #[derive(Debug, Default)]
-struct Claim {
+pub(super) struct Claim {
     results: Mutex<Results>,
     given_up: Condvar,
 }
@@ -390,7 +394,7 @@ impl Claim {
     }
 
     /// Decides that the results land.
-    fn land(&self) -> Result<()> {
+    pub(super) fn land(&self) -> Result<()> {
         let mut results = self.lock();
         if *results == Results::GivenUp {
             return Err(Error::new(ErrorKind::Device, "its results were given up"));

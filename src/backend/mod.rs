@@ -9,7 +9,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
 };
-use evener_lanes::{Grid, GroupRange, analysis::Strided};
+use evener_lanes::{Grid, GroupRange, analysis::Strided, run::Watch};
 use serde::{Deserialize, Serialize};
 use std::{
     any::Any,
@@ -337,6 +337,9 @@ pub struct Chunk<'a> {
     pub counted: Option<&'a Counted>,
     /// Whether nothing else runs meanwhile: the caller finishes it at once.
     pub alone: bool,
+    /// Ends its run early, on a device that works in place: then it returns well, and the watch says that it is not
+    /// complete.
+    pub watch: Option<&'a Watch>,
 }
 
 /// Runs of a chunk one after the other, each seeing what the last wrote.
@@ -405,6 +408,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
 
     /// What storage it has; `None` if it works in place.
     fn room(&self) -> Option<Room>;
+
+    /// Whether chunks on host slices can be given up ([`Started::give_up`]), so that another device may run them as well.
+    fn gives_up(&self) -> bool {
+        false
+    }
 
     /// Whether it can take a chunk's items from an array in its memory.
     fn counts_items(&self) -> bool {

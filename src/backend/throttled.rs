@@ -6,16 +6,16 @@
 //! devices: nothing makes them but [`Throttle::install`].
 
 use super::{
-    Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Room, Started, Warmth,
+    Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, GiveUp, Limits, Room, Started, Warmth,
     cpu::CpuBackend,
-    fake::{Place, Staged, Words, copy, staged_upload},
+    fake::{Claim, Place, Staged, Words, copy, staged_upload},
 };
 use crate::{
     error::{Error, ErrorKind, Result, did_you_mean},
     kernel::Compiled,
     runtime::Builder,
 };
-use evener_lanes::{Buffer, Error as Fault, analysis::Strided, ir::Space};
+use evener_lanes::{Buffer, Error as Fault, analysis::Strided, ir::Space, run::Watch};
 use serde::Serialize;
 use std::{
     collections::HashMap,
@@ -159,7 +159,7 @@ impl Backend for ThrottledCpu {
     }
 
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
-        Ok(Box::new(SlowedRun { inner: self.inner.start(chunk)?, times: self.times }))
+        Ok(Box::new(SlowedRun { inner: self.inner.start(chunk)?, times: self.times, watch: chunk.watch }))
     }
 
     fn warmth(&self, kernel: &Compiled) -> Warmth {
@@ -170,16 +170,29 @@ impl Backend for ThrottledCpu {
 struct SlowedRun<'a> {
     inner: Box<dyn Started + 'a>,
     times: f64,
+    watch: Option<&'a Watch>,
+}
+
+/// Waits asleep until a time, or until the run is given up: then the watch is told how much of it had passed.
+fn wait(start: Instant, end: Instant, watch: Option<&Watch>) {
+    let Some(watch) = watch else { return sleep_until(end) };
+    while Instant::now() < end {
+        if watch.is_stopped() {
+            let passed = ns_since(start) / (end - start).as_nanos().max(1) as f64;
+            return watch.came(watch.part() * passed.min(0.99));
+        }
+        sleep_until(end.min(Instant::now() + TIMER));
+    }
 }
 
 impl Started for SlowedRun<'_> {
     fn finish(self: Box<Self>) -> Result<ChunkRun> {
-        let start = Instant::now();
+        let (start, watch) = (Instant::now(), self.watch);
         let run = self.inner.finish()?;
         let end = start + start.elapsed().mul_f64(self.times);
         // Calls of a few microseconds must not be slowed by a whole tick of the timer: the rest of it is spun.
-        sleep_until(end.checked_sub(TIMER).unwrap_or(end));
-        while Instant::now() < end {
+        wait(start, end.checked_sub(TIMER).unwrap_or(end), watch);
+        while Instant::now() < end && watch.is_none_or(|w| !w.is_stopped()) {
             std::hint::spin_loop();
         }
         Ok(ChunkRun { run_ns: ns_since(start), ..run })
@@ -331,10 +344,16 @@ impl Backend for ThrottledDevice {
         let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
         self.up.carry(sent, up_bytes);
         let upload_ns = ns_since(sent);
-        let (ended, end) = sync_channel(1);
+        // Room for the end and for word that nobody waits for it: neither sender blocks.
+        let (ended, end) = sync_channel(2);
+        let ticket = Arc::new(Ticket { claim: Claim::default(), bell: ended.clone() });
         let job = Job::new(self, chunk, places, staged);
         self.thread.spawn(move || job.run(&ended));
-        Ok(Box::new(Running { device: self, chunk: *chunk, end: Some(end), up_bytes, upload_ns }))
+        Ok(Box::new(Running { device: self, chunk: *chunk, end: Some(end), ticket, up_bytes, upload_ns }))
+    }
+
+    fn gives_up(&self) -> bool {
+        true
     }
 
     fn warmth(&self, _kernel: &Compiled) -> Warmth {
@@ -386,6 +405,27 @@ struct Job {
 /// How a job ended: its time in ns, and by binding what it leaves for the host.
 type Ended = Result<(f64, Vec<Staged>), Fault>;
 
+/// Whose results count, and how the waiter learns that nobody wants them: `None` instead of the end.
+struct Ticket {
+    claim: Claim,
+    bell: SyncSender<Option<Ended>>,
+}
+
+impl GiveUp for Ticket {
+    fn before_landing(&self, look: &mut dyn FnMut()) -> bool {
+        self.claim.before_landing(look)
+    }
+
+    fn give_up(&self) -> bool {
+        let given_up = self.claim.give_up();
+        if given_up {
+            // Full only of words that wake the waiter as well.
+            let _ = self.bell.try_send(None);
+        }
+        given_up
+    }
+}
+
 impl Job {
     fn new(device: &ThrottledDevice, chunk: &Chunk<'_>, places: Vec<Place>, staged: Vec<Staged>) -> Self {
         Job {
@@ -404,7 +444,7 @@ impl Job {
         }
     }
 
-    fn run(self, ended: &SyncSender<Ended>) {
+    fn run(self, ended: &SyncSender<Option<Ended>>) {
         let began = self.submitted.max(*lock(&self.idle_since));
         // A launch overlaps with what runs before it.
         sleep_until(self.submitted + self.launch);
@@ -414,7 +454,7 @@ impl Job {
         *lock(&self.idle_since) = Instant::now();
         let result = result.map(|results| (ns_since(began), results));
         // Nobody waits for a chunk that was dropped.
-        let _ = ended.send(result);
+        let _ = ended.send(Some(result));
     }
 
     /// Results are copied aside at once: the next job may write around them in the same memory.
@@ -455,17 +495,26 @@ struct Running<'a> {
     device: &'a ThrottledDevice,
     chunk: Chunk<'a>,
     /// Taken by what waits for the end.
-    end: Option<Receiver<Ended>>,
+    end: Option<Receiver<Option<Ended>>>,
+    ticket: Arc<Ticket>,
     up_bytes: u64,
     upload_ns: f64,
 }
 
 impl Started for Running<'_> {
+    fn give_up(&self) -> Option<Arc<dyn GiveUp>> {
+        // Arrays are the next call's, too: it must not meet a run that nobody waited for.
+        let own = self.chunk.arguments.iter().all(|a| a.array.is_none());
+        own.then(|| self.ticket.clone() as Arc<dyn GiveUp>)
+    }
+
     fn finish(mut self: Box<Self>) -> Result<ChunkRun> {
         let gone =
             || Error::new(ErrorKind::Device, format!("{} stopped in the middle of a chunk", self.device.info.id));
         let ended = self.end.take().and_then(|end| end.recv().ok());
-        let (run_ns, results) = ended.ok_or_else(gone)?.map_err(|e| self.chunk.kernel.fault(e))?;
+        // Before a fault: what was given up ran on bytes that may have changed meanwhile.
+        self.ticket.claim.land()?;
+        let (run_ns, results) = ended.flatten().ok_or_else(gone)?.map_err(|e| self.chunk.kernel.fault(e))?;
         let sent = Instant::now();
         for (argument, runs) in self.chunk.arguments.iter().zip(&results) {
             for (at, bytes) in runs {

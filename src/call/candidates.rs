@@ -12,7 +12,7 @@ use crate::{
     device::{Slot, typical},
     report::Report,
     schedule::{
-        coexec::Ran,
+        coexec::{Beaten, Ran},
         feedback::{PartRun, teach},
         movement::{self, WouldMove},
         placement::Placement,
@@ -48,7 +48,7 @@ impl Call<'_> {
     pub(super) fn cpu_first(&self, ready: &Ready) -> (Candidate, Cost) {
         let slots = self.runtime.slots();
         let begins = |slot: &Slot| {
-            let rates = self.runtime.known_rates(slot).unwrap_or_else(|| typical(slot.backend.info()));
+            let rates = self.runtime.known_rates(slot).unwrap_or_else(|| typical(slot.backend.info()).into());
             rates.launch_ns + rates.link_ns
         };
         let others = slots[1..].iter().map(begins).fold(f64::INFINITY, f64::min);
@@ -105,7 +105,7 @@ impl Call<'_> {
     fn fetch(&self, moved: &WouldMove) -> (Cost, Cost) {
         let one = |(device, bytes): &(usize, u64)| {
             let slot = &self.runtime.slots()[*device];
-            let rates = self.runtime.known_rates(slot).unwrap_or_else(|| typical(slot.backend.info()));
+            let rates = self.runtime.known_rates(slot).unwrap_or_else(|| typical(slot.backend.info()).into());
             (Cost::of(*bytes as f64, rates.down_bytes.per_s), Cost::from_ns(rates.link_ns))
         };
         let sum = |sum: (Cost, Cost), cost: (Cost, Cost)| (sum.0 + cost.0, sum.1 + cost.1);
@@ -162,11 +162,11 @@ impl Call<'_> {
         let rates = match self.runtime.known_rates(slot) {
             Some(rates) => Ok((rates, true)),
             None if self.in_question(number) && refusal.is_none() => self.runtime.rates(slot).map(|r| (r, true)),
-            None => Ok((typical(info), false)),
+            None => Ok((typical(info).into(), false)),
         };
         let (rates, known) = rates.unwrap_or_else(|why| {
             refusal = Some(why);
-            (typical(info), false)
+            (typical(info).into(), false)
         });
         let work = Work {
             features: ready.features,
@@ -177,10 +177,10 @@ impl Call<'_> {
         };
         let (one_time, credit) = (self.one_time(slot, &rates), slot.credit());
         let (fetch, fetch_latency) = self.fetch(moved);
-        let moved = [work.up_bytes, work.down_bytes];
+        let moved = [work.up_bytes, work.down_bytes, (fetch + fetch_latency).ns()];
         let Known { alone, together, link } = self.runtime.learned().known(self.key(ready, number), moved);
         Candidate {
-            id: info.id.clone(),
+            id: slot.id.clone(),
             refusal,
             work,
             rates,
@@ -214,13 +214,20 @@ impl Call<'_> {
 }
 
 /// What the devices did, each with all of its chunks. One that was late with a chunk takes at least the time that it had.
-pub(super) fn parts_of(ready: &Ready, decided: &Plan, ran: &[Ran], given_up: &[(Assignment, f64)]) -> Vec<PartRun> {
+/// One that was stopped tells its rate as far as it came.
+pub(super) fn parts_of(
+    ready: &Ready,
+    decided: &Plan,
+    ran: &[Ran],
+    given_up: &[(Assignment, f64)],
+    beaten: &[Beaten],
+) -> Vec<PartRun> {
     let total = GroupRange::all(ready.grid).count() as f64;
     let chunk = |assignment: &Assignment, run: &ChunkRun, ended: bool| PartRun {
         device: assignment.device,
         share: assignment.range.count() as f64 / total,
         chunks: 1,
-        together: decided.assignments.len() > 1,
+        together: decided.assignments.len() > 1 || decided.rival.is_some(),
         ended,
         run_ns: run.run_ns,
         up: (run.up_bytes as f64, run.upload_ns),
@@ -229,8 +236,13 @@ pub(super) fn parts_of(ready: &Ready, decided: &Plan, ran: &[Ran], given_up: &[(
     let late = |(assignment, had_ns): &(Assignment, f64)| {
         chunk(assignment, &ChunkRun { run_ns: *had_ns, ..ChunkRun::default() }, false)
     };
+    let stopped = |b: &Beaten| {
+        let all = chunk(&b.ran.assignment, &b.ran.run, true);
+        PartRun { share: all.share * b.part, ..all }
+    };
     let mut parts: Vec<PartRun> = Vec::new();
-    for chunk in ran.iter().map(|r| chunk(&r.assignment, &r.run, true)).chain(given_up.iter().map(late)) {
+    let ran = ran.iter().map(|r| chunk(&r.assignment, &r.run, true));
+    for chunk in ran.chain(given_up.iter().map(late)).chain(beaten.iter().filter(|b| b.part > 0.0).map(stopped)) {
         match parts.iter_mut().find(|p| p.device == chunk.device) {
             Some(part) => part.add(&chunk),
             None => parts.push(chunk),

@@ -11,7 +11,7 @@ use crate::{
         placement::Placement,
         plan::{Assignment, Candidate, Plan, Question, is_cut_on, plan, stick},
         remember::{Asked, Decision},
-        windows,
+        shadow, windows,
     },
 };
 use evener_lanes::{GroupRange, analysis::Split};
@@ -67,8 +67,7 @@ impl Call<'_> {
         let alone = Split::Whole("the CPU is the only device".into());
         let split = if candidates.len() == 1 { &alone } else { ready.split(self.kernel) };
         let adaptive = self.adapts(ready, split, &candidates);
-        if let (Some(workers), Split::Axis(axis), true) = (&self.workers, split, adaptive) {
-            let crew = Crew { axis: usize::from(*axis), workers: workers.clone() };
+        if let Some(crew) = self.hires(ready, split, &candidates, adaptive) {
             return Ok(Decision::new(hired(ready, &crew), candidates, Some(crew)));
         }
         let question = self.question(ready, split, &candidates, adaptive);
@@ -132,8 +131,7 @@ impl Call<'_> {
             candidates,
             adaptive,
             merge,
-            // A race needs a copy of all that is written, on both devices.
-            races: false,
+            race: if adaptive { self.race_copies(ready, candidates) } else { None },
             explore,
             placement: self.placement,
             strict: self.strict,
@@ -150,6 +148,11 @@ impl Call<'_> {
         if candidates.len() == 1 || matches!(split, Split::Whole(_)) {
             return true;
         }
+        self.is_plain(ready, candidates)
+    }
+
+    /// Whether nothing of the call merges, and it fits every device.
+    fn is_plain(&self, ready: &Ready, candidates: &[Candidate]) -> bool {
         let bindings = self.kernel.bindings();
         let whole = ready.footprint(self.kernel, &GroupRange::all(ready.grid));
         let merges = whole.bindings.iter().any(|b| !b.merges.is_empty());
@@ -158,6 +161,37 @@ impl Call<'_> {
             candidate.refusal.is_none() && !slot.backend.room().is_none_or(fits)
         });
         !merges && !windowed
+    }
+
+    /// Copying what the call writes, and back, where the CPU may run all of it beside another device: what runs there can be
+    /// given up, and so can what runs here, which other people's code cannot.
+    fn race_copies(&self, ready: &Ready, candidates: &[Candidate]) -> Option<Cost> {
+        // One thread copies.
+        const OF_THE_RATE: f64 = 0.25;
+        let gpus = || self.runtime.slots().iter().zip(candidates).skip(1).filter(|(_, c)| c.refusal.is_none());
+        let can = self.kernel.native.is_none()
+            && gpus().next().is_some()
+            && gpus().all(|(slot, _)| slot.backend.gives_up())
+            && ready.arrays.iter().all(Option::is_none)
+            && self.is_plain(ready, candidates);
+        if !can {
+            return None;
+        }
+        let whole = ready.footprint(self.kernel, &GroupRange::all(ready.grid));
+        let bytes = shadow::copied_bytes(&whole, &ready.sizes)?;
+        Some(Cost::of(bytes, OF_THE_RATE * candidates[0].rates.memory_bytes.per_s))
+    }
+
+    /// The crew of workers that the caller gave.
+    fn hires(&self, ready: &Ready, split: &Split, candidates: &[Candidate], adaptive: bool) -> Option<Crew> {
+        let workers = self.workers.clone().filter(|_| adaptive)?;
+        let axis = match split {
+            Split::Axis(axis) => usize::from(*axis),
+            Split::Whole(_) => 0,
+        };
+        let may =
+            if self.race { self.race_copies(ready, candidates).is_some() } else { matches!(split, Split::Axis(_)) };
+        may.then_some(Crew { axis, workers, race: self.race })
     }
 
     /// How an earlier call of this grid was split over the arrays of this one, if this one may be split like it.

@@ -188,7 +188,7 @@ impl Call<'_> {
         let split = ready.split(self.kernel);
         let decided = plan(&self.question(ready, split, &candidates, self.adapts(ready, split, &candidates)))?;
         let chose = match decided.assignments.as_slice() {
-            [one] => candidates[one.device].id.clone(),
+            [one] => candidates[one.device].id.to_string(),
             _ => "split".into(),
         };
         let groups = GroupRange::all(ready.grid).count();
@@ -199,10 +199,10 @@ impl Call<'_> {
                 .considered
                 .iter()
                 .filter(|(_, c)| c.is_finite())
-                .map(|(id, c)| (id.clone(), c.ns()))
+                .map(|(id, c)| (id.to_string(), c.ns()))
                 .collect(),
             windows: self.windowed(ready, &candidates),
-            refused: candidates.iter().filter_map(|c| Some((c.id.clone(), c.refusal.clone()?))).collect(),
+            refused: candidates.iter().filter_map(|c| Some((c.id.to_string(), c.refusal.clone()?))).collect(),
             chose,
             reason: decided.reason,
         })
@@ -214,7 +214,7 @@ impl Call<'_> {
         let usable = self.runtime.slots().iter().zip(candidates).filter(|(_, c)| c.refusal.is_none());
         let why = |(slot, c): (&Slot, &Candidate)| {
             let room = slot.backend.room()?;
-            Some((c.id.clone(), windows::whole_misfit(self.kernel.bindings(), &ready.sizes, &room)?))
+            Some((c.id.to_string(), windows::whole_misfit(self.kernel.bindings(), &ready.sizes, &room)?))
         };
         usable.filter_map(why).collect()
     }

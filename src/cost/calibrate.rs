@@ -229,6 +229,7 @@ fn time(device: &dyn Backend, run: &MicroRun<'_>, out: &mut [f64], source: &[f64
         repeat: None,
         counted: None,
         alone: true,
+        watch: None,
     };
     let start = Instant::now();
     let run = device.start(&chunk)?.finish()?;

@@ -19,6 +19,8 @@ const SUSPECT: f64 = 4.0;
 const SUSPECT_AT_LEAST: f64 = 0.3;
 /// Doubt (standard deviation) after one suspect observation.
 const DOUBT: f64 = 0.35;
+/// What took longer than anyone waited for is expected to take this much longer still (logarithm).
+const BEYOND: f64 = 0.6;
 /// A single measurement further off than this says more about the moment than about the kernel.
 const MAX_LOG: f64 = 5.0;
 
@@ -36,6 +38,16 @@ impl Belief {
     pub fn and(self, other: Belief) -> Belief {
         let (p, q) = (self.variance.max(1e-9).recip(), other.variance.max(1e-9).recip());
         Belief { mean: (self.mean * p + other.mean * q) / (p + q), variance: (p + q).recip() }
+    }
+
+    /// The belief where it is at least so much: a normal distribution cut off below. Sampford's bound of Mills' ratio
+    /// stands for the mean of the tail.
+    fn above(self, least: f64) -> Belief {
+        let deviation = self.variance.sqrt();
+        let cut = ((least - self.mean) / deviation.max(1e-9)).max(0.0);
+        let tail = (3.0 * cut + (cut * cut + 8.0).sqrt()) / 4.0;
+        let left = (1.0 - tail * (tail - cut)).max(0.05);
+        Belief { mean: self.mean + deviation * tail, variance: self.variance * left }
     }
 }
 
@@ -88,6 +100,15 @@ impl Curve {
 
     /// Takes in an observation of the logarithm with the variance of its noise.
     pub fn observe(&mut self, size: f64, log: f64, noise: f64, prior: Belief) -> Taken {
+        self.take(size, log, noise, prior, false)
+    }
+
+    /// Takes in that the logarithm is at least so large: what was waited for in vain.
+    pub fn observe_least(&mut self, size: f64, log: f64, noise: f64, prior: Belief) -> Taken {
+        self.take(size, log, noise, prior, true)
+    }
+
+    fn take(&mut self, size: f64, log: f64, noise: f64, prior: Belief, at_least: bool) -> Taken {
         let log = log.clamp(-MAX_LOG, MAX_LOG);
         let expected = self.at(size, prior);
         if self.levels.len() >= MAX_LEVELS {
@@ -99,25 +120,34 @@ impl Curve {
         let deviation = (level.belief.variance + noise).sqrt();
         let innovation = log - level.belief.mean;
         let far = (SUSPECT * deviation).max(SUSPECT_AT_LEAST);
-        if innovation.abs() <= far {
-            level.suspect = None;
-            level.belief = level.belief.and(Belief { mean: log, variance: noise });
+        // What was waited for in vain twice is another world, however large the doubt since the first time.
+        let again = at_least && innovation > SUSPECT_AT_LEAST && level.suspect.is_some();
+        if innovation.abs() <= far && !again {
+            level.belief = if at_least {
+                level.belief.above(log)
+            } else {
+                level.suspect = None;
+                level.belief.and(Belief { mean: log, variance: noise })
+            };
             return Taken::Followed;
         }
-        let confirmed = level.suspect.is_some_and(|s| (s - log).abs() < 0.5 * innovation.abs());
+        let confirmed = again || level.suspect.is_some_and(|s| (s - log).abs() < 0.5 * innovation.abs());
         if !confirmed {
             level.suspect = Some(log);
             level.belief.mean += innovation.signum() * deviation.min(DOUBT);
             level.belief.variance = level.belief.variance.max(DOUBT * DOUBT);
             return Taken::Followed;
         }
+        // How much more than the least it is, nobody saw.
+        let (log, noise) = if at_least { (log + BEYOND, noise + BEYOND * BEYOND) } else { (log, noise) };
         let shift = log - level.belief.mean;
         for other in self.levels.values_mut() {
             other.belief.mean += shift;
             other.belief.variance += DOUBT * DOUBT;
         }
         if let Some(level) = self.levels.get_mut(&level_of(size)) {
-            *level = Level { belief: Belief { mean: log, variance: 2.0 * noise + DRIFT * DRIFT }, suspect: None };
+            let suspect = at_least.then_some(log);
+            *level = Level { belief: Belief { mean: log, variance: 2.0 * noise + DRIFT * DRIFT }, suspect };
         }
         Taken::Changed
     }

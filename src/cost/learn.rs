@@ -9,7 +9,7 @@ pub mod saved;
 
 use super::curve::{Belief, Curve, Taken, level_of};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -79,8 +79,8 @@ pub struct Known {
     pub alone: Estimate,
     /// Of the kernel beside other devices.
     pub together: Estimate,
-    /// Of copies to the device and back.
-    pub link: [f64; 2],
+    /// Of copies to the device, back, and to the host of what other devices have.
+    pub link: [f64; 3],
 }
 
 /// What a device took for a call, or for its part of one.
@@ -119,12 +119,15 @@ impl Observation {
 }
 
 /// Direction of a transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// Host to device.
     Up,
     /// Device to host.
     Down,
+    /// To the host, first, what a device needs and only others have. What it depends on is the moment's more than the
+    /// machine's: no profile keeps it.
+    Fetch,
 }
 
 /// Corrections of the prior.
@@ -138,8 +141,8 @@ pub struct Learned {
 #[derive(Debug, Default)]
 struct State {
     kernels: HashMap<(u64, usize), Seen>,
-    machine: HashMap<usize, Machine>,
-    links: HashMap<(usize, Direction), Curve>,
+    machine: BTreeMap<usize, Machine>,
+    links: BTreeMap<(usize, Direction), Curve>,
     /// Time of all calls so far and what exploring cost of it, in ns.
     total_ns: f64,
     explored_ns: f64,
@@ -154,9 +157,9 @@ struct Told {
     /// Kernels on devices over levels of their size.
     kernels: HashMap<(u64, usize, i32), [Estimate; 2]>,
     /// Devices: their prior's mean, and the slow-down beside others.
-    machine: HashMap<usize, [f64; 2]>,
+    machine: BTreeMap<usize, [f64; 2]>,
     /// Transfers over levels of their bytes: factors.
-    links: HashMap<(usize, Direction, i32), f64>,
+    links: BTreeMap<(usize, Direction, i32), f64>,
 }
 
 impl State {
@@ -299,15 +302,16 @@ impl Learned {
         self.lock().estimate(key)
     }
 
-    /// All that is known of a call that moves so many bytes to the device and back.
-    pub fn known(&self, key: Key, moved: [f64; 2]) -> Known {
+    /// All that is known of a call that moves so many bytes to the device and back, and for whose fetching so many ns are
+    /// predicted without any factor.
+    pub fn known(&self, key: Key, moved: [f64; 3]) -> Known {
         let state = self.lock();
         let [alone, together] = state.estimate(key);
-        let link = [(Direction::Up, moved[0]), (Direction::Down, moved[1])];
+        let link = [(Direction::Up, moved[0]), (Direction::Down, moved[1]), (Direction::Fetch, moved[2])];
         Known { alone, together, link: link.map(|(way, bytes)| state.link(key.device, way, bytes)) }
     }
 
-    /// The factor on the predicted time of a transfer of so many bytes.
+    /// The factor on the predicted time of a transfer of so many bytes (of a fetch: predicted ns).
     pub fn link(&self, device: usize, direction: Direction, bytes: f64) -> f64 {
         self.lock().link(device, direction, bytes)
     }
@@ -353,7 +357,10 @@ impl Learned {
             true => (&mut known.together, &mut known.alone),
             false => (&mut known.alone, &mut known.together),
         };
-        let taken = curve.observe(key.invocations, log, noise, own);
+        let taken = match seen.ended {
+            true => curve.observe(key.invocations, log, noise, own),
+            false => curve.observe_least(key.invocations, log, noise, own),
+        };
         if taken == Taken::Changed {
             other.shift(log - expected);
         }

@@ -176,7 +176,7 @@ fn memory(work: &Work, rates: &Rates) -> Cost {
 fn bandwidth(working_set: f64, rates: &Rates) -> f64 {
     let between = |low: (f64, f64), high: (f64, f64)| {
         let t = ((working_set / low.0).ln() / (high.0 / low.0).ln()).clamp(0.0, 1.0);
-        low.1.max(1.0).powf(1.0 - t) * high.1.max(1.0).powf(t)
+        ((1.0 - t) * low.1.max(1.0).ln() + t * high.1.max(1.0).ln()).exp()
     };
     let middle = (MIDDLE_SET, rates.middle_bytes.per_s);
     if working_set < MIDDLE_SET {

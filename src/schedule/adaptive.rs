@@ -7,6 +7,7 @@ use super::{
 };
 use crate::cost::{Cost, roofline::Prediction};
 use evener_lanes::{Grid, GroupRange, analysis::Split};
+use std::fmt;
 
 /// A device's time as a line over its share; `None` where it cannot run the call.
 fn line(candidate: &Candidate, whole: &Prediction, device: usize, view: View) -> Option<Line> {
@@ -16,7 +17,7 @@ fn line(candidate: &Candidate, whole: &Prediction, device: usize, view: View) ->
     let copies = |p: &Prediction| p.upload.ns() + p.download.ns();
     let launch_ns = candidate.rates.launch_ns;
     let latency = |bytes: f64| if bytes > 0.0 { candidate.rates.link_ns } else { 0.0 };
-    let up_latency_ns = latency(candidate.work.up_bytes) + candidate.fetch_latency.ns();
+    let up_latency_ns = latency(candidate.work.up_bytes) + candidate.fetch_latency.ns() * candidate.link[2];
     let latencies_ns = up_latency_ns + latency(candidate.work.down_bytes);
     let uploads = (whole.upload.ns() - up_latency_ns).max(0.0) * candidate.shared_input;
     let link_ns = (copies(whole) - latencies_ns - uploads).max(0.0);
@@ -69,13 +70,21 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
         return plan;
     }
     let whole: Vec<Prediction> = question.candidates.iter().map(|c| c.predict(1.0)).collect();
-    let weigh = |view, budget_ns| {
+    let lines = |view| -> Vec<Option<Line>> {
         let all = question.candidates.iter().zip(&whole).enumerate();
-        let lines: Vec<Option<Line>> = all.map(|(d, (c, whole))| line(c, whole, d, view)).collect();
-        let splittable = matches!(question.split, Split::Axis(_));
-        choose::choose(&Weighing { lines: &lines, splittable, adaptive: true, races: question.races, budget_ns })
+        all.map(|(d, (c, whole))| line(c, whole, d, view)).collect()
     };
-    let Some(choice) = weigh(View::Choice, question.explore.ns()) else {
+    let all_warm = question.candidates.iter().all(|c| c.one_time == Cost::ZERO);
+    let likely = lines(View::Choice);
+    if all_warm && let Some(device) = choose::obvious(&likely) {
+        return obvious(question, &whole, device);
+    }
+    let weigh = |lines: &[Option<Line>], budget_ns| {
+        let splittable = matches!(question.split, Split::Axis(_));
+        let race_ns = question.race.map(Cost::ns);
+        choose::choose(&Weighing { lines, splittable, adaptive: true, race_ns, budget_ns })
+    };
+    let Some(choice) = weigh(&likely, question.explore.ns()) else {
         let (assignments, reason) = plan::whole(question, 0, "no device can run it".into());
         let (considered, predicted) = (Vec::new(), Cost::INFINITE);
         return Plan {
@@ -87,12 +96,12 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
             tempting: Cost::INFINITE,
             explored: Cost::ZERO,
             merge: Cost::ZERO,
+            obvious: false,
             lost: None,
             groups: question.grid.groups,
         };
     };
-    let all_warm = question.candidates.iter().all(|c| c.one_time == Cost::ZERO);
-    let warm = if all_warm { None } else { weigh(View::Warm, 0.0) };
+    let warm = if all_warm { None } else { weigh(&lines(View::Warm), 0.0) };
     let lost = warm.map(|w| (Cost::from_ns(choice.expected_ns - w.expected_ns), w)).filter(|(l, _)| *l > Cost::ZERO);
     let alone = |(c, whole): (&Candidate, &Prediction)| match &c.refusal {
         Some(_) => Cost::INFINITE,
@@ -112,8 +121,26 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
         explored: Cost::from_ns(choice.explored_ns),
         // What merges is cut once.
         merge: Cost::ZERO,
+        obvious: false,
         lost: lost.map(|(cost, w)| (cost, w.shares.iter().map(|(d, _)| *d).collect())),
         groups: question.grid.groups,
+    }
+}
+
+/// The plan of a call for which no other device could begin in time.
+fn obvious(question: &Question<'_>, whole: &[Prediction], device: usize) -> Plan {
+    let usable = question.candidates.iter().zip(whole).filter(|(c, _)| c.refusal.is_none() && c.known);
+    let mut reason = String::with_capacity(64);
+    reason.push_str(&question.candidates[device].id);
+    reason.push_str(" ends before another device could have started");
+    Plan {
+        assignments: plan::whole(question, device, String::new()).0,
+        reason,
+        predicted: whole[device].total(),
+        considered: usable.map(|(c, whole)| (c.id.clone(), whole.total())).collect(),
+        obvious: true,
+        groups: question.grid.groups,
+        ..Plan::nothing("")
     }
 }
 
@@ -131,8 +158,14 @@ fn parts(question: &Question<'_>, shares: &[(usize, f64)]) -> Vec<Assignment> {
     }
 }
 
+/// A ratio with two digits after the point. The general formatting of floats takes as long as the rest of a small decision.
+fn ratio(value: f64) -> impl fmt::Display {
+    let hundredths = (100.0 * value).round().clamp(0.0, 1e15) as u64;
+    fmt::from_fn(move |f| write!(f, "{}.{:02}", hundredths / 100, hundredths % 100))
+}
+
 fn explain(question: &Question<'_>, choice: &Choice) -> String {
-    let id = |d: usize| question.candidates[d].id.as_str();
+    let id = |d: usize| &*question.candidates[d].id;
     let (best, alone_ns) = choice.alone;
     let mut reason = match (choice.shares.as_slice(), choice.together_ns) {
         ([(device, _)], _) if choice.rival.is_some_and(|r| r != *device) => {
@@ -142,16 +175,13 @@ fn explain(question: &Question<'_>, choice: &Choice) -> String {
         ([(device, _)], _) if choice.explored_ns > 0.0 => format!("{} runs it, to learn how fast it is", id(*device)),
         (shares, _) if shares.len() > 1 && choice.explored_ns > 0.0 => "split, to learn how fast each is".into(),
         ([(device, _)], Some(ns)) => {
-            format!(
-                "{} alone is expected {:.2} times as fast as a split",
-                id(*device),
-                ns / choice.expected_ns.max(1.0)
-            )
+            let gain = ratio(ns / choice.expected_ns.max(1.0));
+            format!("{} alone is expected {gain} times as fast as a split", id(*device))
         }
         ([(device, _)], None) => format!("{} is expected to end first", id(*device)),
         _ => {
-            let gain = alone_ns / choice.expected_ns.max(1.0);
-            format!("the split is expected {gain:.2} times as fast as {} alone", id(best))
+            let gain = ratio(alone_ns / choice.expected_ns.max(1.0));
+            format!("the split is expected {gain} times as fast as {} alone", id(best))
         }
     };
     if let (Split::Whole(why), true) = (question.split, question.candidates.len() > 1) {
@@ -167,26 +197,36 @@ pub struct Crew {
     pub axis: usize,
     /// Devices with what is predicted of them.
     pub workers: Vec<(usize, Worker)>,
+    /// Whether two devices both run the whole call: it need not be one that may be cut.
+    pub race: bool,
 }
 
-/// The crew of a plan with several parts.
+/// The crew of a plan with several parts, or of a race.
 pub fn crew(question: &Question<'_>, plan: &Plan) -> Option<Crew> {
-    let Split::Axis(axis) = question.split else { return None };
-    let axis = usize::from(*axis).min(2);
-    if plan.assignments.len() < 2 {
-        return None;
+    let axis = match (question.split, plan.rival) {
+        (Split::Axis(axis), _) => usize::from(*axis).min(2),
+        (Split::Whole(_), Some(_)) => 0,
+        (Split::Whole(_), None) => return None,
+    };
+    let slices = u64::from(question.grid.groups[axis]);
+    let all = plan.assignments.iter().map(|a| a.device);
+    match (plan.rival, plan.assignments.as_slice()) {
+        (Some(rival), [_]) => {
+            let workers = workers(question, all.chain([rival]), slices);
+            Some(Crew { axis, workers, race: true })
+        }
+        (_, [_, _, ..]) => Some(Crew { axis, workers: workers(question, all, slices), race: false }),
+        _ => None,
     }
-    Some(Crew { axis, workers: workers(question, plan, u64::from(question.grid.groups[axis])) })
 }
 
-/// What the chunks of a co-executed call are sized by: one worker for each device of the plan, work counted in slices
-/// of the split axis.
-fn workers(question: &Question<'_>, plan: &Plan, slices: u64) -> Vec<(usize, Worker)> {
+/// What the chunks of a co-executed call are sized by: one worker for each device, work counted in slices of the split axis.
+fn workers(question: &Question<'_>, devices: impl Iterator<Item = usize>, slices: u64) -> Vec<(usize, Worker)> {
     // Where trip counts depend on data, slices differ.
     const UNEVEN: [f64; 2] = [0.05, 0.15];
-    let worker = |a: &Assignment| {
-        let candidate = &question.candidates[a.device];
-        let line = line(candidate, &candidate.predict(1.0), a.device, View::Honest)?;
+    let worker = |device: usize| {
+        let candidate = &question.candidates[device];
+        let line = line(candidate, &candidate.predict(1.0), device, View::Honest)?;
         let slices = slices.max(1) as f64;
         let worker = Worker {
             chunk_ns: line.chunk_ns,
@@ -199,7 +239,7 @@ fn workers(question: &Question<'_>, plan: &Plan, slices: u64) -> Vec<(usize, Wor
             uneven: UNEVEN[usize::from(candidate.work.features.data_dependent)],
             in_place: line.in_place,
         };
-        Some((a.device, worker))
+        Some((device, worker))
     };
-    plan.assignments.iter().filter_map(worker).collect()
+    devices.filter_map(worker).collect()
 }

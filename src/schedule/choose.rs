@@ -90,8 +90,9 @@ pub struct Weighing<'a> {
     pub splittable: bool,
     /// Whether parts adapt while they run.
     pub adaptive: bool,
-    /// Whether two devices may both run the whole call.
-    pub races: bool,
+    /// What the device in place needs for copies, in ns, where it and another one may both run the whole call; `None` where
+    /// they may not.
+    pub race_ns: Option<f64>,
     /// What exploring may cost, in ns.
     pub budget_ns: f64,
 }
@@ -198,6 +199,12 @@ pub fn choose(weighing: &Weighing<'_>) -> Option<Choice> {
     })
 }
 
+/// The only device that could begin before another, even a slow one, has done all; `None` where there are several.
+pub fn obvious(lines: &[Option<Line>]) -> Option<usize> {
+    let usable = in_time(&lines[..lines.len().min(MAX_DEVICES)]);
+    (usable.count_ones() == 1).then_some(usable.trailing_zeros() as usize)
+}
+
 /// The devices (a set) that could begin before another, even a slow one, has done all.
 fn in_time(lines: &[Option<Line>]) -> u32 {
     let (fast, slow) = (NODES[0].0, NODES[2].0);
@@ -210,7 +217,7 @@ fn in_time(lines: &[Option<Line>]) -> u32 {
 
 impl Options {
     /// Each device alone; where the call may be cut, the first with each other, all others, and all; and where it may be,
-    /// races of two.
+    /// races of the one in place with each other.
     fn new(usable: u32, lines: &[Option<Line>], weighing: &Weighing<'_>) -> Self {
         let mut out = Options { all: Vec::with_capacity(8), members: Vec::with_capacity(16) };
         members(usable).for_each(|d| out.add(1 << d, false, lines));
@@ -225,9 +232,12 @@ impl Options {
                 out.add(usable, false, lines);
             }
         }
-        if weighing.races {
-            for a in members(usable) {
-                members(usable & !((2 << a) - 1)).for_each(|b| out.add(1 << a | 1 << b, true, lines));
+        let in_place = |d: &usize| lines[*d].is_some_and(|l| l.in_place);
+        if let (Some(copies_ns), Some(own)) = (weighing.race_ns, members(usable).find(in_place)) {
+            for other in members(usable).filter(|d| !in_place(d)) {
+                let from = out.members.len();
+                out.add(1 << own | 1 << other, true, lines);
+                out.members[from..].iter_mut().filter(|m| m.in_place).for_each(|m| m.fixed += copies_ns);
             }
         }
         out
@@ -427,7 +437,7 @@ mod tests {
     }
 
     fn ask(lines: &[Option<Line>], splittable: bool, budget_ns: f64) -> Choice {
-        choose(&Weighing { lines, splittable, adaptive: true, races: true, budget_ns }).unwrap()
+        choose(&Weighing { lines, splittable, adaptive: true, race_ns: None, budget_ns }).unwrap()
     }
 
     #[test]
@@ -452,6 +462,16 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_knows_is_raced_for_unless_copies_are_dear() {
+        let lines = [line(1e3, 1e6, 0.7, true), line(4e4, 1e6, 0.7, false)];
+        let ask =
+            |race_ns| choose(&Weighing { lines: &lines, splittable: false, adaptive: true, race_ns, budget_ns: 0.0 });
+        let cheap = ask(Some(1e3)).unwrap();
+        assert_eq!((cheap.shares.len(), cheap.rival.is_some()), (1, true));
+        assert_eq!(ask(Some(5e6)).unwrap().rival, None);
+    }
+
+    #[test]
     fn exploring_needs_a_budget() {
         let lines = [line(1e3, 1e6, 0.0, true), line(1e4, 1.3e6, 0.8, false)];
         assert_eq!(ask(&lines, false, 0.0).shares[0].0, 0);
@@ -463,7 +483,7 @@ mod tests {
     #[test]
     fn nothing_is_chosen_where_nothing_can_run() {
         assert!(
-            choose(&Weighing { lines: &[None], splittable: true, adaptive: true, races: true, budget_ns: 0.0 })
+            choose(&Weighing { lines: &[None], splittable: true, adaptive: true, race_ns: Some(0.0), budget_ns: 0.0 })
                 .is_none()
         );
     }

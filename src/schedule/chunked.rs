@@ -8,18 +8,19 @@
 //!
 //! Where nothing is left and a chunk of a GPU is late, the CPU runs it once more on copies of what it writes
 //! ([`Shadow`]). If it ends before the GPU has begun to write its results, the GPU's run is given up
-//! ([`GiveUp`](crate::backend::GiveUp)) and the copies are committed; otherwise they are dropped. So each chunk's results
-//! reach the host once.
+//! ([`GiveUp`](crate::backend::GiveUp)) and the copies are committed; otherwise it stops and they are dropped. So each
+//! chunk's results reach the host once. In a race all of the call is one such chunk, and late from the beginning.
 //!
 //! Uploads happen beside the CPU's work and other devices' results. That is right for calls on host slices that may be
 //! split: what a chunk needs of the host ([`Supply`]) is what it may read or may leave unwritten, and by the proof of the
 //! split no other chunk writes any of it, at whatever work-group they are cut. So no chunk, given or yet to be given, can
 //! find its input changed; bytes between those that it needs are not read. A chunk's results are exactly its own writes.
+//! In a race nobody writes the host's bytes before all of them were read: the one in place works on copies.
 
 use super::{
     adaptive::Crew,
-    chunks::{Took, Worker},
-    coexec::{self, Job, Outcome, Ran},
+    chunks::{Chunks, Took, Worker},
+    coexec::{self, Beaten, Job, Outcome, Ran},
     desk::{Desk, Order, StopOnPanic},
     movement::{self, ArgumentMoved, Part},
     plan::Assignment,
@@ -30,7 +31,7 @@ use crate::{
     backend::{Argument, Carry, Chunk, ChunkRun, GiveUp, Started, Transfer},
     error::{Error, ErrorKind, Result},
 };
-use evener_lanes::{GroupRange, ir::Space};
+use evener_lanes::{GroupRange, ir::Space, run::Watch};
 use std::{cell::OnceCell, collections::VecDeque, ops::Range, sync::Arc, time::Instant};
 
 /// Chunks of a GPU under way at once: one runs, the next is there.
@@ -78,6 +79,8 @@ struct Driven {
     moved: Vec<ArgumentMoved>,
     /// Chunks whose other run was taken, with the time that they had had.
     given_up: Vec<(Assignment, f64)>,
+    /// Second runs that came too late.
+    beaten: Vec<Beaten>,
     failed: Vec<(Assignment, Error)>,
 }
 
@@ -128,6 +131,7 @@ impl<'a> Shift<'a> {
             repeat: None,
             counted: None,
             alone: false,
+            watch: None,
         }
     }
 
@@ -138,8 +142,8 @@ impl<'a> Shift<'a> {
         while let Some(order) = self.desk.next(self.worker, true) {
             let since = Instant::now();
             let ran = match &order {
-                Order::Run(slices) => self.in_place(self.job.arguments, slices).map(Some),
-                Order::Repeat(slices, run) => self.repeat(slices, run),
+                Order::Run(slices) => self.in_place(self.job.arguments, slices, None).map(Some),
+                Order::Repeat(slices, run, watch) => self.repeat(slices, run, watch, &mut driven.beaten),
             };
             match (ran, order) {
                 (Err(fault), _) => {
@@ -157,14 +161,20 @@ impl<'a> Shift<'a> {
         (driven, None)
     }
 
-    fn in_place(&self, arguments: &[Argument], slices: &Range<u64>) -> Result<Ran> {
-        let chunk = Chunk { arguments, ..self.chunk(slices, &[], None) };
+    fn in_place(&self, arguments: &[Argument], slices: &Range<u64>, watch: Option<&Watch>) -> Result<Ran> {
+        let chunk = Chunk { arguments, watch, ..self.chunk(slices, &[], None) };
         let run = self.job.devices[self.device].start(&chunk)?.finish()?;
         Ok(self.ran(slices, run))
     }
 
-    /// Runs a GPU's chunk on copies of what it writes, and commits them if the GPU has no results by then.
-    fn repeat(&self, slices: &Range<u64>, run: &(usize, Arc<dyn GiveUp>)) -> Result<Option<Ran>> {
+    /// Runs a GPU's chunk on copies of what it writes until the GPU has results, and commits them if it has none by then.
+    fn repeat(
+        &self,
+        slices: &Range<u64>,
+        run: &(usize, Arc<dyn GiveUp>),
+        watch: &Watch,
+        beaten: &mut Vec<Beaten>,
+    ) -> Result<Option<Ran>> {
         let job = self.job;
         let footprint = job.kernel.analysis.footprint(&job.shape, &self.range(slices));
         let mut shadow = None;
@@ -173,8 +183,9 @@ impl<'a> Shift<'a> {
         let mut look = || shadow = unsafe { Shadow::new(job.arguments, &footprint) };
         let early = run.1.before_landing(&mut look);
         let Some(shadow) = shadow.filter(|_| early) else { return Ok(None) };
-        let ran = self.in_place(shadow.arguments(), slices)?;
-        if !self.desk.take(slices, run) {
+        let ran = self.in_place(shadow.arguments(), slices, Some(watch))?;
+        if !watch.is_complete() || !self.desk.take(slices, run) {
+            beaten.push(Beaten { ran, part: watch.part() });
             return Ok(None);
         }
         // SAFETY: the other run has given up its results, no other chunk touches what this one writes, and a device only
@@ -291,14 +302,15 @@ fn range_of(job: &Job<'_>, axis: usize, slices: &Range<u64>) -> GroupRange {
     range
 }
 
-/// Runs a call on host slices, which may be split and merges nothing, and returns when no device can touch the arguments
-/// any more.
+/// Runs a call on host slices, which may be split (or is raced for whole) and merges nothing, and returns when no device
+/// can touch the arguments any more.
 ///
 /// # Errors
 /// A fault of the kernel; a device's failure that may not (strict) or cannot be mended.
 pub(crate) fn execute(job: &Job<'_>, crew: &Crew) -> Result<Outcome> {
     let workers: Vec<Worker> = crew.workers.iter().map(|w| w.1).collect();
-    let desk = Desk::new(u64::from(job.grid.groups[crew.axis]), &workers);
+    let slices = u64::from(job.grid.groups[crew.axis]);
+    let desk = Desk::new(if crew.race { Chunks::race(slices, &workers) } else { Chunks::new(slices, &workers) });
     let shifts = crew.workers.iter().enumerate();
     let shifts =
         shifts.map(|(worker, (device, _))| Shift { job, desk: &desk, axis: crew.axis, worker, device: *device });
@@ -330,6 +342,7 @@ fn gather(job: &Job<'_>, axis: usize, left: &Range<u64>, driven: Vec<Driven>) ->
         outcome.ran.extend(device.ran);
         outcome.moved.extend(device.moved);
         outcome.given_up.extend(device.given_up);
+        outcome.beaten.extend(device.beaten);
         failed.extend(device.failed);
     }
     if !left.is_empty() {

@@ -119,6 +119,8 @@ impl State {
 pub struct Chunks {
     left: Range<u64>,
     workers: Vec<State>,
+    /// All of it is one chunk, which the worker in place runs as well from the beginning.
+    race: bool,
 }
 
 impl Chunks {
@@ -137,7 +139,13 @@ impl Chunks {
             under_way: Vec::new(),
             retired: false,
         };
-        Chunks { left: 0..slices, workers: workers.iter().map(state).collect() }
+        Chunks { left: 0..slices, workers: workers.iter().map(state).collect(), race: false }
+    }
+
+    /// A call that a worker runs whole, and the one in place once more meanwhile: the results that are there first are
+    /// taken.
+    pub fn race(slices: u64, workers: &[Worker]) -> Self {
+        Chunks { race: true, ..Self::new(slices, workers) }
     }
 
     /// How many slices no worker was given.
@@ -154,6 +162,10 @@ impl Chunks {
     pub fn next(&mut self, worker: usize, now_ns: f64) -> Step {
         if self.left() == 0 {
             return self.at_the_end(worker, now_ns);
+        }
+        if self.race && self.workers.iter().any(|s| !s.retired && !s.worker.in_place) {
+            let waits = self.workers[worker].worker.in_place;
+            return if waits { Step::Wait(f64::INFINITY) } else { self.give(worker, self.left(), now_ns) };
         }
         if self.workers.iter().filter(|s| !s.retired).count() == 1 {
             return self.give(worker, self.left(), now_ns);
@@ -214,7 +226,7 @@ impl Chunks {
             }
             let again = REPEAT_GAIN * me.expected_ns(slices);
             let overdue_ns = since + OVERDUE * (other.expected_ns(slices) + other.first_ns());
-            if now_ns >= overdue_ns || other.busy_until(now_ns) - now_ns > again {
+            if self.race || now_ns >= overdue_ns || other.busy_until(now_ns) - now_ns > again {
                 return Step::Repeat(slices.clone());
             }
             wait = wait.min(overdue_ns);
@@ -406,6 +418,24 @@ mod tests {
             }
         };
         assert!(first(1.0) < first(0.5) && first(0.5) < first(0.1));
+    }
+
+    #[test]
+    fn in_a_race_both_have_all_of_the_call() {
+        let mut chunks = Chunks::race(64, &[worker(1.0, 0.5, true), worker(1.0, 0.5, false)]);
+        assert!(matches!(chunks.next(0, 0.0), Step::Wait(_)), "until the other one has begun");
+        assert_eq!(chunks.next(1, 0.0), Step::Run(0..64));
+        assert_eq!(chunks.next(0, 1.0), Step::Repeat(0..64));
+        assert_eq!(chunks.next(1, 2.0), Step::Done);
+        chunks.done(1, &(0..64), None);
+        assert_eq!(chunks.next(0, 3.0), Step::Done);
+    }
+
+    #[test]
+    fn where_the_other_one_fails_to_start_a_race_is_run_in_place() {
+        let mut chunks = Chunks::race(64, &[worker(1.0, 0.5, true), worker(1.0, 0.5, false)]);
+        chunks.retire(1);
+        assert_eq!(chunks.next(0, 0.0), Step::Run(0..64));
     }
 
     #[test]

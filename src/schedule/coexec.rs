@@ -67,6 +67,15 @@ pub(crate) struct Ran {
     pub(crate) run: ChunkRun,
 }
 
+/// A run that was stopped, or came too late.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Beaten {
+    /// As far as it came.
+    pub(crate) ran: Ran,
+    /// That part of it, 0 to 1.
+    pub(crate) part: f64,
+}
+
 /// What a plan's execution took.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
@@ -74,6 +83,8 @@ pub(crate) struct Outcome {
     pub(crate) ran: Vec<Ran>,
     /// Chunks that a device was late with, and the time in ns that it had had: another one ran them.
     pub(crate) given_up: Vec<(Assignment, f64)>,
+    /// Second runs of chunks whose first run had results before.
+    pub(crate) beaten: Vec<Beaten>,
     /// What moved, by argument.
     pub(crate) moved: Vec<ArgumentMoved>,
     /// What went wrong and how it was mended, for the report.
@@ -345,6 +356,7 @@ fn chunk<'a>(job: &Job<'a>, part: &'a Part, arguments: &'a [Argument], alone: bo
         repeat: job.repeat,
         counted: job.counted,
         alone,
+        watch: None,
     }
 }
 
@@ -394,6 +406,7 @@ fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
             repeat: None,
             counted: None,
             alone: true,
+            watch: None,
         };
         total.run_ns += job.devices[0].start(&chunk)?.finish()?.run_ns;
     }

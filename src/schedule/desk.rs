@@ -2,10 +2,12 @@
 //!
 //! A chunk of a GPU may be run once more by another worker. Its states, all under the one lock: *late*, under way and not
 //! repeated; then, in no set, repeated or landed; *taken*, its first run was given up and the other one's results count;
-//! *failed*, its first run ended with an error before. The last two never change again, and exclude each other.
+//! *failed*, its first run ended with an error before. The last two never change again, and exclude each other. A run that
+//! has lost by that is told to stop.
 
-use super::chunks::{Chunks, Step, Took, Worker};
+use super::chunks::{Chunks, Step, Took};
 use crate::backend::GiveUp;
+use evener_lanes::run::Watch;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
@@ -27,6 +29,8 @@ struct State {
     taken: BTreeSet<u64>,
     /// Chunks whose first run has ended with an error: another run of them is too late.
     failed: BTreeSet<u64>,
+    /// The second run under way: the first slice of its chunk, and what ends it.
+    second: Option<(u64, Arc<Watch>)>,
     /// A kernel failed, or a worker panicked.
     stopped: bool,
 }
@@ -34,8 +38,8 @@ struct State {
 /// What a worker is told to do.
 pub(super) enum Order {
     Run(Range<u64>),
-    /// What another worker has under way, and how that run is given up.
-    Repeat(Range<u64>, (usize, Arc<dyn GiveUp>)),
+    /// What another worker has under way, how that run is given up, and what ends this one once it has lost.
+    Repeat(Range<u64>, (usize, Arc<dyn GiveUp>), Arc<Watch>),
 }
 
 /// Where workers get their chunks.
@@ -46,11 +50,21 @@ pub(super) struct Desk {
     began: Instant,
 }
 
+impl State {
+    /// The first run of a chunk has ended: a second one has lost.
+    fn ended(&mut self, slices: &Range<u64>) {
+        self.late.remove(&slices.start);
+        if let Some((_, watch)) = self.second.take_if(|(start, _)| *start == slices.start) {
+            watch.stop();
+        }
+    }
+}
+
 impl Desk {
-    /// A call of so many slices.
-    pub(super) fn new(slices: u64, workers: &[Worker]) -> Self {
+    /// Where so many chunks are handed out.
+    pub(super) fn new(chunks: Chunks) -> Self {
         let (late, taken, failed) = Default::default();
-        let state = State { chunks: Chunks::new(slices, workers), late, taken, failed, stopped: false };
+        let state = State { chunks, late, taken, failed, second: None, stopped: false };
         Desk { state: Mutex::new(state), changed: Condvar::new(), began: Instant::now() }
     }
 
@@ -74,7 +88,11 @@ impl Desk {
                 Step::Done => return None,
                 Step::Wait(until_ns) => until_ns,
                 Step::Repeat(slices) => match state.late.remove(&slices.start) {
-                    Some(run) => return Some(Order::Repeat(slices, run)),
+                    Some(run) => {
+                        let watch = Arc::new(Watch::default());
+                        state.second = Some((slices.start, watch.clone()));
+                        return Some(Order::Repeat(slices, run, watch));
+                    }
                     // It is not started yet, or was repeated before.
                     None => f64::INFINITY,
                 },
@@ -114,7 +132,7 @@ impl Desk {
     /// not be: the chunk has failed and runs elsewhere.
     pub(super) fn was_taken(&self, slices: &Range<u64>) -> bool {
         let mut state = self.lock();
-        state.late.remove(&slices.start);
+        state.ended(slices);
         let taken = state.taken.contains(&slices.start);
         if !taken {
             state.failed.insert(slices.start);
@@ -125,7 +143,7 @@ impl Desk {
     /// A chunk has ended.
     pub(super) fn done(&self, worker: usize, slices: &Range<u64>, took: Took) {
         let mut state = self.lock();
-        state.late.remove(&slices.start);
+        state.ended(slices);
         state.chunks.done(worker, slices, Some(took));
         drop(state);
         self.changed.notify_all();
@@ -144,6 +162,7 @@ impl Desk {
         for (_, run) in state.late.values() {
             run.give_up();
         }
+        state.second.take().inspect(|(_, watch)| watch.stop());
         drop(state);
         self.changed.notify_all();
     }

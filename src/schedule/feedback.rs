@@ -58,10 +58,20 @@ pub fn teach(learned: &Learned, kernel: u64, candidates: &[Candidate], parts: &[
             };
             learned.observe(key, seen);
         }
+        if !part.ended {
+            continue;
+        }
+        // What was fetched first is measured with the upload: each takes its part of what was predicted.
+        let (fetching, up_ns) = (candidate.fetching(part.share, chunks).ns(), prior.upload.ns() * candidate.link[0]);
+        let fetched = fetching * candidate.link[2] / (fetching * candidate.link[2] + up_ns).max(1e-9);
+        if fetching > 0.0 && part.up.1 > 0.0 {
+            let whole_ns = candidate.fetching(1.0, 1.0).ns();
+            learned.observe_link(part.device, Direction::Fetch, whole_ns, fetching, fetched * part.up.1);
+        }
         // Transfers in pieces have other rates than whole ones.
-        let whole = part.chunks == 1 && part.ended;
-        let copies = [(Direction::Up, part.up, prior.upload), (Direction::Down, part.down, prior.download)];
-        for (direction, (bytes, took_ns), predicted) in copies.into_iter().filter(|c| c.1.0 > 0.0 && whole) {
+        let up = (part.up.0, (1.0 - fetched) * part.up.1);
+        let copies = [(Direction::Up, up, prior.upload), (Direction::Down, part.down, prior.download)];
+        for (direction, (bytes, took_ns), predicted) in copies.into_iter().filter(|c| c.1.0 > 0.0 && part.chunks == 1) {
             learned.observe_link(part.device, direction, bytes, predicted.ns(), took_ns);
         }
     }

@@ -13,7 +13,7 @@ pub(crate) mod movement;
 pub mod placement;
 pub mod plan;
 pub mod remember;
-mod shadow;
+pub(crate) mod shadow;
 pub mod sim;
 pub mod stream;
 mod supply;

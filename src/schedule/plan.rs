@@ -12,6 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
 };
 use evener_lanes::{Grid, GroupRange, analysis::Split};
+use std::sync::Arc;
 
 /// A split must promise this much over the best single device: below it, prediction noise decides.
 const SPLIT_GAIN: f64 = 1.05;
@@ -22,20 +23,20 @@ const SHARES: u32 = 8;
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// `cpu`, `gpu:0`, ...
-    pub id: String,
+    pub id: Arc<str>,
     /// Why it cannot run the call, if it cannot.
     pub refusal: Option<String>,
     /// The whole call's work on it.
     pub work: Work,
     /// Its rates.
-    pub rates: Rates,
+    pub rates: Arc<Rates>,
     /// What past calls teach of the kernel on it: a factor on the predicted time, launches and copies not counted.
     pub learned: Estimate,
     /// The same beside other devices at work.
     pub together: Estimate,
-    /// What they teach of copies to it and back: factors on their predicted times.
-    pub link: [f64; 2],
-    /// Time to copy to the host, first, what only other devices have of the whole call's arrays.
+    /// What they teach of copies to it, back, and of fetching: factors on their predicted times.
+    pub link: [f64; 3],
+    /// Time to copy to the host, first, what only other devices have of the whole call's arrays, without any factor.
     pub fetch: Cost,
     /// Of a chunk that fetches anything, the latency.
     pub fetch_latency: Cost,
@@ -57,10 +58,20 @@ impl Candidate {
         let prior = self.prior(share);
         let launch = Cost::from_ns(self.rates.launch_ns);
         Prediction {
-            upload: prior.upload * self.link[0] + self.fetch * self.needed(share) + self.fetch_latency,
+            upload: prior.upload * self.link[0] + self.fetching(share, 1.0) * self.link[2],
             run: (launch + Cost::from_ns(prior.run.ns() - launch.ns()) * self.learned.factor) * self.steps,
             download: prior.download * self.link[1],
         }
+    }
+
+    /// Fetching what so many chunks of a share need in all, without any factor.
+    pub(super) fn fetching(&self, share: f64, chunks: f64) -> Cost {
+        self.fetch * self.needed(share) + self.fetch_latency * chunks
+    }
+
+    /// What the whole call moves, as [`Learned::known`](crate::cost::learn::Learned::known) asks for it.
+    pub fn moved(&self) -> [f64; 3] {
+        [self.work.up_bytes, self.work.down_bytes, self.fetching(1.0, 1.0).ns()]
     }
 
     /// The part of the input that a share of the call needs.
@@ -131,8 +142,9 @@ pub struct Question<'a> {
     /// Making one device's copies of what atomics merge into, and combining them with the originals in the end. Zero where
     /// nothing merges.
     pub merge: Cost,
-    /// Whether two devices may run the whole call at once, of which the first to end is taken.
-    pub races: bool,
+    /// Copying what the call writes, and back, where the CPU may run the whole call on copies beside another device, of
+    /// which the first to end is taken; `None` where it may not.
+    pub race: Option<Cost>,
     /// What may be lost to learn about a device.
     pub explore: Cost,
     /// What the caller asks for.
@@ -165,11 +177,13 @@ pub struct Plan {
     /// Of that, combining copies of what atomics merge into.
     pub merge: Cost,
     /// Every placement considered, with its predicted time.
-    pub considered: Vec<(String, Cost)>,
+    pub considered: Vec<(Arc<str>, Cost)>,
     /// What learning about another device would have cost; infinite where none promises to be better.
     pub tempting: Cost,
     /// Of the predicted time, what is spent to learn about a device.
     pub explored: Cost,
+    /// Whether nothing was weighed: no other device could have begun in time.
+    pub obvious: bool,
     /// What this call loses to avoid one-time costs, and the devices (by index) that would have won warm.
     pub lost: Option<(Cost, Vec<usize>)>,
     /// Work-groups of the call on each axis.
@@ -244,7 +258,8 @@ pub fn plan(question: &Question<'_>) -> Result<Plan> {
     let lost = if question.placement == Placement::Auto { avoided(question, &assignments) } else { None };
     let (tempting, explored) = (Cost::INFINITE, Cost::ZERO);
     let (groups, merge) = (question.grid.groups, merging(question, &assignments));
-    Ok(Plan { assignments, rival: None, reason, predicted, merge, considered, tempting, explored, lost, groups })
+    let (rival, obvious) = (None, false);
+    Ok(Plan { assignments, rival, reason, predicted, merge, considered, tempting, explored, obvious, lost, groups })
 }
 
 /// What a choice loses against the best one on warm devices, if one-time costs kept it from that.
@@ -272,6 +287,7 @@ impl Plan {
             considered: Vec::new(),
             tempting: Cost::INFINITE,
             explored: Cost::ZERO,
+            obvious: false,
             lost: None,
             groups: [0; 3],
         }
@@ -306,7 +322,7 @@ fn gpus_there(question: &Question<'_>) -> String {
     match question.candidates.len() {
         0 | 1 => "this runtime has only the CPU (software GPUs are used only when asked for)".into(),
         n => {
-            let ids: Vec<&str> = question.candidates[1..n].iter().map(|c| c.id.as_str()).collect();
+            let ids: Vec<&str> = question.candidates[1..n].iter().map(|c| &*c.id).collect();
             format!("there is {}", ids.join(", "))
         }
     }

@@ -230,7 +230,7 @@ impl Remembered {
         let kept = all.get_mut(&asked.hash()).filter(|k| k.is_of(asked) && k.stands(asked))?;
         if kept.epoch != epoch {
             let alike = |(device, (c, weight)): (usize, (&Candidate, &f64))| {
-                let now = learned.known(key(device), [c.work.up_bytes, c.work.down_bytes]);
+                let now = learned.known(key(device), c.moved());
                 alike(c, &now, *weight)
             };
             if !kept.decision.candidates.iter().zip(&kept.weights).enumerate().all(alike) {

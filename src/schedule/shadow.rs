@@ -2,7 +2,7 @@
 
 use super::{copy::ArgumentCopy, transfers};
 use crate::backend::Argument;
-use evener_lanes::analysis::{Footprint, Strided};
+use evener_lanes::analysis::{BindingFootprint, Footprint, Strided};
 
 /// Bytes of all copies at most. A chunk of larger bindings is waited for.
 const MOST_BYTES: u64 = 1 << 28;
@@ -20,6 +20,17 @@ struct Copied<'a> {
     binding: usize,
     memory: ArgumentCopy,
     writes: &'a [Strided],
+}
+
+/// Bytes that running all of a call on copies copies, there and back; `None` where the copies would take too much memory.
+/// `sizes` are those of the bindings.
+pub(crate) fn copied_bytes(footprint: &Footprint, sizes: &[u64]) -> Option<f64> {
+    let written = || footprint.bindings.iter().zip(sizes).filter(|(touched, _)| !touched.writes.is_empty());
+    let held = written().fold(0u64, |sum, (_, size)| sum.saturating_add(*size));
+    let bytes = |touched: &BindingFootprint| {
+        transfers::needed(touched).chain(&touched.writes).map(Strided::bytes).fold(0u64, u64::saturating_add) as f64
+    };
+    (held <= MOST_BYTES).then(|| written().map(|(touched, _)| bytes(touched)).sum())
 }
 
 impl<'a> Shadow<'a> {
@@ -69,7 +80,6 @@ impl<'a> Shadow<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use evener_lanes::analysis::BindingFootprint;
 
     #[test]
     fn only_what_the_chunk_writes_is_committed() {

@@ -115,6 +115,7 @@ impl Stream<'_> {
                 repeat: None,
                 counted: None,
                 alone: false,
+                watch: None,
             });
             match started {
                 Ok(started) => flying.push_back((range, started)),

@@ -195,6 +195,10 @@ fn no_adapter() -> Error {
 }
 
 impl Backend for GpuDevice {
+    fn gives_up(&self) -> bool {
+        true
+    }
+
     fn info(&self) -> &DeviceInfo {
         &self.info
     }

@@ -13,10 +13,10 @@ fn candidate(id: &str, speed: f64, bytes: f64) -> Candidate {
         id: id.into(),
         refusal: None,
         work,
-        rates,
+        rates: rates.into(),
         learned: Estimate::EXACT,
         together: Estimate::EXACT,
-        link: [1.0; 2],
+        link: [1.0; 3],
         fetch: Cost::ZERO,
         fetch_latency: Cost::ZERO,
         shared_input: 0.0,
@@ -34,7 +34,7 @@ fn question<'a>(candidates: &'a [Candidate], split: &'a Split) -> Question<'a> {
         candidates,
         adaptive: false,
         merge: Cost::ZERO,
-        races: false,
+        race: None,
         explore: Cost::ZERO,
         placement: Placement::Auto,
         strict: false,
@@ -135,7 +135,7 @@ fn a_cold_device_waits_until_calls_have_lost_what_it_costs_to_warm_it() {
 fn a_boundary_moves_only_where_that_pays_for_the_bytes() {
     let devices = [candidate("cpu", 1.0, 0.0), candidate("gpu:0", 1.0, 0.0)];
     let mut faster = devices.clone();
-    faster[1].rates.float = Rate::assumed(1e12);
+    Arc::make_mut(&mut faster[1].rates).float = Rate::assumed(1e12);
     let split = Split::Axis(0);
     let grid = Grid { groups: [1000, 1, 1] };
     let earlier = cut(grid, 0, 0.52, &[(1, 1.0)]);

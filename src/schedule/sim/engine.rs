@@ -3,6 +3,7 @@
 use super::{
     machine::Noise,
     noise::Random,
+    player::COPIES,
     truth::{Load, Speed, Truth, link_ns},
     workload::Case,
 };
@@ -81,6 +82,11 @@ impl Scene<'_> {
         let up_ns = link_ns(link, needed, link.up_bytes) + fetched;
         let down_bytes = if self.home.is_none() { returned } else { 0.0 };
         (needed, up_ns, down_bytes, link_ns(link, down_bytes, link.down_bytes))
+    }
+
+    /// Copying what the call writes aside and back, on one thread, in ns.
+    pub fn copies_ns(&self) -> f64 {
+        2.0 * self.case.down_bytes / (COPIES * self.truth.device(0).memory_bytes) * 1e9
     }
 
     /// Mean end of a static split, from the start, in ns: `(device, share)` in the order of the parts.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cost::{
         Cost,
-        learn::{Direction, Key, Learned},
+        learn::{Key, Learned},
         roofline::{Rates, Work},
     },
     error::Result,
@@ -28,10 +28,14 @@ use std::sync::Arc;
 /// What a decision takes on the caller's thread where there are two devices, and more, in ns: assumed.
 /// `cargo bench --bench plan` measures it on a machine at hand.
 pub const DECIDE_NS: [f64; 2] = [1800.0, 3000.0];
+/// The same where only one of them could begin in time.
+pub const DECIDE_OBVIOUS_NS: [f64; 2] = [700.0, 900.0];
 /// The same where the plan is remembered.
 pub const DECIDE_AGAIN_NS: f64 = 100.0;
-/// The same where the call is so small that only the CPU is looked at.
-pub const DECIDE_TINY_NS: f64 = 350.0;
+/// The part of the memory's rate that one thread's copies reach.
+pub const COPIES: f64 = 0.25;
+/// The same as `DECIDE_NS` where the call is so small that only the CPU is looked at.
+pub const DECIDE_TINY_NS: f64 = 280.0;
 
 /// All of it on the CPU from the moment a device is lost whose part nobody else had.
 fn recover(scene: &Scene<'_>, random: &mut Random) -> Run {
@@ -44,31 +48,31 @@ fn recover(scene: &Scene<'_>, random: &mut Random) -> Run {
 /// The scheduler on one machine.
 #[derive(Debug)]
 pub struct Player {
-    rates: Vec<Rates>,
-    ids: Vec<String>,
+    rates: Vec<Arc<Rates>>,
+    ids: Vec<Arc<str>>,
     remembered: Remembered,
     /// Time of all calls so far, in ns.
     clock_ns: f64,
-    /// Runs that lost a race and go on: their end on that clock, and what will be measured.
-    pending: Vec<(f64, u64, Vec<Candidate>, PartRun)>,
+    /// Devices that go on with what nobody waits for any more, and until when on that clock.
+    pending: Vec<(f64, usize)>,
     /// What it has learned so far.
     pub learned: Learned,
-    /// Whether two devices may both run a whole call, and the results that are there first are taken: real calls do not.
+    /// Whether the CPU may run a whole call beside another device, and the results that are there first are taken.
     pub races: bool,
 }
 
 impl Player {
     /// A scheduler that knows the machine's calibrated rates and nothing else.
     pub fn new(rates: &[Rates]) -> Self {
-        let id = |device: usize| if device == 0 { "cpu".into() } else { format!("gpu:{}", device - 1) };
+        let id = |device: usize| if device == 0 { "cpu".into() } else { format!("gpu:{}", device - 1).into() };
         Player {
-            rates: rates.to_vec(),
+            rates: rates.iter().cloned().map(Arc::new).collect(),
             ids: (0..rates.len()).map(id).collect(),
             remembered: Remembered::default(),
             clock_ns: 0.0,
             pending: Vec::new(),
             learned: Learned::default(),
-            races: false,
+            races: true,
         }
     }
 
@@ -83,14 +87,14 @@ impl Player {
     /// Decides, runs and learns. The time is that of the decision and the run.
     pub fn call(&mut self, scene: &Scene<'_>, random: &mut Random) -> (f64, Run) {
         let case = scene.case;
-        self.settle();
+        self.pending.retain(|p| p.0 > self.clock_ns);
         let Ok((decision, decide_ns)) = self.decide(case, scene.home) else {
             return (f64::INFINITY, Run::default());
         };
         let (plan, candidates) = (&decision.plan, &decision.candidates);
         let mut scene = scene.clone();
-        for (end, _, _, part) in &self.pending {
-            scene.busy_ns[part.device] = scene.busy_ns[part.device].max(end - self.clock_ns);
+        for (end, device) in &self.pending {
+            scene.busy_ns[*device] = scene.busy_ns[*device].max(end - self.clock_ns);
         }
         let mut run = self.run(&scene, &decision, random);
         if !run.took_ns.is_finite() {
@@ -107,34 +111,35 @@ impl Player {
         self.learned.spend(took_ns, plan.explored.ns());
         teach(&self.learned, case.kernel, candidates, &run.parts);
         for whole in run.left_over.iter().filter(|w| w.took_ns.is_finite()) {
-            self.pending.push((self.clock_ns + whole.took_ns, case.kernel, candidates.clone(), whole.part));
+            self.pending.push((self.clock_ns + whole.took_ns, whole.part.device));
         }
         self.clock_ns += took_ns;
         (scored_ns, run)
     }
 
-    /// Takes in what has ended meanwhile.
-    fn settle(&mut self) {
-        let now = self.clock_ns;
-        for (_, kernel, candidates, part) in self.pending.extract_if(.., |p| p.0 <= now) {
-            teach(&self.learned, kernel, &candidates, &[part]);
-        }
-    }
-
-    /// Two devices run the whole call. The CPU stops at once where it loses, and what it has done tells its rate; a
-    /// GPU goes on with what it was given.
+    /// The CPU and another device run the whole call. The CPU works on copies, stops at once where it loses, and what it
+    /// has done tells its rate; another device goes on with what it was given.
     fn race(&self, scene: &Scene<'_>, devices: [usize; 2], random: &mut Random) -> Run {
         let noise = scene.truth.machine.noise;
-        let mut both = devices.map(|d| scene.whole(d, true, noise, random));
+        let copies_ns = scene.copies_ns();
+        let run = |d: usize| {
+            let mut whole = scene.whole(d, true, noise, random);
+            whole.took_ns += if d == 0 { copies_ns } else { 0.0 };
+            whole
+        };
+        let mut both = devices.map(run);
         if both[1].took_ns < both[0].took_ns {
             both.swap(0, 1);
         }
         let [first, second] = both;
+        let up_ns = if second.part.device == 0 { copies_ns } else { second.part.up.1 };
+        let so_far = (first.took_ns - up_ns).clamp(0.0, second.part.run_ns);
         if second.part.device == 0 {
-            return Run { took_ns: first.took_ns, parts: vec![first.part, second.part], left_over: Vec::new() };
+            let share = so_far / second.part.run_ns;
+            let stopped = PartRun { share, run_ns: so_far, ..second.part };
+            return Run { took_ns: first.took_ns, parts: vec![first.part, stopped], left_over: Vec::new() };
         }
-        let so_far = (first.took_ns - second.part.up.1).max(0.0);
-        let losing = PartRun { run_ns: so_far.min(second.part.run_ns), ended: false, ..second.part };
+        let losing = PartRun { run_ns: so_far, ended: false, ..second.part };
         Run { took_ns: first.took_ns, parts: vec![first.part, losing], left_over: vec![second] }
     }
 
@@ -177,14 +182,22 @@ impl Player {
             candidates: &candidates,
             adaptive: true,
             merge: Cost::ZERO,
-            races: self.races,
+            race: self.copies(case, home),
             explore: Cost::from_ns(self.learned.budget_ns()),
             placement: Placement::Auto,
             strict: false,
         };
         let plan = plan(&question)?;
         let crew = adaptive::crew(&question, &plan);
-        Ok((Decision::new(plan, candidates, crew), DECIDE_NS[usize::from(self.rates.len() > 2)]))
+        let several = usize::from(self.rates.len() > 2);
+        let took_ns = if plan.obvious { DECIDE_OBVIOUS_NS[several] } else { DECIDE_NS[several] };
+        Ok((Decision::new(plan, candidates, crew), took_ns))
+    }
+
+    /// Copying what a call writes, and back, as far as it may be raced for: calls on host data. One thread copies.
+    fn copies(&self, case: &Case, home: Option<usize>) -> Option<Cost> {
+        let per_s = COPIES * self.rates[0].memory_bytes.per_s;
+        (self.races && home.is_none()).then(|| Cost::of(2.0 * case.down_bytes, per_s))
     }
 
     fn key(case: &Case, device: usize) -> Key {
@@ -194,9 +207,9 @@ impl Player {
     fn run(&self, scene: &Scene<'_>, decision: &Decision, random: &mut Random) -> Run {
         let noise = scene.truth.machine.noise;
         match (&decision.crew, decision.plan.rival, decision.plan.assignments.as_slice()) {
-            (Some(crew), ..) => Engine::new(scene, noise, random, &crew.workers, scene.case.slices()).run(),
-            (None, Some(rival), [one]) => self.race(scene, [one.device, rival], random),
-            (None, _, parts) => {
+            (Some(crew), None, _) => Engine::new(scene, noise, random, &crew.workers, scene.case.slices()).run(),
+            (_, Some(rival), [one]) => self.race(scene, [one.device, rival], random),
+            (_, _, parts) => {
                 let whole = scene.whole(parts.first().map_or(0, |one| one.device), false, noise, random);
                 Run { took_ns: whole.took_ns, parts: vec![whole.part], left_over: Vec::new() }
             }
@@ -221,13 +234,13 @@ impl Player {
         };
         let (fetch, fetch_latency) = match home {
             Some(from) if !has_all && case.up_bytes > 0.0 => {
-                let factor = self.learned.link(from, Direction::Down, case.up_bytes);
                 let copy = Cost::of(case.up_bytes, self.rates[from].down_bytes.per_s);
-                (copy * factor, Cost::from_ns(self.rates[from].link_ns))
+                (copy, Cost::from_ns(self.rates[from].link_ns))
             }
             _ => (Cost::ZERO, Cost::ZERO),
         };
-        let known = self.learned.known(Self::key(case, device), [work.up_bytes, work.down_bytes]);
+        let moved = [work.up_bytes, work.down_bytes, (fetch + fetch_latency).ns()];
+        let known = self.learned.known(Self::key(case, device), moved);
         Candidate {
             id: self.ids[device].clone(),
             refusal: None,

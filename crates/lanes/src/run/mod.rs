@@ -4,6 +4,7 @@ pub(crate) mod batch;
 pub(crate) mod check;
 mod settings;
 pub(crate) mod tiles;
+mod watch;
 
 use crate::{
     analysis::uniformity::BatchShape,
@@ -22,6 +23,7 @@ use std::{
 use tiles::{Call, Machine};
 
 pub use settings::{Engine, Settings};
+pub use watch::Watch;
 
 /// The logical grid of a call: work-groups on each axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -229,19 +231,44 @@ impl Program {
     /// A buffer too small for its binding's fixed part or not writable, a barrier reached by a part of a
     /// group, or a loop that exceeds the fuel. After an error the written buffers hold partial results.
     pub fn run(&self, buffers: &[Buffer<'_>], grid: Grid, range: GroupRange) -> Result<(), Error> {
+        self.start(buffers, grid, range, None)
+    }
+
+    /// The same under a [`Watch`]: told to stop, it returns between two batches of invocations, and the written buffers hold
+    /// partial results unless the watch says that it is complete.
+    ///
+    /// # Errors
+    /// As for [`Program::run`].
+    pub fn run_watched(
+        &self,
+        buffers: &[Buffer<'_>],
+        grid: Grid,
+        range: GroupRange,
+        watch: &Watch,
+    ) -> Result<(), Error> {
+        self.start(buffers, grid, range, Some(watch))
+    }
+
+    fn start(&self, buffers: &[Buffer<'_>], grid: Grid, range: GroupRange, watch: Option<&Watch>) -> Result<(), Error> {
         let mut bound = Bounds::new();
         check::bind(&self.kernel, &self.uses, buffers, &mut bound)?;
         check::range(grid, &range)?;
         if range.is_empty() {
+            watch.inspect(|w| w.came(1.0));
             return Ok(());
         }
         let large = buffers.iter().any(|b| b.len >= NATIVE_BYTES);
         let machine = self.machine(&range, large)?;
         let size = self.kernel.workgroup_size;
         let stop = AtomicBool::new(false);
-        let call = Call { bound: bound.as_slice(), groups: grid.groups, size, stop: &stop, fuel: self.fuel };
+        let (stop, done) = watch.map_or((&stop, None), |w| (&w.stop, Some(&w.done)));
+        let call = Call { bound: bound.as_slice(), groups: grid.groups, size, stop, done, fuel: self.fuel };
         let batches = Batches::new(machine.shape, size, &range, machine.capacity, machine.is_native())?;
-        machine.run(&call, &batches).map_err(|stop| self.error(stop))
+        watch.inspect(|w| w.begin(batches.count));
+        match machine.run(&call, &batches) {
+            Err(Stop::Cancelled) if watch.is_some() => Ok(()),
+            ran => ran.map_err(|stop| self.error(stop)),
+        }
     }
 
     fn error(&self, stop: Stop) -> Error {

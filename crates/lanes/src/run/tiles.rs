@@ -49,8 +49,18 @@ pub(crate) struct Call<'r> {
     pub(crate) size: [u32; 3],
     /// Set after the first error: all batches stop soon.
     pub(crate) stop: &'r AtomicBool,
+    /// Counts the batches that have ended, where somebody watches.
+    pub(crate) done: Option<&'r AtomicU64>,
     /// Loop iterations a batch may make.
     pub(crate) fuel: u64,
+}
+
+impl Call<'_> {
+    fn ended(&self, batches: u64) {
+        if let Some(done) = self.done {
+            done.fetch_add(batches, Relaxed);
+        }
+    }
 }
 
 /// What a kernel was compiled to.
@@ -131,7 +141,7 @@ impl Machine {
     fn batch(&self, scratch: &mut Scratch, call: &Call<'_>, batch: super::batch::Batch) -> Result<(), Stop> {
         match (&self.body, scratch) {
             (Body::Bytecode(code), Scratch::Bytecode(scratch)) => {
-                let Call { bound, groups, size, stop, fuel } = *call;
+                let Call { bound, groups, size, stop, fuel, .. } = *call;
                 scratch.run(&RunState { code, bound, groups, size, shape: self.shape, stop, fuel }, batch)
             }
             #[cfg(all(feature = "jit", target_arch = "x86_64"))]
@@ -150,7 +160,9 @@ impl Machine {
     pub(crate) fn run(&self, call: &Call<'_>, batches: &Batches) -> Result<(), Stop> {
         if batches.count == 1 {
             // Nothing to divide, nothing to learn.
-            return self.with_scratch(|scratch| self.batch(scratch, call, batches.get(0)));
+            self.with_scratch(|scratch| self.batch(scratch, call, batches.get(0)))?;
+            call.ended(1);
+            return Ok(());
         }
         if rayon::current_num_threads() == 1 {
             return self.tile(call, batches, 0..batches.count);
@@ -187,6 +199,7 @@ impl Machine {
             }
             Ok(batches.count)
         })?;
+        call.ended(done);
         self.learn(batches, each);
         if done == batches.count {
             return Ok(());
@@ -220,14 +233,18 @@ impl Machine {
     fn tile(&self, call: &Call<'_>, batches: &Batches, range: Range<u64>) -> Result<(), Stop> {
         let start = Instant::now();
         let count = range.end - range.start;
+        let mut ended = 0;
         let result = self.with_scratch(|scratch| {
             range.into_iter().try_for_each(|i| {
                 if call.stop.load(Relaxed) {
                     return Err(Stop::Cancelled);
                 }
-                self.batch(scratch, call, batches.get(i))
+                self.batch(scratch, call, batches.get(i))?;
+                ended += 1;
+                Ok(())
             })
         });
+        call.ended(ended);
         if result.is_err() {
             call.stop.store(true, Relaxed);
         } else {
