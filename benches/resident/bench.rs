@@ -19,6 +19,12 @@ const STEP: &str = "
         dst[i] = 0.25 * (src[i - 1u] + 2.0 * src[i] + src[i + 1u]);
     }";
 
+const ADD: &str = "
+    @group(0) @binding(0) var<storage, read_write> x: array<f32>;
+    @compute @workgroup_size(256) fn add(@builtin(global_invocation_id) id: vec3u) {
+        if id.x < arrayLength(&x) { x[id.x] += 1.0; }
+    }";
+
 /// Medians over the turns, by one clock, in us.
 struct Medians {
     raw: f64,
@@ -52,6 +58,35 @@ fn turns(rounds: usize, mut raw: impl FnMut(), mut ours: impl FnMut()) -> [Media
     };
     let both: Vec<_> = (0..rounds).map(|_| (time(&mut raw), time(&mut ours))).collect();
     [0, 1].map(|clock| Medians::new(&both.iter().map(|(raw, ours)| (raw[clock], ours[clock])).collect::<Vec<_>>()))
+}
+
+/// An array that the host writes, a kernel changes and the host reads, with the device's memory mapped and through staging.
+fn up_and_down(timed: bool) {
+    let elements = if timed { 4 << 20 } else { 4096 };
+    let built = |map| Runtime::builder().software_gpu(true).profile(None).map_arrays(map).build().expect("a CPU");
+    let runtimes = [built(false), built(true)];
+    let contents = vec![1.0f32; elements];
+    let mut arrays = runtimes.each_ref().map(|rt| rt.zeros::<f32>(elements).expect("memory"));
+    let kernels = runtimes.each_ref().map(|rt| rt.kernel(ADD).expect("valid"));
+    let mut once = |k: usize| {
+        arrays[k].copy_from(&contents).expect("as long");
+        let call = kernels[k].call().arg("x", &mut arrays[k]).items(elements).on(Placement::Gpu(Some(0)));
+        let report = call.run().expect("runs");
+        let host = arrays[k].read().expect("there");
+        assert_eq!((host[0], host[elements - 1]), (2.0, 2.0));
+        report.moves[0].mapped
+    };
+    let mapped = [once(0), once(1)];
+    if timed {
+        let once = std::cell::RefCell::new(once);
+        let turn = |k: usize| assert_eq!((once.borrow_mut())(k), mapped[k], "as before");
+        let [wall, _] = turns(41, || turn(0), || turn(1));
+        let mib = elements >> 18;
+        println!(
+            "{mib} MiB written, changed and read, mapped {mapped:?}: {:.0} us, {:.0} us, ratio {:.2}",
+            wall.raw, wall.ours, wall.ratio
+        );
+    }
 }
 
 pub fn main() {
@@ -89,7 +124,28 @@ pub fn main() {
         }
         let report = steps(1);
         println!("{}", report.explain());
+        let mut submitted = || {
+            for _ in 1..STEPS {
+                kernel.call().arg("src", &u).arg("dst", &mut v).items(N).on(on).submit().expect("runs");
+            }
+            let last = kernel.call().arg("src", &u).arg("dst", &mut v).items(N).on(on).submit().expect("runs");
+            last.wait().expect("runs").shared
+        };
+        println!(
+            "calls that nobody waits for: the last of {STEPS} shared its submission with {} others",
+            submitted() - 1
+        );
+        for (clock, m) in
+            ["wall", "CPU"].iter().zip(turns(21, || (0..STEPS).for_each(|_| raw.run(1)), || assert!(submitted() > 0)))
+        {
+            println!(
+                "{STEPS} submits, {clock}: wgpu one by one {:.0} us, evener {:.0} us, ratio {:.3}",
+                m.raw, m.ours, m.ratio
+            );
+        }
+        up_and_down(true);
         return;
     }
+    up_and_down(false);
     assert_eq!(u.to_vec().expect("there"), raw.read(), "the same steps");
 }

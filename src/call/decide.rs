@@ -56,28 +56,28 @@ impl Call<'_> {
                 // Whatever else there is to say of a kernel, such as which devices cannot run it, is said once.
                 let once = self.runtime.slots().len() > 1 && self.runtime.remembered().meets(self.kernel.id);
                 let candidates = if once { self.candidates(ready) } else { vec![cpu] };
-                return Ok(Decision { plan, candidates, crew: None });
+                return Ok(Decision::new(plan, candidates, None));
             }
         }
         let candidates = self.candidates(ready);
         if let Some(plan) = self.given(ready) {
-            return Ok(Decision { plan, candidates, crew: None });
+            return Ok(Decision::new(plan, candidates, None));
         }
         // With nothing to split over, the analysis is not asked: it takes longer than a small call.
         let alone = Split::Whole("the CPU is the only device".into());
         let split = if candidates.len() == 1 { &alone } else { ready.split(self.kernel) };
         let adaptive = self.adapts(ready, split, &candidates);
         if let Some(crew) = self.hires(ready, split, &candidates, adaptive) {
-            return Ok(Decision { plan: hired(ready, &crew), candidates, crew: Some(crew) });
+            return Ok(Decision::new(hired(ready, &crew), candidates, Some(crew)));
         }
         let question = self.question(ready, split, &candidates, adaptive);
         if !adaptive {
             let plan = self.plan_once(ready, &question)?;
-            return Ok(Decision { plan, candidates, crew: None });
+            return Ok(Decision::new(plan, candidates, None));
         }
         let plan = plan(&question)?;
         let crew = adaptive::crew(&question, &plan);
-        Ok(Decision { plan, candidates, crew })
+        Ok(Decision::new(plan, candidates, crew))
     }
 
     /// The plan of many steps: no device is idle long enough between them for a split of every one to be considered.

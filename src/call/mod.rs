@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     kernel::{Compiled, uniform::UniformValue},
     memory::array::Owners,
-    report::{Phase, Report},
+    report::{Bytes, Phase, Report},
     runtime::Runtime,
     schedule::{
         chunked,
@@ -37,7 +37,7 @@ pub use size::Items;
 use size::Size;
 use std::{
     cell::OnceCell,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -194,11 +194,11 @@ impl<'a> Call<'a> {
         calibration: Duration,
         (start, earlier): (Instant, Outcome),
     ) -> Result<Report> {
-        let Decision { plan: decided, candidates, crew } = decision;
-        let footprints = if crew.is_some() { Vec::new() } else { self.footprints(ready, &decided.assignments) };
+        let Decision { plan: decided, candidates, crew, calls } = decision;
+        let footprints = if crew.is_some() { Vec::new() } else { self.footprints_of(ready, decision) };
         let decide_ns = start.elapsed().as_nanos() as f64;
         let (devices, uniforms) = (self.devices(), ready.uniform_slices());
-        let job = self.job(ready, &uniforms, &devices, &footprints);
+        let job = Job { needs: decision.kept_needs(), ..self.job(ready, &uniforms, &devices, &footprints) };
         if let Some((lost, devices)) = &decided.lost {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
@@ -210,7 +210,10 @@ impl<'a> Call<'a> {
         let (ran, given_up, beaten) = (outcome.ran.clone(), outcome.given_up.clone(), outcome.beaten.clone());
         let mut report = self.report(decided, candidates, outcome, calibration, decide_ns);
         report.actual_ns = start.elapsed().as_nanos() as f64;
-        self.observe(decided, candidates, &parts_of(ready, decided, &ran, &given_up, &beaten), &report);
+        let again = decision.kept_needs().is_some() && report.bytes == Bytes::default();
+        if !again || calls.teaches(report.actual_ns) {
+            self.observe(decided, candidates, &parts_of(ready, decided, &ran, &given_up, &beaten), &report);
+        }
         let is_split = decided.assignments.len() > 1;
         let owners = is_split.then(|| Owners { grid: ready.grid, parts: decided.assignments.clone() });
         ready.arrays.iter().flatten().for_each(|a| a.set_owners(owners.as_ref()));
@@ -238,6 +241,7 @@ impl<'a> Call<'a> {
             devices,
             places: self.runtime.places(),
             footprints,
+            needs: None,
             shape: ready.shape(uniforms),
             repeat: None,
             counted: None,
@@ -280,6 +284,14 @@ impl<'a> Call<'a> {
         let slices: Vec<&[u8]> = uniforms.iter().map(Vec::as_slice).collect();
         let features = self.kernel.analysis.features(&CallShape { grid, sizes: &sizes, uniforms: &slices });
         Ok(Ready { grid, sizes, arguments, uniforms, arrays, features, split: OnceCell::new() })
+    }
+
+    /// Footprints of the parts of a decision; none where what the only part moves is known.
+    fn footprints_of(&self, ready: &Ready, decision: &Decision) -> Vec<Arc<Footprint>> {
+        match decision.kept_needs().and_then(OnceLock::get) {
+            Some(_) => Vec::new(),
+            None => self.footprints(ready, &decision.plan.assignments),
+        }
     }
 
     /// Footprints of the parts; empty where nothing moves and nothing is recorded: on the CPU, which works in place, without

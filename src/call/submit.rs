@@ -4,7 +4,7 @@ use super::{Call, size::Size};
 use crate::{
     error::Result,
     event::Event,
-    schedule::coexec::{self, Outcome},
+    schedule::coexec::{self, Job, Outcome},
 };
 use std::time::Instant;
 
@@ -57,9 +57,9 @@ impl Call<'_> {
         let decide_ns = start.elapsed().as_nanos() as f64;
         let queued = match plan.assignments.len() {
             1 => {
-                let footprints = self.footprints(&ready, &plan.assignments);
+                let footprints = self.footprints_of(&ready, &decision);
                 let (devices, uniforms) = (self.devices(), ready.uniform_slices());
-                let job = self.job(&ready, &uniforms, &devices, &footprints);
+                let job = Job { needs: decision.kept_needs(), ..self.job(&ready, &uniforms, &devices, &footprints) };
                 coexec::enqueue(&job, &plan.assignments, plan.predicted.ns(), &mut outcome)
             }
             _ => None,

@@ -4,7 +4,7 @@
 
 use super::{
     merge::Private,
-    movement::{self, ArgumentMoved, Part},
+    movement::{self, ArgumentMoved, Needs, Part},
     plan::Assignment,
     stream::{self, Stream, Streamed},
     windows::{self, Cutter},
@@ -22,7 +22,7 @@ use evener_lanes::{
 };
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -45,6 +45,8 @@ pub(crate) struct Job<'a> {
     pub(crate) places: &'a Places,
     /// Footprint of each assignment, in their order; an empty one where nothing moves and nothing is recorded.
     pub(crate) footprints: &'a [Arc<Footprint>],
+    /// What the only assignment moves, where an earlier call has found that, or a place for it to be kept.
+    pub(crate) needs: Option<&'a OnceLock<Arc<Needs>>>,
     /// What the analysis is evaluated for.
     pub(crate) shape: CallShape<'a>,
     /// Several steps in one go; the only assignment is the whole grid on a device that holds the arrays.
@@ -338,7 +340,7 @@ fn private<'a>(job: &Job<'a>, part: &'a Part) -> Option<Private<'a>> {
     let footprint = &job.footprints[part.number];
     let merges = footprint.bindings.iter().any(|b| !b.merges.is_empty());
     // SAFETY: no device runs yet, and the call that owns the arguments waits for this one.
-    let copies = || unsafe { Private::new(&part.arguments, footprint, &part.transfers) };
+    let copies = || unsafe { Private::new(&part.arguments, footprint, part.transfers()) };
     (merges && part.assignment.device != 0).then(copies)
 }
 
@@ -349,7 +351,7 @@ fn chunk<'a>(job: &Job<'a>, part: &'a Part, arguments: &'a [Argument], alone: bo
         grid: job.grid,
         range: part.assignment.range,
         arguments,
-        transfers: &part.transfers,
+        transfers: part.transfers(),
         carry: None,
         repeat: job.repeat,
         counted: job.counted,
@@ -399,7 +401,7 @@ fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
             grid,
             range,
             arguments: &arguments,
-            transfers: &part.transfers,
+            transfers: part.transfers(),
             carry: None,
             repeat: None,
             counted: None,

@@ -21,7 +21,11 @@ use evener_lanes::{
     analysis::{Footprint, Strided},
     ir::{Binding, Space},
 };
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 /// Runs of a written set that are kept apart. Beyond them the call's writes are one run, on the host or on the only device.
 const MAX_RUNS: u64 = 4096;
@@ -58,10 +62,19 @@ pub(super) struct Part {
     pub(super) assignment: Assignment,
     /// One per binding; those whose array is set are in the device's memory.
     pub(super) arguments: Vec<Argument>,
+    /// What it moves.
+    needs: Arc<Needs>,
+}
+
+/// What a chunk moves, wherever its arrays are: the same for each call of one decision.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
     /// One per binding: what moves for host slices.
-    pub(super) transfers: Vec<Transfer>,
+    transfers: Vec<Transfer>,
     /// Arrays.
     uses: Vec<Use>,
+    /// The arguments that its device gets as host slices, although they are arrays.
+    at_home: Vec<usize>,
 }
 
 /// An argument's array used by a chunk. Runs are bytes of the array.
@@ -75,6 +88,18 @@ struct Use {
 
 /// The parts of a plan, in the order of its assignments.
 pub(super) fn parts(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
+    if let (Some(needs), [assignment]) = (job.needs.and_then(OnceLock::get), assignments) {
+        return vec![Part::new(job, (0, *assignment), needs.clone())];
+    }
+    let parts = parts_anew(job, assignments);
+    if let (Some(kept), [part]) = (job.needs, &parts[..]) {
+        // Of two calls at once either may be first: they are the same.
+        let _ = kept.set(part.needs.clone());
+    }
+    parts
+}
+
+fn parts_anew(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
     let sizes: Vec<u64> = job.arguments.iter().map(|a| a.len).collect();
     let moved: Vec<Vec<Transfer>> =
         job.footprints.iter().map(|f| transfers::of_footprint(f, job.kernel.bindings(), &sizes)).collect();
@@ -90,11 +115,11 @@ pub(super) fn parts(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
             let holds =
                 holds(job.places, assignment.device, job.arguments) && job.windowed(assignment.device).is_none();
             let place_of = |b, place| if holds && !at_home(b, place) { place } else { HOST };
-            let mut part = part(job, (number, *assignment), transfers, &fine, place_of);
+            let mut needs = needs(job, assignment.device, transfers, &fine, place_of);
             if let Some(repeat) = job.repeat.filter(|r| r.steps > 1) {
-                part.alternate(repeat.swap);
+                needs.alternate(repeat.swap);
             }
-            part
+            Part::new(job, (number, *assignment), Arc::new(needs))
         })
         .collect()
 }
@@ -107,14 +132,14 @@ pub(crate) fn all_resident(job: &Job<'_>, assignments: &[Assignment]) -> bool {
 /// A chunk that runs on the CPU after a device failed.
 pub(super) fn recovery(job: &Job<'_>, failed: &Part) -> Part {
     let assignment = Assignment { device: HOST, range: failed.assignment.range };
-    let uses = failed.uses.iter().map(|u| Use {
+    let uses = failed.needs.uses.iter().map(|u| Use {
         binding: u.binding,
         place: HOST,
         needs: u.needs.clone(),
         writes: u.writes.clone(),
     });
-    let arguments = job.arguments.to_vec();
-    Part { number: failed.number, assignment, arguments, transfers: Vec::new(), uses: uses.collect() }
+    let needs = Needs { uses: uses.collect(), ..Needs::default() };
+    Part::new(job, (failed.number, assignment), Arc::new(needs))
 }
 
 /// Whether a device holds all the arrays among these arguments at once.
@@ -127,21 +152,20 @@ fn holds(places: &Places, place: usize, arguments: &[Argument]) -> bool {
     largest <= places.device(place).info().limits.buffer_bytes && arrays.values().sum::<u64>() <= places.limit(place)
 }
 
-fn part(
+fn needs(
     job: &Job<'_>,
-    (number, assignment): (usize, Assignment),
+    device: usize,
     mut transfers: Vec<Transfer>,
     fine: &[bool],
     place_of: impl Fn(usize, usize) -> usize,
-) -> Part {
-    let mut arguments = job.arguments.to_vec();
-    let mut uses = Vec::new();
-    for (binding, argument) in arguments.iter_mut().enumerate() {
+) -> Needs {
+    let (mut uses, mut at_home) = (Vec::new(), Vec::new());
+    for (binding, argument) in job.arguments.iter().enumerate() {
         let Some(array) = argument.array else { continue };
         // A word that is only in part the argument's could not be moved without its neighbours.
         let end = array.offset + argument.len;
         let whole_words = array.offset.is_multiple_of(ALIGN) && (end.is_multiple_of(ALIGN) || end == array.bytes);
-        let place = if whole_words { place_of(binding, assignment.device) } else { HOST };
+        let place = if whole_words { place_of(binding, device) } else { HOST };
         if let Some(transfer) = transfers.get_mut(binding) {
             uses.push(Use::new(binding, place, transfer, array.offset, fine[binding]));
             if place != HOST {
@@ -149,10 +173,10 @@ fn part(
             }
         }
         if place == HOST {
-            argument.array = None;
+            at_home.push(binding);
         }
     }
-    Part { number, assignment, arguments, transfers, uses }
+    Needs { transfers, uses, at_home }
 }
 
 impl Use {
@@ -173,13 +197,7 @@ impl Use {
     }
 }
 
-impl Part {
-    /// Whether all its storage is arrays in its device's own memory.
-    pub(super) fn is_resident(&self, job: &Job<'_>) -> bool {
-        let storage = job.kernel.bindings().iter().zip(job.arguments).filter(|(b, _)| b.space == Space::Storage);
-        storage.map(|(_, argument)| argument).all(|a| a.array.is_some()) && self.uses.iter().all(|u| u.place != HOST)
-    }
-
+impl Needs {
     /// Both arrays of a swap are used in both roles, the second first as it is.
     fn alternate(&mut self, (a, b): (usize, usize)) {
         let of = |k: usize| self.uses.iter().position(|u| u.binding == k);
@@ -199,13 +217,33 @@ impl Part {
             self.uses[k].writes = writes.runs().to_vec();
         }
     }
+}
+
+impl Part {
+    fn new(job: &Job<'_>, (number, assignment): (usize, Assignment), needs: Arc<Needs>) -> Part {
+        let mut arguments = job.arguments.to_vec();
+        needs.at_home.iter().for_each(|&binding| arguments[binding].array = None);
+        Part { number, assignment, arguments, needs }
+    }
+
+    /// One per binding: what moves for host slices.
+    pub(super) fn transfers(&self) -> &[Transfer] {
+        &self.needs.transfers
+    }
+
+    /// Whether all its storage is arrays in its device's own memory.
+    pub(super) fn is_resident(&self, job: &Job<'_>) -> bool {
+        let storage = job.kernel.bindings().iter().zip(job.arguments).filter(|(b, _)| b.space == Space::Storage);
+        storage.map(|(_, argument)| argument).all(|a| a.array.is_some())
+            && self.needs.uses.iter().all(|u| u.place != HOST)
+    }
 
     /// Brings what the chunk needs of arrays to where it runs.
     ///
     /// # Errors
     /// Bytes that only a lost device had; memory; a lost device.
     pub(super) fn bring(&self, job: &Job<'_>, moved: &mut Vec<ArgumentMoved>) -> Result<()> {
-        for u in &self.uses {
+        for u in &self.needs.uses {
             let Some(array) = &job.arrays[u.binding] else { continue };
             let mut moves = Vec::new();
             let result = array.acquire(u.place, &u.needs, &mut moves);
@@ -218,20 +256,19 @@ impl Part {
     /// What is left of a part after a stream of it failed.
     pub(super) fn rest(&self, range: GroupRange) -> Part {
         let assignment = Assignment { range, ..self.assignment };
-        let (arguments, uses) = (self.arguments.clone(), self.uses.clone());
-        Part { number: self.number, assignment, arguments, transfers: Vec::new(), uses }
+        let needs = Arc::new(Needs { uses: self.needs.uses.clone(), ..Needs::default() });
+        Part { number: self.number, assignment, arguments: self.arguments.clone(), needs }
     }
 
     /// A chunk of host slices that failed on its device.
     pub(super) fn of_slices(job: &Job<'_>, assignment: Assignment) -> Part {
-        let arguments = job.arguments.to_vec();
-        Part { number: 0, assignment, arguments, transfers: Vec::new(), uses: Vec::new() }
+        Part::new(job, (0, assignment), Arc::default())
     }
 
     /// Records what the chunk wrote.
     pub(super) fn wrote(&self, job: &Job<'_>) {
         let bindings = job.kernel.bindings();
-        for u in self.uses.iter().filter(|u| !u.writes.is_empty()) {
+        for u in self.needs.uses.iter().filter(|u| !u.writes.is_empty()) {
             if let Some(array) = &job.arrays[u.binding] {
                 let writer = (bindings[u.binding].name.as_str(), job.kernel.reflection.entry.as_str());
                 array.written(u.place, u.writes.iter().cloned(), writer);
@@ -241,7 +278,7 @@ impl Part {
 
     /// Records that the chunk failed on its device: what it may have written there is unknown.
     pub(super) fn failed(&self, job: &Job<'_>) {
-        for u in self.uses.iter().filter(|u| u.place != HOST) {
+        for u in self.needs.uses.iter().filter(|u| u.place != HOST) {
             if let Some(array) = &job.arrays[u.binding] {
                 array.forget(u.place, u.writes.iter().cloned());
             }
@@ -250,7 +287,7 @@ impl Part {
 
     /// Bytes of host slices that move for the chunk.
     pub(super) fn slices_moved(&self, job: &Job<'_>) -> impl Iterator<Item = ArgumentMoved> {
-        slices_moved(job, self.assignment.device, &self.transfers)
+        slices_moved(job, self.assignment.device, self.transfers())
     }
 
     /// Bytes of device memory that the chunk takes beside arrays.

@@ -9,7 +9,7 @@ mod cut;
 use super::{
     adaptive::Crew,
     placement::Placement,
-    plan::{Candidate, Plan, Question},
+    plan::{Assignment, Candidate, Plan, Question},
 };
 use crate::{
     backend::{Argument, ArrayRef},
@@ -20,12 +20,16 @@ use crate::{
     },
     error::Result,
     memory::array::Standing,
+    schedule::movement::Needs,
 };
 use evener_lanes::analysis::CallShape;
 use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasherDefault, Hasher},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 /// Decisions kept; a program that makes more starts anew.
@@ -36,7 +40,7 @@ const TOLERANCE: f64 = 0.05;
 const NO_DOUBT: f64 = 0.08;
 
 /// A plan, with what it was made from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Decision {
     /// Where the call runs.
     pub plan: Plan,
@@ -44,9 +48,45 @@ pub struct Decision {
     pub candidates: Vec<Candidate>,
     /// Who takes part, where its parts are handed out in chunks.
     pub crew: Option<Crew>,
+    /// What its calls have in common.
+    pub(crate) calls: Calls,
+}
+
+/// What the calls of one decision have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    /// What moves, where one device other than the CPU runs them.
+    pub(crate) needs: OnceLock<Arc<Needs>>,
+    count: AtomicU32,
+}
+
+impl Calls {
+    /// Counts a call that took so long, and whether it is to be learned from. Of short calls that are made again and again
+    /// each adds little, and takes longer to learn from than to decide on.
+    pub(crate) fn teaches(&self, took_ns: f64) -> bool {
+        /// Calls that all teach; of those after, one of so many.
+        const ALL: u32 = 32;
+        const ONE_OF: u32 = 8;
+        const SHORT_NS: f64 = 1e6;
+        // A number, ordering nothing.
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        count < ALL || took_ns > SHORT_NS || count.is_multiple_of(ONE_OF)
+    }
 }
 
 impl Decision {
+    /// A plan, with what it was made from.
+    pub fn new(plan: Plan, candidates: Vec<Candidate>, crew: Option<Crew>) -> Self {
+        Decision { plan, candidates, crew, calls: Calls::default() }
+    }
+
+    /// Where what a call moves is kept for the next one: where one device other than the CPU runs it. On the CPU that
+    /// depends on where arrays are just now.
+    pub(crate) fn kept_needs(&self) -> Option<&OnceLock<Arc<Needs>>> {
+        let alone = matches!(self.plan.assignments[..], [Assignment { device: 1.., .. }]);
+        (alone && self.crew.is_none()).then_some(&self.calls.needs)
+    }
+
     /// Whether it depends on nothing but the call and what was learned: what explores, races or avoids one-time costs is
     /// decided anew each time.
     fn lasts(&self) -> bool {

@@ -16,6 +16,9 @@ use std::{ops::Range, sync::Arc};
 /// Size of one readback buffer.
 const PIECE_BYTES: u64 = 64 << 20;
 
+/// What is mapped of it at least.
+const LEAST_BYTES: u64 = 4;
+
 /// One copy from a binding's buffer.
 #[derive(Clone, Debug)]
 struct Copy {
@@ -47,7 +50,8 @@ fn placed(transfer: &Transfer, range: Range<u64>) -> Vec<(Range<u64>, u64)> {
 
 impl Readback {
     /// Plans the copies; `whole` are the padded bytes of each binding. `header` bytes are left free at the front. There
-    /// is always something to map, because only a map that succeeded shows that the work was done.
+    /// is always something to map, because only a map that succeeded shows that the work was done: one that is asked for
+    /// after the submission fails on a device that was lost, whether the submission used the buffer or not.
     pub(super) fn new(live: &Live, transfers: &[Transfer], whole: &[u64], header: u64) -> Self {
         let mut copies = Vec::new();
         let mut used = vec![header];
@@ -64,7 +68,7 @@ impl Readback {
                 }
             }
         }
-        let lease = |bytes| (live.pools.lease(Purpose::Readback, bytes), bytes);
+        let lease = |bytes: u64| (live.pools.lease(Purpose::Readback, bytes), bytes.max(LEAST_BYTES));
         Readback { copies, buffers: used.into_iter().map(lease).collect(), header }
     }
 
@@ -96,6 +100,10 @@ impl Readback {
     /// # Errors
     /// A device lost since; no host byte was written then.
     pub(super) fn land(self, live: &Live, arguments: &[Argument], transfers: &[Transfer]) -> Result<Vec<u8>> {
+        if self.copies.is_empty() && self.header == 0 {
+            self.keep();
+            return Ok(Vec::new());
+        }
         let views = self.buffers.iter().map(|(lease, bytes)| lease.buffer.get_mapped_range(0..*bytes));
         let views = views.collect::<Result<Vec<_>, _>>();
         let views = views.map_err(|e| {
@@ -119,10 +127,14 @@ impl Readback {
         }
         let header = views[0][..self.header as usize].to_vec();
         drop(views);
+        self.keep();
+        Ok(header)
+    }
+
+    fn keep(self) {
         for (lease, _) in self.buffers {
             lease.buffer.unmap();
             lease.keep();
         }
-        Ok(header)
     }
 }

@@ -22,8 +22,7 @@ use crate::{
 use evener_lanes::ir::{Binding, Space};
 use std::{sync::Arc, time::Instant};
 
-/// Header of the readback where there are no marks: what the device counted, if it did. It is mapped in any case: a map
-/// that is asked for after the submission fails on a device that was lost, whether the submission used the buffer or not.
+/// Header of the readback of a device that counts: what it counted.
 const HEADER_BYTES: u64 = 8;
 
 /// Chunks that upload fewer bytes do not have unexplained time charged to the upload.
@@ -177,7 +176,11 @@ fn submit<'a>(live: &Arc<Live>, job: &Job<'a>, pipeline: &Pipeline) -> Result<(G
     // What is counted comes back in place of the marks.
     let marked_bytes = if counting.is_some() { 0 } else { up_bytes + download_bytes(job.transfers) };
     let marks = Marks::new(&live.device, &live.queue, &live.pools, marked_bytes);
-    let header = if marks.is_some() { MARK_BYTES } else { HEADER_BYTES };
+    let header = match (&marks, &counting) {
+        (Some(_), _) => MARK_BYTES,
+        (None, Some(_)) => HEADER_BYTES,
+        (None, None) => 0,
+    };
     let whole: Vec<u64> =
         job.bindings.iter().zip(job.arguments).map(|(b, a)| limits::storage_bytes(b, a.len)).collect();
     let readback = Readback::new(live, job.transfers, &whole, header);

@@ -173,7 +173,7 @@ impl Player {
             Some(_) => 0.0,
         };
         if let Some(plan) = adaptive::tiny(&candidates[0], Cost::from_ns(others_begin), case.grid) {
-            return Ok((Decision { plan, candidates, crew: None }, DECIDE_TINY_NS));
+            return Ok((Decision::new(plan, candidates, None), DECIDE_TINY_NS));
         }
         candidates.extend((1..self.rates.len()).map(|d| self.candidate(d, case, home)));
         let question = Question {
@@ -191,7 +191,7 @@ impl Player {
         let crew = adaptive::crew(&question, &plan);
         let several = usize::from(self.rates.len() > 2);
         let took_ns = if plan.obvious { DECIDE_OBVIOUS_NS[several] } else { DECIDE_NS[several] };
-        Ok((Decision { plan, candidates, crew }, took_ns))
+        Ok((Decision::new(plan, candidates, crew), took_ns))
     }
 
     /// Copying what a call writes, and back, as far as it may be raced for: calls on host data. One thread copies.
