@@ -3,8 +3,8 @@
 //! Devices with their own memory take chunks from the front, the CPU from the back. Each is offered its fair part of
 //! what is left (all end together, as far as their rates are known), times a caution that falls with the doubt about its
 //! rate: the less is known, the smaller the chunk. What a chunk took corrects the rate within the call. So chunks
-//! shrink towards the end, a device that is known well gets one chunk, and a change of speed in the middle of the call is
-//! absorbed. No chunk is so small that its fixed cost would outweigh its work. When nothing is left, the CPU runs a
+//! shrink towards the end, a device that is known well gets one chunk, or a few where they cost nothing to speak of, and a
+//! change of speed in the middle of the call is absorbed. No chunk is so small that its fixed cost would outweigh its work. When nothing is left, the CPU runs a
 //! chunk of a straggler once more: one of the two results is taken.
 
 use std::ops::Range;
@@ -13,6 +13,11 @@ use std::ops::Range;
 /// the doubt `DOUBTFUL` on.
 const CAUTION: [f64; 2] = [1.2, 2.0];
 const DOUBTFUL: f64 = 0.1;
+/// Where chunks cost next to nothing, no worker is given more of its fair part at once, however well it is known: a
+/// straggler, or a load that comes meanwhile, then costs a part of a call and not all of it, and copies overlap with work.
+const AT_ONCE: f64 = 0.5;
+/// They do where the rest takes so many times as long as their fixed cost.
+const CHEAP: f64 = 50.0;
 /// A chunk's work takes at least this multiple of its fixed cost.
 const WORTH: f64 = 2.0;
 /// Relative noise of one chunk's time.
@@ -184,7 +189,9 @@ impl Chunks {
                 return Step::Wait(first);
             }
         }
-        let careful = (fair * caution(state.spread())).max(least).min(fair);
+        let rest_ns = (1.0 - AT_ONCE) * fair * (w.slice_ns + w.link_ns);
+        let at_once = if rest_ns > CHEAP * w.chunk_ns { AT_ONCE } else { 1.0 };
+        let careful = (fair * caution(state.spread()).min(at_once)).max(least).min(fair);
         // A remainder that is not worth a chunk of its own is taken along.
         let size = if fair - careful < least { fair } else { careful };
         let size = if rest - size < 1.0 { rest } else { size };
