@@ -16,8 +16,12 @@ const DOUBTFUL: f64 = 0.1;
 /// Where chunks cost next to nothing, no worker is given more of its fair part at once, however well it is known: a
 /// straggler, or a load that comes meanwhile, then costs a part of a call and not all of it, and copies overlap with work.
 const AT_ONCE: f64 = 0.5;
-/// They do where the rest takes so many times as long as their fixed cost.
+/// They do where the rest takes so many times as long as their fixed cost,
 const CHEAP: f64 = 50.0;
+/// and fills the device so many times: throughput falls before a device is empty, and the last wave of work-groups may be.
+const FULL: f64 = 8.0;
+/// A chunk fills its device so many times, for the same reason.
+const FILLED: f64 = 2.0;
 /// A chunk's work takes at least this multiple of its fixed cost.
 const WORTH: f64 = 2.0;
 /// Relative noise of one chunk's time.
@@ -179,7 +183,7 @@ impl Chunks {
         let state = &self.workers[worker];
         let w = &state.worker;
         let filled = w.filling_ns / w.slice_ns;
-        let least = (WORTH * w.chunk_ns / (w.slice_ns + w.link_ns)).max(filled).max(1.0);
+        let least = (WORTH * w.chunk_ns / (w.slice_ns + w.link_ns)).max(FILLED * filled).max(1.0);
         let rest = self.left() as f64;
         if fair < 0.5 {
             // Others end the rest before this one could help.
@@ -190,7 +194,8 @@ impl Chunks {
             }
         }
         let rest_ns = (1.0 - AT_ONCE) * fair * (w.slice_ns + w.link_ns);
-        let at_once = if rest_ns > CHEAP * w.chunk_ns { AT_ONCE } else { 1.0 };
+        let full = (1.0 - AT_ONCE) * fair > FULL * filled;
+        let at_once = if full && rest_ns > CHEAP * w.chunk_ns { AT_ONCE } else { 1.0 };
         let careful = (fair * caution(state.spread()).min(at_once)).max(least).min(fair);
         // A remainder that is not worth a chunk of its own is taken along.
         let size = if fair - careful < least { fair } else { careful };

@@ -13,7 +13,7 @@ fn candidate(id: &str, speed: f64, bytes: f64) -> Candidate {
         id: id.into(),
         refusal: None,
         work,
-        rates,
+        rates: rates.into(),
         learned: Estimate::EXACT,
         together: Estimate::EXACT,
         link: [1.0; 3],
