@@ -437,7 +437,7 @@ mod tests {
     }
 
     fn ask(lines: &[Option<Line>], splittable: bool, budget_ns: f64) -> Choice {
-        choose(&Weighing { lines, splittable, adaptive: true, race_ns: None, budget_ns }).unwrap()
+        choose(&Weighing { lines, splittable, adaptive: true, race_ns: Some(0.0), budget_ns }).unwrap()
     }
 
     #[test]

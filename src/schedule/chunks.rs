@@ -20,8 +20,10 @@ const AT_ONCE: f64 = 0.5;
 const CHEAP: f64 = 50.0;
 /// and fills the device so many times: throughput falls before a device is empty, and the last wave of work-groups may be.
 const FULL: f64 = 8.0;
-/// A chunk fills its device so many times, for the same reason.
+/// A chunk fills its device so many times, for the same reason,
 const FILLED: f64 = 2.0;
+/// unless the doubt is larger than that: then a small one that tells is worth more.
+const KNOWN: f64 = 0.2;
 /// A chunk's work takes at least this multiple of its fixed cost.
 const WORTH: f64 = 2.0;
 /// Relative noise of one chunk's time.
@@ -33,7 +35,7 @@ const LEAST_DOUBT: f64 = 0.03;
 /// Running a chunk once more must promise this gain.
 const REPEAT_GAIN: f64 = 1.25;
 /// A chunk that takes so many times as long as expected is a straggler: it is run once more where a worker is idle.
-const OVERDUE: f64 = 1.15;
+const OVERDUE: f64 = 1.3;
 
 /// The part of its fair share that a device is given at once, by the doubt about its rate (the standard deviation of
 /// the logarithm).
@@ -183,7 +185,8 @@ impl Chunks {
         let state = &self.workers[worker];
         let w = &state.worker;
         let filled = w.filling_ns / w.slice_ns;
-        let least = (WORTH * w.chunk_ns / (w.slice_ns + w.link_ns)).max(FILLED * filled).max(1.0);
+        let times = if state.spread() < KNOWN { FILLED } else { 1.0 };
+        let least = (WORTH * w.chunk_ns / (w.slice_ns + w.link_ns)).max(times * filled).max(1.0);
         let rest = self.left() as f64;
         if fair < 0.5 {
             // Others end the rest before this one could help.
