@@ -25,6 +25,7 @@ pub mod call;
 pub mod cost;
 mod device;
 pub mod error;
+pub mod event;
 mod interop;
 pub mod kernel;
 mod memory;
@@ -34,6 +35,7 @@ pub mod schedule;
 
 pub use array::Array;
 pub use error::{Error, ErrorKind, Result};
+pub use event::Event;
 pub use kernel::{Kernel, KernelOptions};
 pub use report::Report;
 pub use runtime::Runtime;
@@ -45,6 +47,7 @@ pub mod prelude {
         array::Array,
         call::{Call, args::ScalarKind},
         error::{Error, ErrorKind},
+        event::Event,
         kernel::{Kernel, KernelOptions, layout::Element},
         report::Report,
         runtime::Runtime,

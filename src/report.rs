@@ -3,6 +3,7 @@
 //! Formatted only when asked: `Display` is one line, [`Report::explain`] a table, serde gives JSON. It holds no argument data.
 
 use crate::{
+    backend::QueuedRun,
     cost::{Cost, roofline::Prediction},
     kernel::Compiled,
     schedule::{
@@ -12,7 +13,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, fmt::Write as _};
+use std::{collections::BTreeMap, fmt, fmt::Write as _, time::Instant};
 
 /// The report of one call. Times are in ns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct Report {
     /// The same by device and argument, where any moved.
     #[serde(default)]
     pub moves: Vec<Move>,
+    /// Calls of the submission that it ran in: 1 for one of its own.
+    #[serde(default = "one")]
+    pub shared: u32,
     /// Failures that were mended, and how.
     pub recoveries: Vec<String>,
     /// Chunks that a device was late with, and another one ran once more.
@@ -112,6 +116,9 @@ pub struct Move {
     pub up: u64,
     /// Device to host.
     pub down: u64,
+    /// Whether the host wrote or read them in the device's own memory, which is the host's too: no link, no staging.
+    #[serde(default)]
+    pub mapped: bool,
 }
 
 /// A placement with its predicted time.
@@ -201,6 +208,7 @@ impl Report {
             entry: compiled.reflection.entry.clone(),
             groups,
             steps: 1,
+            shared: 1,
             chose,
             reason: plan.reason.clone(),
             placement,
@@ -240,6 +248,14 @@ impl Report {
             .collect();
         report.measure();
         report
+    }
+
+    /// Takes in what a recorded call took that began at `since`.
+    pub(crate) fn ended(&mut self, run: &QueuedRun, since: Instant) {
+        self.chunks.iter_mut().for_each(|chunk| chunk.run_ns = run.run_ns);
+        self.shared = run.calls;
+        self.measure();
+        self.actual_ns = run.done.saturating_duration_since(since).as_nanos() as f64;
     }
 
     fn predict(&mut self, prediction: &Prediction) {
@@ -313,6 +329,9 @@ impl Report {
             };
             let _ = writeln!(out, "  {} ran {what} in {took} ({up} up, {down} down)", sum.device);
         }
+        if self.shared > 1 {
+            let _ = writeln!(out, "  {} calls shared its submission", self.shared);
+        }
         for line in self.repeated.iter().chain(&self.windows) {
             let _ = writeln!(out, "  {line}");
         }
@@ -328,7 +347,8 @@ impl Report {
                 (true, false, _) => "an array: needed elsewhere",
             };
             let (up, down) = (human_bytes(m.up), human_bytes(m.down));
-            let _ = writeln!(out, "  {} moved `{}`: {up} up, {down} down ({why})", m.device, m.argument);
+            let how = if m.mapped { "; in the memory that it shares with the host" } else { "" };
+            let _ = writeln!(out, "  {} moved `{}`: {up} up, {down} down ({why}{how})", m.device, m.argument);
         }
         for r in &self.recoveries {
             let _ = writeln!(out, "  recovered: {r}");
@@ -368,20 +388,21 @@ fn one() -> u32 {
 
 /// What moved, summed by device and argument.
 fn moves(moved: &[ArgumentMoved], compiled: &Compiled, id: &dyn Fn(usize) -> String) -> Vec<Move> {
-    let mut sums: BTreeMap<(usize, Option<usize>, bool), Bytes> = BTreeMap::new();
+    let mut sums: BTreeMap<(usize, Option<usize>, bool, bool), Bytes> = BTreeMap::new();
     for m in moved.iter().filter(|m| m.moved.up + m.moved.down > 0) {
-        let sum = sums.entry((m.moved.device, m.binding, m.array)).or_default();
+        let sum = sums.entry((m.moved.device, m.binding, m.array, m.moved.mapped)).or_default();
         sum.up += m.moved.up;
         sum.down += m.moved.down;
     }
     let name = |binding: Option<usize>| binding.map_or(String::new(), |b| compiled.bindings()[b].name.clone());
     sums.into_iter()
-        .map(|((device, binding, array), Bytes { up, down })| Move {
+        .map(|((device, binding, array, mapped), Bytes { up, down })| Move {
             device: id(device),
             argument: name(binding),
             array,
             up,
             down,
+            mapped,
         })
         .collect()
 }

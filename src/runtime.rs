@@ -417,6 +417,7 @@ pub struct Builder {
     #[cfg(feature = "gpu")]
     spirv: Option<crate::backend::gpu::SpirvWriter>,
     binding_bytes: Option<u64>,
+    staged: bool,
     placement: Placement,
     strict: bool,
     profile: Option<Option<PathBuf>>,
@@ -437,6 +438,7 @@ impl Default for Builder {
             #[cfg(feature = "gpu")]
             spirv: None,
             binding_bytes: None,
+            staged: false,
             placement: Placement::Auto,
             strict: false,
             profile: None,
@@ -487,6 +489,14 @@ impl Builder {
     #[doc(hidden)]
     pub fn binding_limit(mut self, bytes: u64) -> Self {
         self.binding_bytes = Some(bytes);
+        self
+    }
+
+    /// Whether arrays on devices that share the host's memory (integrated GPUs, software rasterisers) are written and read
+    /// in that memory, by mapping it, where the driver can (default: yes). Otherwise their bytes are copied twice, as on a
+    /// card with memory of its own: for drivers whose kernels are slow on memory that can be mapped.
+    pub fn map_arrays(mut self, map: bool) -> Self {
+        self.staged = !map;
         self
     }
 
@@ -578,6 +588,7 @@ fn find_gpus(builder: &Builder, slots: &mut Vec<Slot>, left_out: &mut Vec<String
         spirv: builder.spirv,
         memory: builder.device_memory,
         binding_bytes: builder.binding_bytes,
+        staged: builder.staged,
     });
     slots.extend(found.devices.into_iter().map(|d| Slot::new(d)));
     left_out.extend(found.left_out.iter().map(ToString::to_string));

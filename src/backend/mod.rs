@@ -17,6 +17,7 @@ use std::{
     fmt,
     ops::Range,
     sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Instant,
 };
 
 pub mod cpu;
@@ -425,6 +426,15 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// Device loss, memory, driver refusal.
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>>;
 
+    /// Records a chunk over arrays in its memory, to be submitted with the chunks before and after it, and returns before it
+    /// ran. Whatever comes after it on the device comes after it in time. `None`: it cannot be recorded; start it.
+    ///
+    /// # Errors
+    /// As [`Backend::start`]. A failure later on counts as the loss of the device: what comes after builds on the results.
+    fn enqueue(&self, _chunk: &Chunk<'_>, _predicted_ns: f64) -> Result<Option<Arc<dyn Queued>>> {
+        Ok(None)
+    }
+
     /// Takes back the buffers of chunks that all ended well, for calls to come.
     fn take_back(&self, _carry: Carry) {}
 
@@ -447,6 +457,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// Counts the times that the device was built again: what an older one held is gone.
     fn generation(&self) -> u64 {
         0
+    }
+
+    /// Whether the host writes and reads arrays in the device's own memory, which is the host's too: nothing is staged.
+    fn maps_arrays(&self) -> bool {
+        false
     }
 
     /// Gives an array memory on the device. It never shows what another owner of that memory left there.
@@ -494,6 +509,29 @@ pub trait GiveUp: Send + Sync {
     /// Whether the chunk writes nothing to the host from now on: then `finish` returns an error, as soon as it can. Not
     /// where its results are on their way already.
     fn give_up(&self) -> bool;
+}
+
+/// A chunk that was recorded.
+pub trait Queued: Send + Sync {
+    /// Whether it has ended, or failed.
+    fn is_done(&self) -> bool;
+
+    /// Waits for it, burning no CPU; submits it first if nobody has.
+    ///
+    /// # Errors
+    /// The device was lost.
+    fn wait(&self) -> Result<QueuedRun>;
+}
+
+/// What a recorded chunk took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueuedRun {
+    /// Its part of the submission's time, in ns.
+    pub run_ns: f64,
+    /// Chunks of the submission.
+    pub calls: u32,
+    /// When the submission ended.
+    pub done: Instant,
 }
 
 /// A chunk under way.

@@ -70,8 +70,7 @@ impl<'a> Call<'a> {
         let group_items = self.kernel.reflection.workgroup_size[0];
         let grid = |items: u64| Size::Items(items.into()).grid(self.kernel);
         let expected = self.prepare_for(grid(self.arguments.longest().clamp(1, u32::MAX.into()))?)?;
-        let calibration = self.measure(&expected);
-        let decision = self.decide(&expected)?;
+        let (decision, calibration) = self.decide(&expected)?;
         let (decided, candidates) = (&decision.plan, &decision.candidates);
         let [Assignment { device, .. }] = decided.assignments[..] else { return Ok(None) };
         let devices = self.devices();

@@ -10,34 +10,38 @@ use crate::{
         merge,
         placement::Placement,
         plan::{Assignment, Candidate, Plan, Question, is_cut_on, plan, stick},
-        remember::Decision,
+        remember::{Asked, Decision},
         shadow, windows,
     },
 };
 use evener_lanes::{GroupRange, analysis::Split};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 impl Call<'_> {
-    /// The plan, and the crew where its parts are handed out in chunks.
-    pub(super) fn decide(&self, ready: &Ready) -> Result<Arc<Decision>> {
-        if !self.is_open(ready) {
-            return Ok(Arc::new(self.decide_anew(ready, false)?));
-        }
-        let (remembered, learned) = (self.runtime.remembered(), self.runtime.learned());
+    /// The plan, and the crew where its parts are handed out in chunks; the one of an earlier call where that still holds.
+    /// Time spent on measuring devices first comes with it: that is no part of the call's own.
+    pub(super) fn decide(&self, ready: &Ready) -> Result<(Arc<Decision>, Duration)> {
         let uniforms = ready.uniform_slices();
-        let (kernel, shape) = (self.kernel.id, ready.shape(&uniforms));
+        let asked = Asked::of_slices(self.kernel.id, ready.shape(&uniforms))
+            .placed(self.placement, self.strict)
+            .over(&ready.arguments, &ready.arrays);
+        let (remembered, learned) = (self.runtime.remembered(), self.runtime.learned());
+        let given = self.assignments.is_some() || self.workers.is_some();
         let unchanged = |device: usize, c: &Candidate| self.is_as_it_was(device, c);
         let key = |device| self.key(ready, device);
-        if let Some(decision) = remembered.recall(kernel, &shape, learned, key, unchanged) {
-            return Ok(decision);
+        if let Some(decision) = remembered.recall(&asked, learned, key, unchanged).filter(|_| !given) {
+            return Ok((decision, Duration::ZERO));
         }
+        let calibration = self.measure(ready);
         let epoch = learned.epoch();
-        let decision = Arc::new(self.decide_anew(ready, true)?);
-        remembered.keep(kernel, &shape, &decision, epoch);
-        Ok(decision)
+        let decision = Arc::new(self.decide_anew(ready, self.is_open(ready))?);
+        if !given {
+            remembered.keep(&asked, &decision, epoch);
+        }
+        Ok((decision, calibration))
     }
 
-    /// Whether all of it is for the plan to choose, and follows from the call alone: arrays may have moved since.
+    /// Whether all of it is for the plan to choose, and follows from the call alone: no array is anywhere yet.
     fn is_open(&self, ready: &Ready) -> bool {
         self.placement == Placement::Auto
             && self.assignments.is_none()

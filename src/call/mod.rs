@@ -9,6 +9,7 @@ pub mod explain;
 mod iterate;
 pub mod map;
 mod size;
+mod submit;
 
 use crate::{
     backend::{Argument, Backend},
@@ -181,25 +182,35 @@ impl<'a> Call<'a> {
             }
         }
         let ready = self.prepare()?;
-        let calibration = self.measure(&ready);
-        let start = start + calibration;
-        let decision = self.decide(&ready)?;
-        let Decision { plan: decided, candidates, crew } = &*decision;
-        let footprints = if crew.is_some() { Vec::new() } else { self.footprints(&ready, &decided.assignments) };
+        let (decision, calibration) = self.decide(&ready)?;
+        self.execute(&ready, &decision, calibration, (start + calibration, Outcome::default()))
+    }
+
+    /// Runs what was decided by a call that began at `start` and has moved some arrays already.
+    fn execute(
+        &self,
+        ready: &Ready,
+        decision: &Decision,
+        calibration: Duration,
+        (start, earlier): (Instant, Outcome),
+    ) -> Result<Report> {
+        let Decision { plan: decided, candidates, crew } = decision;
+        let footprints = if crew.is_some() { Vec::new() } else { self.footprints(ready, &decided.assignments) };
         let decide_ns = start.elapsed().as_nanos() as f64;
         let (devices, uniforms) = (self.devices(), ready.uniform_slices());
-        let job = self.job(&ready, &uniforms, &devices, &footprints);
+        let job = self.job(ready, &uniforms, &devices, &footprints);
         if let Some((lost, devices)) = &decided.lost {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
-        let outcome = match crew {
+        let mut outcome = match crew {
             Some(crew) => chunked::execute(&job, crew)?,
             None => coexec::execute(&job, &decided.assignments)?,
         };
+        outcome.moved.extend(earlier.moved);
         let (ran, given_up, beaten) = (outcome.ran.clone(), outcome.given_up.clone(), outcome.beaten.clone());
         let mut report = self.report(decided, candidates, outcome, calibration, decide_ns);
         report.actual_ns = start.elapsed().as_nanos() as f64;
-        self.observe(decided, candidates, &parts_of(&ready, decided, &ran, &given_up, &beaten), &report);
+        self.observe(decided, candidates, &parts_of(ready, decided, &ran, &given_up, &beaten), &report);
         let is_split = decided.assignments.len() > 1;
         let owners = is_split.then(|| Owners { grid: ready.grid, parts: decided.assignments.clone() });
         ready.arrays.iter().flatten().for_each(|a| a.set_owners(owners.as_ref()));

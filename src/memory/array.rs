@@ -66,6 +66,16 @@ pub(crate) struct Owners {
     pub(crate) parts: Vec<Assignment>,
 }
 
+/// What of an array a decision on a call depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    residency: Residency,
+    owners: Option<Owners>,
+}
+
+/// Runs of a standing: to compare more takes as long as to decide.
+const MAX_STANDING_RUNS: usize = 32;
+
 // SAFETY: the pointer is to memory that the value owns; who may access it when is said at the top of the module.
 unsafe impl Send for ArrayMemory {}
 // SAFETY: as above.
@@ -172,14 +182,14 @@ impl ArrayMemory {
         }
         self.places.admit(place, self, moved)?;
         let mut state = self.state();
-        let missing = self.missing_words(&state.residency, place, runs);
-        if missing.is_empty() {
+        if state.residency.has(place, runs) {
             return Ok(());
         }
+        let missing = self.missing_words(&state.residency, place, runs);
         self.fetch(&mut state, &missing, moved)?;
         self.places.device(place).array_write(&self.whole(), &missing)?;
         state.residency.copied(place, &missing);
-        moved.push(Moved { device: place, up: super::intervals::bytes(&missing), down: 0, evicted: false });
+        moved.push(self.places.moved(place, super::intervals::bytes(&missing), 0));
         Ok(())
     }
 
@@ -224,7 +234,7 @@ impl ArrayMemory {
                 return Err(error);
             }
             state.residency.copied(HOST, &runs);
-            moved.push(Moved { device: place, up: 0, down: super::intervals::bytes(&runs), evicted: false });
+            moved.push(self.places.moved(place, 0, super::intervals::bytes(&runs)));
         }
         Ok(())
     }
@@ -263,6 +273,19 @@ impl ArrayMemory {
         let state = self.state();
         let owners = state.owners.as_ref().filter(|o| o.grid == grid && state.residency.is_on_devices());
         owners.map(|o| o.parts.clone())
+    }
+
+    /// Where its bytes are, and how the last call was split; `None` where that is in many runs.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let state = self.state();
+        let few = state.residency.runs() <= MAX_STANDING_RUNS;
+        few.then(|| Standing { residency: state.residency.clone(), owners: state.owners.clone() })
+    }
+
+    /// Whether all that is as it was.
+    pub(crate) fn stands(&self, was: &Standing) -> bool {
+        let state = self.state();
+        state.residency == was.residency && state.owners == was.owners
     }
 
     /// A kernel failed at a place: what it may have written there is not known.

@@ -25,6 +25,8 @@ pub(crate) struct Moved {
     pub(crate) down: u64,
     /// Whether it is of an array that the call does not use and that made room.
     pub(crate) evicted: bool,
+    /// Whether the host wrote or read the device's own memory, which it shares.
+    pub(crate) mapped: bool,
 }
 
 /// The devices of a runtime. The first is the CPU: the host's memory.
@@ -57,6 +59,11 @@ impl Places {
 
     pub(crate) fn device(&self, place: usize) -> &dyn Backend {
         &*self.devices[place]
+    }
+
+    /// Bytes of an array that went to a device or came from it.
+    pub(crate) fn moved(&self, device: usize, up: u64, down: u64) -> Moved {
+        Moved { device, up, down, evicted: false, mapped: self.device(device).maps_arrays() }
     }
 
     /// Bytes of arrays that a device may hold.

@@ -30,6 +30,16 @@ impl Residency {
         &self.places[place]
     }
 
+    /// Whether all of `runs` is valid at a place.
+    pub(crate) fn has(&self, place: usize, runs: &[Range<u64>]) -> bool {
+        runs.iter().all(|run| self.places[place].contains(run))
+    }
+
+    /// Runs at all places.
+    pub(crate) fn runs(&self) -> usize {
+        self.places.iter().map(|valid| valid.runs().len()).sum()
+    }
+
     /// The parts of `runs` that are not valid at a place.
     pub(crate) fn missing(&self, place: usize, runs: &[Range<u64>]) -> Vec<Range<u64>> {
         runs.iter().flat_map(|run| self.places[place].missing(run)).collect()

@@ -10,7 +10,7 @@ use super::{
     windows::{self, Cutter},
 };
 use crate::{
-    backend::{Argument, Backend, Chunk, ChunkRun, Counted, Repeat, Started},
+    backend::{Argument, Backend, Chunk, ChunkRun, Counted, Queued, Repeat, Started},
     call::args::Pinned,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
@@ -154,6 +154,26 @@ pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outco
             recover(job, failed, outcome)
         }
     }
+}
+
+/// Records a call for its device's next submission, where one device runs it and holds all its arrays, and can. `None`:
+/// nothing but arrays moved, as `outcome` says, and the call is to be executed.
+pub(crate) fn enqueue(
+    job: &Job<'_>,
+    assignments: &[Assignment],
+    predicted_ns: f64,
+    outcome: &mut Outcome,
+) -> Option<Arc<dyn Queued>> {
+    let [Assignment { device: 1.., .. }] = assignments else { return None };
+    let part = movement::parts(job, assignments).pop().filter(|part| part.is_resident(job))?;
+    // What cannot be brought or recorded, the call says when it runs.
+    let brought = Brought::new(job, part, outcome).ok()?;
+    let part = &brought.part;
+    let device = job.devices[part.assignment.device];
+    let queued = device.enqueue(&chunk(job, part, &part.arguments, false), predicted_ns).ok()??;
+    part.wrote(job);
+    outcome.ran.push(brought.ran(ChunkRun::default()));
+    Some(queued)
 }
 
 /// Whether what ran is of a part.
@@ -322,17 +342,9 @@ fn private<'a>(job: &Job<'a>, part: &'a Part) -> Option<Private<'a>> {
     (merges && part.assignment.device != 0).then(copies)
 }
 
-/// Starts a part on its arguments, or on copies of them. Where a device's memory is full, arrays that are not in use make
-/// room once.
-fn start<'a>(
-    job: &Job<'a>,
-    part: &'a Part,
-    arguments: &'a [Argument],
-    alone: bool,
-    outcome: &mut Outcome,
-) -> Result<Box<dyn Started + 'a>> {
-    let device = part.assignment.device;
-    let chunk = Chunk {
+/// A part as its device gets it.
+fn chunk<'a>(job: &Job<'a>, part: &'a Part, arguments: &'a [Argument], alone: bool) -> Chunk<'a> {
+    Chunk {
         kernel: job.kernel,
         grid: job.grid,
         range: part.assignment.range,
@@ -343,7 +355,20 @@ fn start<'a>(
         counted: job.counted,
         alone,
         watch: None,
-    };
+    }
+}
+
+/// Starts a part on its arguments, or on copies of them. Where a device's memory is full, arrays that are not in use make
+/// room once.
+fn start<'a>(
+    job: &Job<'a>,
+    part: &'a Part,
+    arguments: &'a [Argument],
+    alone: bool,
+    outcome: &mut Outcome,
+) -> Result<Box<dyn Started + 'a>> {
+    let device = part.assignment.device;
+    let chunk = chunk(job, part, arguments, alone);
     if device == 0 {
         return job.devices[0].start(&chunk);
     }

@@ -101,9 +101,7 @@ pub(super) fn parts(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
 
 /// Whether the arguments are arrays in the memory of their part's own device, all of them.
 pub(crate) fn all_resident(job: &Job<'_>, assignments: &[Assignment]) -> bool {
-    let storage = job.kernel.bindings().iter().zip(job.arguments).filter(|(b, _)| b.space == Space::Storage);
-    storage.map(|(_, argument)| argument).all(|a| a.array.is_some())
-        && parts(job, assignments).iter().all(|part| part.uses.iter().all(|u| u.place != HOST))
+    parts(job, assignments).iter().all(|part| part.is_resident(job))
 }
 
 /// A chunk that runs on the CPU after a device failed.
@@ -176,6 +174,12 @@ impl Use {
 }
 
 impl Part {
+    /// Whether all its storage is arrays in its device's own memory.
+    pub(super) fn is_resident(&self, job: &Job<'_>) -> bool {
+        let storage = job.kernel.bindings().iter().zip(job.arguments).filter(|(b, _)| b.space == Space::Storage);
+        storage.map(|(_, argument)| argument).all(|a| a.array.is_some()) && self.uses.iter().all(|u| u.place != HOST)
+    }
+
     /// Both arrays of a swap are used in both roles, the second first as it is.
     fn alternate(&mut self, (a, b): (usize, usize)) {
         let of = |k: usize| self.uses.iter().position(|u| u.binding == k);
@@ -265,7 +269,7 @@ pub(super) fn slices_moved(
     let bindings = job.kernel.bindings().iter().enumerate().zip(transfers);
     bindings.filter(|((_, b), _)| b.space == Space::Storage).map(move |((binding, _), transfer)| {
         let down = transfer.download.iter().map(Strided::bytes).sum();
-        let moved = Moved { device, up: intervals::bytes(&transfer.upload), down, evicted: false };
+        let moved = Moved { device, up: intervals::bytes(&transfer.upload), down, evicted: false, mapped: false };
         ArgumentMoved { binding: Some(binding), array: false, moved }
     })
 }

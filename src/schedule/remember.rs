@@ -1,20 +1,25 @@
 //! Decisions that still hold: the same call asked again gets the same answer, as long as nothing that it depends on has moved.
 //!
-//! What a call moves and computes follows from its kernel, grid, sizes and uniforms, so a decision is found by those, before
-//! anything of it is worked out again. What was learned since is compared with what the decision was made from.
+//! What a call moves and computes follows from its kernel, grid, sizes and uniforms, and from where its arrays are, so a
+//! decision is found by those, before anything of it is worked out again. What was learned since is compared with what the
+//! decision was made from.
 
 mod cut;
 
 use super::{
     adaptive::Crew,
+    placement::Placement,
     plan::{Candidate, Plan, Question},
 };
 use crate::{
+    backend::{Argument, ArrayRef},
+    call::args::Pinned,
     cost::{
         Cost,
         learn::{Key, Known, Learned},
     },
     error::Result,
+    memory::array::Standing,
 };
 use evener_lanes::analysis::CallShape;
 use std::{
@@ -49,13 +54,66 @@ impl Decision {
     }
 }
 
+/// The call that is decided on.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    kernel: u64,
+    shape: CallShape<'a>,
+    placement: Placement,
+    strict: bool,
+    /// One per binding, as are the arrays.
+    arguments: &'a [Argument],
+    arrays: &'a [Option<Pinned>],
+}
+
+impl<'a> Asked<'a> {
+    /// A call of host slices, for the plan to place.
+    pub fn of_slices(kernel: u64, shape: CallShape<'a>) -> Self {
+        Asked { kernel, shape, placement: Placement::Auto, strict: false, arguments: &[], arrays: &[] }
+    }
+
+    /// The same call with the caller's wishes.
+    pub(crate) fn placed(self, placement: Placement, strict: bool) -> Self {
+        Asked { placement, strict, ..self }
+    }
+
+    /// The same call over arrays: the arguments that are parts of any, and these.
+    pub(crate) fn over(self, arguments: &'a [Argument], arrays: &'a [Option<Pinned>]) -> Self {
+        Asked { arguments, arrays, ..self }
+    }
+
+    /// Which part of which array each argument is.
+    fn parts(&self) -> impl Iterator<Item = Option<ArrayRef>> + '_ {
+        self.arguments.iter().map(|a| a.array)
+    }
+
+    /// Where the arrays' bytes are; `None` where that is not worth keeping.
+    fn standings(&self) -> Option<Box<[Option<Standing>]>> {
+        self.arrays.iter().map(|array| array.as_ref().map_or(Some(None), |a| a.standing().map(Some))).collect()
+    }
+
+    fn hash(&self) -> u64 {
+        let mut hash = Same(self.kernel);
+        self.shape.grid.groups.iter().for_each(|g| hash.write_u64(u64::from(*g)));
+        self.shape.sizes.iter().for_each(|s| hash.write_u64(*s));
+        self.shape.uniforms.iter().for_each(|u| hash.write(u));
+        self.parts().flatten().for_each(|part| [part.id, part.offset].into_iter().for_each(|w| hash.write_u64(w)));
+        hash.finish()
+    }
+}
+
 /// A decision with the call that it is for.
 #[derive(Debug)]
 struct Kept {
     kernel: u64,
     groups: [u32; 3],
+    placement: Placement,
+    strict: bool,
     sizes: Box<[u64]>,
     uniforms: Box<[Box<[u8]>]>,
+    parts: Box<[Option<ArrayRef>]>,
+    /// Where the arrays' bytes were.
+    standings: Box<[Option<Standing>]>,
     /// The kernel's part of each device's predicted time: how much its factor weighs.
     weights: Box<[f64]>,
     /// Of what was learned, when the decision last held.
@@ -64,12 +122,23 @@ struct Kept {
 }
 
 impl Kept {
-    fn is_of(&self, kernel: u64, shape: &CallShape<'_>) -> bool {
-        self.kernel == kernel
+    fn is_of(&self, asked: &Asked<'_>) -> bool {
+        let shape = &asked.shape;
+        self.kernel == asked.kernel
             && self.groups == shape.grid.groups
+            && (self.placement, self.strict) == (asked.placement, asked.strict)
             && *self.sizes == *shape.sizes
             && self.uniforms.len() == shape.uniforms.len()
             && self.uniforms.iter().zip(shape.uniforms).all(|(own, other)| **own == **other)
+            && self.parts.iter().copied().eq(asked.parts())
+    }
+
+    /// Whether the arrays' bytes are where they were.
+    fn stands(&self, asked: &Asked<'_>) -> bool {
+        self.standings.iter().zip(asked.arrays).all(|(was, array)| match (was, array) {
+            (Some(was), Some(array)) => array.stands(was),
+            (was, array) => was.is_none() && array.is_none(),
+        })
     }
 }
 
@@ -107,19 +176,18 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// The decision of an earlier call of this kernel and shape, where it still holds by what was learned since. `key` is
-    /// what a device, by its number, has learned of the call under; `unchanged` says whether it is as the decision saw it.
+    /// The decision on an earlier call like this one, where it still holds by what was learned since. `key` is what a
+    /// device, by its number, has learned of the call under; `unchanged` says whether it is as the decision saw it.
     pub fn recall(
         &self,
-        kernel: u64,
-        shape: &CallShape<'_>,
+        asked: &Asked<'_>,
         learned: &Learned,
         key: impl Fn(usize) -> Key,
         unchanged: impl Fn(usize, &Candidate) -> bool,
     ) -> Option<Arc<Decision>> {
         let epoch = learned.epoch();
         let mut all = self.lock();
-        let kept = all.get_mut(&hash(kernel, shape)).filter(|k| k.is_of(kernel, shape))?;
+        let kept = all.get_mut(&asked.hash()).filter(|k| k.is_of(asked) && k.stands(asked))?;
         if kept.epoch != epoch {
             let alike = |(device, (c, weight)): (usize, (&Candidate, &f64))| {
                 let now = learned.known(key(device), c.moved());
@@ -140,19 +208,21 @@ impl Remembered {
 
     /// Keeps a decision for calls to come, if it lasts.
     /// `epoch` is that of what it was made from.
-    pub fn keep(&self, kernel: u64, shape: &CallShape<'_>, decision: &Arc<Decision>, epoch: u64) {
-        if !decision.lasts() {
-            return;
-        }
+    pub fn keep(&self, asked: &Asked<'_>, decision: &Arc<Decision>, epoch: u64) {
+        let Some(standings) = asked.standings().filter(|_| decision.lasts()) else { return };
         let weight = |c: &Candidate| {
             let whole = c.predict(1.0);
             (whole.run.ns() - c.rates.launch_ns) / whole.total().ns().max(1.0)
         };
         let kept = Kept {
-            kernel,
-            groups: shape.grid.groups,
-            sizes: shape.sizes.into(),
-            uniforms: shape.uniforms.iter().map(|u| Box::from(*u)).collect(),
+            kernel: asked.kernel,
+            groups: asked.shape.grid.groups,
+            placement: asked.placement,
+            strict: asked.strict,
+            sizes: asked.shape.sizes.into(),
+            uniforms: asked.shape.uniforms.iter().map(|u| Box::from(*u)).collect(),
+            parts: asked.parts().collect(),
+            standings,
             weights: decision.candidates.iter().map(weight).collect(),
             epoch,
             decision: decision.clone(),
@@ -161,7 +231,7 @@ impl Remembered {
         if all.len() >= MAX_KEPT {
             all.clear();
         }
-        all.insert(hash(kernel, shape), kept);
+        all.insert(asked.hash(), kept);
     }
 
     /// The plan of a kernel's call whose parts are cut once, made now or earlier from nearly the same figures. Whether it was
@@ -190,14 +260,6 @@ impl Remembered {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Kept, BuildHasherDefault<Same>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn hash(kernel: u64, shape: &CallShape<'_>) -> u64 {
-    let mut hash = Same(kernel);
-    shape.grid.groups.iter().for_each(|g| hash.write_u64(u64::from(*g)));
-    shape.sizes.iter().for_each(|s| hash.write_u64(*s));
-    shape.uniforms.iter().for_each(|u| hash.write(u));
-    hash.finish()
 }
 
 /// Whether a device is known as it was, as far as that changes its time; `weight` is the kernel's part of it.

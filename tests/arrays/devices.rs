@@ -80,6 +80,19 @@ pub fn software(devices: usize) -> Option<Runtime> {
     Some(with(Runtime::builder(), &gpus))
 }
 
+/// The CPU with the software GPU and so much memory on it.
+#[cfg(feature = "gpu")]
+pub fn software_with_memory(bytes: u64) -> Option<Runtime> {
+    let gpu: Arc<dyn Backend> = crate::support::software_gpu()?;
+    Some(with(Runtime::builder().device_memory(bytes), &[gpu]))
+}
+
+/// Without the feature there is none.
+#[cfg(not(feature = "gpu"))]
+pub fn software_with_memory(_: u64) -> Option<Runtime> {
+    None
+}
+
 /// Without the feature there is none.
 #[cfg(not(feature = "gpu"))]
 pub fn software(_: usize) -> Option<Runtime> {

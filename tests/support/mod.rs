@@ -27,6 +27,11 @@ pub fn software_gpu() -> Option<Arc<GpuDevice>> {
     software_gpu_with(Options { software: true, ..Options::default() })
 }
 
+/// The same where arrays go through staging, as on a card with memory of its own.
+pub fn staging_gpu() -> Option<Arc<GpuDevice>> {
+    software_gpu_with(Options { software: true, staged: true, ..Options::default() })
+}
+
 /// The same with naga's clamping bounds policy, as on devices whose drivers drop nothing.
 pub fn clamping_gpu() -> Option<Arc<GpuDevice>> {
     software_gpu_with(Options { software: true, spirv: Some(clamped as SpirvWriter), ..Options::default() })

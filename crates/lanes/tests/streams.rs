@@ -18,7 +18,7 @@ const VALUES: u32 = 500;
 /// The sum of a row.
 const ROW: &str = "for (var k = first[i]; k != end; k++) { sum = sum * 3u + value[k]; }";
 
-const BODIES: [&str; 7] = [
+const BODIES: [&str; 12] = [
     ROW,
     // Three arrays of different lengths, one with fewer elements than are read at once, one of a fixed length.
     "for (var k = first[i]; k != end; k++) {
@@ -54,6 +54,26 @@ const BODIES: [&str; 7] = [
         far = 1e6 * fract(far * 1e-6);
      }
      sum = bitcast<u32>(far.x) ^ bitcast<u32>(far.y) ^ bitcast<u32>(far.z);",
+    // Elements at places that were read: inside and, mostly, outside of their array.
+    "for (var k = first[i]; k < end; k++) { sum = sum * 3u + fixed[value[k] & 31u]; }",
+    "for (var k = first[i]; k < end; k++) { sum = sum * 5u + other[value[k] & 3u]; }",
+    // The same for some lanes only, up to and past the largest index, with what differs from lane to lane.
+    "if i % 3u != 1u {
+        for (var k = first[i]; k != end; k++) { sum = (sum ^ i) + fixed[value[k] & 63u]; }
+     }",
+    // Sums of floats, with a signed index and a result that counts.
+    "var far = 0.5;
+     var k = i32(first[i]) - 5;
+     if k < i32(end) {
+        loop {
+            far = fma(far, 0.25, f32(fixed[value[k] & 31u] & 1023u));
+            k += 1;
+            if k >= i32(end) { break; }
+        }
+     }
+     sum = bitcast<u32>(far) ^ u32(k);",
+    // Places that depend on the sum so far.
+    "for (var k = first[i]; k < end; k++) { sum = value[k] + fixed[sum & 31u]; }",
 ];
 
 fn source(body: &str) -> String {

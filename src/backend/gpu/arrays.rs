@@ -3,6 +3,7 @@
 use super::{
     lease::{Lease, Purpose},
     live::Live,
+    mapped,
     readback::Readback,
     upload::{Part, upload_parts},
     waiter::Ticket,
@@ -55,7 +56,7 @@ pub(super) fn reserve(live: &Live, array: u64, bytes: u64) -> Result<()> {
         return Ok(());
     }
     let lease = live.faults.scoped(&live.device, "making room for an array", || {
-        let lease = live.pools.lease(Purpose::Storage, padded(bytes.max(1)));
+        let lease = live.pools.lease(Purpose::Array, padded(bytes.max(1)));
         if !lease.fresh {
             let mut encoder = live.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
             encoder.clear_buffer(&lease.buffer, 0, None);
@@ -76,7 +77,11 @@ fn number(host: &Argument) -> u64 {
 /// # Errors
 /// Memory, a lost device.
 pub(super) fn write(live: &Live, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
+    live.flush();
     let buffer = live.arrays.buffer(number(host))?;
+    if live.maps_arrays {
+        return mapped::write(live, &buffer, host, ranges);
+    }
     let parts: Vec<Part<'_>> = ranges
         .iter()
         .map(|r| Part { argument: host, buffer: &buffer, range: r.clone(), to: r.start, exact: None })
@@ -97,7 +102,11 @@ pub(super) fn read(live: &Live, host: &Argument, ranges: &[Range<u64>]) -> Resul
     if ranges.iter().all(Range::is_empty) {
         return Ok(());
     }
+    live.flush();
     let buffer = live.arrays.buffer(number(host))?;
+    if live.maps_arrays {
+        return mapped::read(live, &buffer, host, ranges);
+    }
     let run = |r: &Range<u64>| Strided { start: r.start, run: r.end - r.start, levels: Vec::new() };
     let transfers = [Transfer { download: ranges.iter().map(run).collect(), ..Transfer::default() }];
     let ticket = Arc::new(Ticket::default());

@@ -1,7 +1,7 @@
 //! A GPU as a back end: created at first use, lost, and created again.
 
 use super::{
-    Options, arrays,
+    Options, arrays, batch,
     faults::lost_error,
     lease::Lease,
     limits,
@@ -10,7 +10,7 @@ use super::{
     storage::Storage,
 };
 use crate::{
-    backend::{Argument, Backend, Carry, Chunk, DeviceInfo, Room, Started, Warmth, Window},
+    backend::{Argument, Backend, Carry, Chunk, DeviceInfo, Queued, Room, Started, Warmth, Window},
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
 };
@@ -139,6 +139,36 @@ impl GpuDevice {
         }
     }
 
+    /// A chunk as the device runs it.
+    fn job<'a>(&self, chunk: &Chunk<'a>) -> Result<Job<'a>> {
+        let windows: Vec<Option<&Window>> = chunk.transfers.iter().map(|t| t.window.as_ref()).collect();
+        let pieces = windows.iter().flatten().map(|w| w.pieces().len().max(1)).max().unwrap_or(0);
+        let (range, limit) = (&chunk.range, self.info.limits.groups_per_axis);
+        let folded = chunk.counted.is_some() || (0..3).any(|a| range.end[a].saturating_sub(range.start[a]) > limit);
+        let module = chunk.kernel.gpu_for(pieces, folded);
+        let module = module.map_err(|reason| Error::new(ErrorKind::Unsupported, reason))?;
+        let lengths: Vec<u64> = chunk.arguments.iter().map(|a| a.len).collect();
+        let dispatch = module.dispatch_in(chunk.grid, range, &lengths, &windows, limit)?;
+        // Each of a kernel's modules is a pipeline of its own.
+        let variant = Compiled::variant(pieces, folded) as u64;
+        Ok(Job {
+            kernel: chunk.kernel.id | variant << 56,
+            shader: module.into(),
+            bindings: chunk.kernel.bindings(),
+            dispatch,
+            arguments: chunk.arguments,
+            transfers: chunk.transfers,
+            carry: chunk.carry,
+            repeat: chunk.repeat,
+            counted: chunk.counted.map(|counted| CountedDispatch {
+                counted,
+                axis_groups: limit,
+                most_groups: chunk.range.end[0],
+            }),
+            alone: chunk.alone,
+        })
+    }
+
     /// The created device.
     fn live(&self) -> Result<Arc<Live>> {
         let mut live = self.lock();
@@ -193,32 +223,12 @@ impl Backend for GpuDevice {
     }
 
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
-        let windows: Vec<Option<&Window>> = chunk.transfers.iter().map(|t| t.window.as_ref()).collect();
-        let pieces = windows.iter().flatten().map(|w| w.pieces().len().max(1)).max().unwrap_or(0);
-        let (range, limit) = (&chunk.range, self.info.limits.groups_per_axis);
-        let folded = chunk.counted.is_some() || (0..3).any(|a| range.end[a].saturating_sub(range.start[a]) > limit);
-        let module = chunk.kernel.gpu_for(pieces, folded);
-        let module = module.map_err(|reason| Error::new(ErrorKind::Unsupported, reason))?;
-        let lengths: Vec<u64> = chunk.arguments.iter().map(|a| a.len).collect();
-        let dispatch = module.dispatch_in(chunk.grid, range, &lengths, &windows, limit)?;
-        // Each of a kernel's modules is a pipeline of its own.
-        let variant = Compiled::variant(pieces, folded) as u64;
-        self.start_job(&Job {
-            kernel: chunk.kernel.id | variant << 56,
-            shader: module.into(),
-            bindings: chunk.kernel.bindings(),
-            dispatch,
-            arguments: chunk.arguments,
-            transfers: chunk.transfers,
-            carry: chunk.carry,
-            repeat: chunk.repeat,
-            counted: chunk.counted.map(|counted| CountedDispatch {
-                counted,
-                axis_groups: limit,
-                most_groups: chunk.range.end[0],
-            }),
-            alone: chunk.alone,
-        })
+        self.start_job(&self.job(chunk)?)
+    }
+
+    fn enqueue(&self, chunk: &Chunk<'_>, predicted_ns: f64) -> Result<Option<Arc<dyn Queued>>> {
+        let queued = batch::enqueue(&self.live()?, &self.job(chunk)?, predicted_ns)?;
+        Ok(queued.map(|queued| queued as Arc<dyn Queued>))
     }
 
     fn take_back(&self, carry: Carry) {
@@ -243,6 +253,10 @@ impl Backend for GpuDevice {
         self.generation.load(Ordering::Acquire)
     }
 
+    fn maps_arrays(&self) -> bool {
+        self.lock().as_ref().is_some_and(|live| live.maps_arrays)
+    }
+
     fn array_reserve(&self, array: u64, bytes: u64) -> Result<()> {
         arrays::reserve(&*self.live()?, array, bytes)
     }
@@ -258,6 +272,7 @@ impl Backend for GpuDevice {
     fn array_release(&self, array: u64) {
         let live = self.lock().clone();
         if let Some(live) = live {
+            live.flush_users(array);
             live.shelf.release(array);
             live.arrays.release(array);
         }

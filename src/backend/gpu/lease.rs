@@ -12,6 +12,8 @@ use std::sync::{
 pub(super) enum Purpose {
     /// Storage arguments.
     Storage,
+    /// Memory of arrays: where the host shares it, it can be mapped.
+    Array,
     /// Uniform arguments and dispatch parameters.
     Uniform,
     /// Results on their way to the host.
@@ -25,13 +27,22 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Purpose; 6] =
-        [Purpose::Storage, Purpose::Uniform, Purpose::Readback, Purpose::Upload, Purpose::Queries, Purpose::Indirect];
+    const ALL: [Purpose; 7] = [
+        Purpose::Storage,
+        Purpose::Array,
+        Purpose::Uniform,
+        Purpose::Readback,
+        Purpose::Upload,
+        Purpose::Queries,
+        Purpose::Indirect,
+    ];
 
-    fn usage(self) -> wgpu::BufferUsages {
+    /// `mappable`: the host reaches arrays where they are.
+    fn usage(self, mappable: bool) -> wgpu::BufferUsages {
         use wgpu::BufferUsages as U;
         match self {
-            Purpose::Storage => U::STORAGE | U::COPY_SRC | U::COPY_DST,
+            Purpose::Array if mappable => Purpose::Array.usage(false) | U::MAP_READ | U::MAP_WRITE,
+            Purpose::Storage | Purpose::Array => U::STORAGE | U::COPY_SRC | U::COPY_DST,
             Purpose::Uniform => U::UNIFORM | U::COPY_SRC | U::COPY_DST,
             Purpose::Readback => U::MAP_READ | U::COPY_DST,
             Purpose::Upload => U::MAP_WRITE | U::COPY_SRC,
@@ -43,7 +54,7 @@ impl Purpose {
     /// Bytes kept for reuse.
     fn capacity(self) -> u64 {
         match self {
-            Purpose::Storage => 1 << 30,
+            Purpose::Storage | Purpose::Array => 1 << 30,
             Purpose::Uniform | Purpose::Queries | Purpose::Indirect => 1 << 20,
             Purpose::Readback => 256 << 20,
             Purpose::Upload => 128 << 20,
@@ -56,20 +67,22 @@ impl Purpose {
 pub(super) struct Pools {
     device: wgpu::Device,
     max_bytes: u64,
+    mappable: bool,
     /// What all buffers, used and kept, should not exceed.
     budget: u64,
     /// What they have, and the most they had. Counters that order nothing.
     held: AtomicU64,
     peak: AtomicU64,
-    free: [Mutex<Pool<wgpu::Buffer>>; 6],
+    free: [Mutex<Pool<wgpu::Buffer>>; Purpose::ALL.len()],
 }
 
 impl Pools {
-    pub(super) fn new(device: &wgpu::Device, budget: Option<u64>) -> Arc<Self> {
+    /// `mappable`: the device's memory is the host's too, and arrays are mapped.
+    pub(super) fn new(device: &wgpu::Device, budget: Option<u64>, mappable: bool) -> Arc<Self> {
         let free = Purpose::ALL.map(|p| Mutex::new(Pool::new(p.capacity())));
         let (max_bytes, budget) = (device.limits().max_buffer_size, budget.unwrap_or(u64::MAX));
         let (held, peak) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Pools { device: device.clone(), max_bytes, budget, held, peak, free })
+        Arc::new(Pools { device: device.clone(), max_bytes, mappable, budget, held, peak, free })
     }
 
     /// A buffer of at least `bytes`. Within error scopes: a failure of wgpu shows there.
@@ -85,7 +98,7 @@ impl Pools {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: None,
                 size: class,
-                usage: purpose.usage(),
+                usage: purpose.usage(self.mappable),
                 mapped_at_creation: purpose == Purpose::Upload,
             })
         });

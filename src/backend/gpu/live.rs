@@ -3,15 +3,20 @@
 use super::{
     Options, SpirvWriter,
     arrays::Arrays,
+    batch::Batches,
     counter::Counter,
     faults::{Faults, panic_text},
     lease::Pools,
     limits,
+    mapped::{self, Gate},
     pipeline::Pipelines,
     prepared::Shelf,
     waiter::Waiter,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    backend::DeviceKind,
+    error::{Error, ErrorKind, Result},
+};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -31,6 +36,11 @@ pub(super) struct Live {
     pub(super) uniform_align: u64,
     pub(super) storage_align: u64,
     pub(super) arrays: Arrays,
+    /// Whether arrays are mapped rather than staged,
+    pub(super) maps_arrays: bool,
+    /// and who has them.
+    pub(super) gate: Gate,
+    pub(super) batches: Batches,
     pub(super) shelf: Shelf,
     pub(super) counter: OnceLock<Counter>,
     /// When a submission ended last.
@@ -44,6 +54,9 @@ impl Live {
     /// The driver gives no device.
     pub(super) fn create(adapter: &wgpu::Adapter, options: Options, name: &str) -> Result<Arc<Self>> {
         let mut features = limits::wanted_features(adapter.features());
+        if options.maps(&adapter.get_info(), adapter.features()) {
+            features |= wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
+        }
         if options.spirv.is_some() {
             features |= wgpu::Features::PASSTHROUGH_SHADERS;
         }
@@ -76,11 +89,16 @@ impl Live {
     pub(super) fn new(device: wgpu::Device, queue: wgpu::Queue, options: Options, name: &str) -> Result<Arc<Self>> {
         let faults = Faults::install(&device);
         let waiter = Waiter::start(device.clone(), faults.clone(), name)?;
+        let maps_arrays = options.maps(&device.adapter_info(), device.features())
+            && (limits::kind(&device.adapter_info()) == DeviceKind::Software || mapped::reads_fast(&device, &faults));
         Ok(Arc::new(Live {
-            pools: Pools::new(&device, options.memory),
+            pools: Pools::new(&device, options.memory, maps_arrays),
             uniform_align: device.limits().min_uniform_buffer_offset_alignment.into(),
             storage_align: device.limits().min_storage_buffer_offset_alignment.into(),
             arrays: Arrays::default(),
+            maps_arrays,
+            gate: Gate::default(),
+            batches: Batches::default(),
             shelf: Shelf::default(),
             counter: OnceLock::new(),
             pipelines: Pipelines::default(),

@@ -10,23 +10,25 @@
 //! - `limits`: what a device accepts, and why not
 //! - `faults`: wgpu's errors, panics and losses as values
 //! - `pipeline`: compiled kernels and bind group layouts
-//! - `lease`: pooled buffers; `arrays`: memory of arrays; `storage`: where a chunk's arguments are
+//! - `lease`: pooled buffers; `arrays`: memory of arrays; `mapped`: how the host reaches it where it shares it; `storage`: where a chunk's arguments are
 //! - `counter`: item counts that the device takes from an array
 //! - `prepared`: bind groups and uniforms, kept for equal dispatches
 //! - `waiter`: the one thread per device that blocks on the driver
-//! - `run`, `upload`, `readback`: a chunk from upload to results
+//! - `run`, `upload`, `readback`: a chunk from upload to results; `batch`: chunks that share a submission
 //! - `timing`: device timestamps
 //!
 //! No wgpu type is in the public interface except behind `interop-wgpu`.
 
 mod adapter;
 mod arrays;
+mod batch;
 mod counter;
 mod device;
 mod faults;
 mod lease;
 mod limits;
 mod live;
+mod mapped;
 mod pipeline;
 mod prepared;
 mod readback;
@@ -36,6 +38,7 @@ mod timing;
 mod upload;
 mod waiter;
 
+use crate::backend::DeviceKind;
 pub use adapter::{Found, LeftOut, devices};
 pub use device::GpuDevice;
 #[doc(hidden)]
@@ -54,6 +57,8 @@ pub struct Options {
     pub software: bool,
     /// Bytes of device memory that buffers may take; `None`: as many as the driver gives.
     pub memory: Option<u64>,
+    /// Whether arrays go through staging even where the host shares the device's memory.
+    pub staged: bool,
     /// For tests: bytes of one storage binding, if fewer than the device takes.
     #[doc(hidden)]
     pub binding_bytes: Option<u64>,
@@ -61,4 +66,13 @@ pub struct Options {
     /// that clamps indices, a driver that drops accesses out of bounds shows what one that does not would do.
     #[doc(hidden)]
     pub spirv: Option<SpirvWriter>,
+}
+
+impl Options {
+    /// Whether arrays on a device are mapped: its memory is the host's too, and the driver lets buffers that kernels use be
+    /// mapped. Over a link mapped memory would be read by kernels again and again.
+    fn maps(self, info: &wgpu::AdapterInfo, features: wgpu::Features) -> bool {
+        let shared = matches!(limits::kind(info), DeviceKind::Integrated | DeviceKind::Software);
+        shared && !self.staged && features.contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
+    }
 }

@@ -86,7 +86,7 @@ impl Readback {
     /// Asks for all buffers to be mapped.
     pub(super) fn map(&self, ticket: &Arc<Ticket>) {
         for (lease, bytes) in &self.buffers {
-            ticket.map(&lease.buffer, wgpu::MapMode::Read, *bytes);
+            ticket.map(&lease.buffer, wgpu::MapMode::Read, 0..*bytes);
         }
     }
 

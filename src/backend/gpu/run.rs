@@ -22,8 +22,9 @@ use crate::{
 use evener_lanes::ir::{Binding, Space};
 use std::{sync::Arc, time::Instant};
 
-/// Header of the readback where there are no marks: proof that the submission ran.
-const PROOF_BYTES: u64 = 8;
+/// Header of the readback where there are no marks: what the device counted, if it did. It is mapped in any case: a map
+/// that is asked for after the submission fails on a device that was lost, whether the submission used the buffer or not.
+const HEADER_BYTES: u64 = 8;
 
 /// Chunks that upload fewer bytes do not have unexplained time charged to the upload.
 const CHARGED_BYTES: u64 = 64 << 10;
@@ -84,7 +85,7 @@ impl<'a> From<&'a GpuModule> for Shader<'a> {
 }
 
 impl Job<'_> {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let n = self.bindings.len();
         if self.arguments.len() != n || self.transfers.len() != n {
             let message = format!("the kernel has {n} bindings, the chunk {} arguments", self.arguments.len());
@@ -146,8 +147,11 @@ struct Parts {
 pub(super) fn start<'a>(live: &Arc<Live>, job: &Job<'a>) -> Result<GpuRun<'a>> {
     job.check()?;
     live.faults.check()?;
+    live.flush();
     let pipeline = live.pipelines.get(live, job)?;
+    let unmapped = live.gate.unmapped();
     let (mut run, index) = live.faults.scoped(&live.device, "starting a chunk", || submit(live, job, &pipeline))?;
+    drop(unmapped);
     if let Some(Bound { origin, prepared, .. }) = run.parts.as_mut().map(|parts| &mut parts.bound)
         && let Some(origin) = origin.take()
     {
@@ -173,7 +177,7 @@ fn submit<'a>(live: &Arc<Live>, job: &Job<'a>, pipeline: &Pipeline) -> Result<(G
     // What is counted comes back in place of the marks.
     let marked_bytes = if counting.is_some() { 0 } else { up_bytes + download_bytes(job.transfers) };
     let marks = Marks::new(&live.device, &live.queue, &live.pools, marked_bytes);
-    let header = if marks.is_some() { MARK_BYTES } else { PROOF_BYTES };
+    let header = if marks.is_some() { MARK_BYTES } else { HEADER_BYTES };
     let whole: Vec<u64> =
         job.bindings.iter().zip(job.arguments).map(|(b, a)| limits::storage_bytes(b, a.len)).collect();
     let readback = Readback::new(live, job.transfers, &whole, header);
@@ -248,6 +252,23 @@ fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Bound> {
     Ok(Bound { storage, carried, bytes, prepared, origin: origin.filter(|_| in_place) })
 }
 
+/// What a job binds, where that is arrays in place and nothing else: then its dispatch is all that is recorded.
+///
+/// # Errors
+/// Memory, a lost device, a refusal of the driver; an array that has no memory here.
+pub(super) fn bind_in_place(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Option<Arc<Prepared>>> {
+    let Bound { storage, prepared, origin, .. } =
+        live.faults.scoped(&live.device, "binding a call", || bind(live, job, pipeline))?;
+    if let Some(origin) = origin {
+        live.shelf.keep(origin, &prepared);
+    } else if storage.iter().any(Option::is_some) || !prepared.unused.is_empty() {
+        storage.into_iter().flatten().filter_map(Arc::into_inner).filter_map(|s| s.lease).for_each(Lease::keep);
+        prepared.give_back();
+        return Ok(None);
+    }
+    Ok(Some(prepared))
+}
+
 /// Bytes to bind for an argument.
 fn bound_bytes(binding: &Binding, argument: &Argument, transfer: &Transfer) -> u64 {
     match (binding.space, &transfer.window) {
@@ -296,12 +317,10 @@ fn encode(
     let sources: Vec<_> = bound.storage.iter().map(|s| s.as_ref().map(|s| &s.buffer)).collect();
     readback.encode(&mut encoder, &sources);
     mark(&mut encoder, 3);
-    match marks {
-        Some(marks) => marks.resolve(&mut encoder, readback.front()),
-        None => {
-            let proof = counting.map_or(&bound.prepared.uniforms.buffer, Counting::found);
-            encoder.copy_buffer_to_buffer(proof, 0, readback.front(), 0, PROOF_BYTES);
-        }
+    if let Some(marks) = marks {
+        marks.resolve(&mut encoder, readback.front());
+    } else if let Some(counting) = counting {
+        encoder.copy_buffer_to_buffer(counting.found(), 0, readback.front(), 0, HEADER_BYTES);
     }
     encoder.finish()
 }

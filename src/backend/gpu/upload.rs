@@ -169,7 +169,7 @@ impl<'a> Filling<'a> {
                 encoder.copy_buffer_to_buffer(&self.lease.buffer, *at, buffer, *to, *size);
             }
             let index = live.queue.submit([encoder.finish()]);
-            ticket.map(&self.lease.buffer, wgpu::MapMode::Write, self.size);
+            ticket.map(&self.lease.buffer, wgpu::MapMode::Write, 0..self.size);
             Ok(index)
         })?;
         live.waiter.watch(index, ticket.clone());

@@ -19,6 +19,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
 };
 use std::{
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -81,11 +82,11 @@ impl GiveUp for Ticket {
 }
 
 impl Ticket {
-    /// Maps a buffer for this ticket; done when the submission is.
-    pub(super) fn map(self: &Arc<Self>, buffer: &wgpu::Buffer, mode: wgpu::MapMode, bytes: u64) {
+    /// Maps these bytes of a buffer for this ticket; done when the submission is.
+    pub(super) fn map(self: &Arc<Self>, buffer: &wgpu::Buffer, mode: wgpu::MapMode, bytes: Range<u64>) {
         self.lock().maps += 1;
         let ticket = self.clone();
-        buffer.map_async(mode, 0..bytes, move |result| {
+        buffer.map_async(mode, bytes, move |result| {
             let mut state = ticket.lock();
             state.maps -= 1;
             state.map_failed |= result.is_err();
@@ -121,6 +122,17 @@ impl Ticket {
         self.lock().abandoned = true;
     }
 
+    /// Whether the submission ended, or failed.
+    pub(super) fn is_settled(&self) -> bool {
+        self.lock().outcome.is_some()
+    }
+
+    /// There was no submission.
+    pub(super) fn fail(&self) {
+        self.lock().outcome = Some(Err(()));
+        self.settled.notify_all();
+    }
+
     fn is_open(&self) -> bool {
         self.lock().maps > 0
     }
@@ -134,10 +146,20 @@ impl Ticket {
     /// Waits in the driver until the submission ended, and completes the ticket. On the device's waiter thread, or on the
     /// caller's where it has nothing else to do: that saves two changes of thread.
     pub(super) fn serve(&self, device: &wgpu::Device, faults: &Faults, index: wgpu::SubmissionIndex) {
-        poll(device, faults, Some(index));
+        poll(device, faults, wait_for(Some(index)));
+        self.finish_maps(device, faults);
+    }
+
+    /// Completes the ticket of maps that belong to no submission. Buffers that nothing submitted uses are mapped at once.
+    pub(super) fn serve_maps(&self, device: &wgpu::Device, faults: &Faults) {
+        poll(device, faults, wgpu::PollType::Poll);
+        self.finish_maps(device, faults);
+    }
+
+    fn finish_maps(&self, device: &wgpu::Device, faults: &Faults) {
         if self.is_open() && faults.lost().is_none() {
-            // The map was asked for after this poll had looked: once more over everything submitted.
-            poll(device, faults, None);
+            // Asked for after the poll had looked, or in use: once more over everything submitted.
+            poll(device, faults, wait_for(None));
             self.await_callbacks();
         }
         self.settle(faults);
@@ -215,10 +237,14 @@ fn serve(device: &wgpu::Device, faults: &Faults, inbox: &Receiver<Order>) {
     }
 }
 
-/// Waits for a submission and runs the callbacks of what is done.
-fn poll(device: &wgpu::Device, faults: &Faults, index: Option<wgpu::SubmissionIndex>) {
-    let wait = wgpu::PollType::Wait { submission_index: index, timeout: None };
-    match catch_unwind(AssertUnwindSafe(|| device.poll(wait))) {
+/// To wait for a submission, or for all.
+fn wait_for(submission_index: Option<wgpu::SubmissionIndex>) -> wgpu::PollType {
+    wgpu::PollType::Wait { submission_index, timeout: None }
+}
+
+/// Polls and runs the callbacks of what is done.
+fn poll(device: &wgpu::Device, faults: &Faults, how: wgpu::PollType) {
+    match catch_unwind(AssertUnwindSafe(|| device.poll(how))) {
         Ok(Ok(_)) => {}
         Ok(Err(e)) => faults.lose(format!("waiting for it failed: {e}")),
         Err(panic) => faults.lose(panic_text(&*panic).to_owned()),

@@ -19,7 +19,7 @@ use crate::{
         feedback::{PartRun, teach},
         placement::Placement,
         plan::{Candidate, Question, plan},
-        remember::{Decision, Remembered},
+        remember::{Asked, Decision, Remembered},
     },
 };
 use evener_lanes::analysis::CallShape;
@@ -150,14 +150,15 @@ impl Player {
     pub fn decide(&self, case: &Case, home: Option<usize>) -> Result<(Arc<Decision>, f64)> {
         let sizes = [home.map_or(0, |h| h as u64 + 1)];
         let shape = CallShape { grid: case.grid, sizes: &sizes, uniforms: &[] };
+        let asked = Asked::of_slices(case.kernel, shape);
         let key = |device| Self::key(case, device);
-        if let Some(decision) = self.remembered.recall(case.kernel, &shape, &self.learned, key, |_, _| true) {
+        if let Some(decision) = self.remembered.recall(&asked, &self.learned, key, |_, _| true) {
             return Ok((decision, DECIDE_AGAIN_NS));
         }
         let epoch = self.learned.epoch();
         let (decision, took_ns) = self.decide_anew(case, home)?;
         let decision = Arc::new(decision);
-        self.remembered.keep(case.kernel, &shape, &decision, epoch);
+        self.remembered.keep(&asked, &decision, epoch);
         Ok((decision, took_ns))
     }
 

@@ -69,6 +69,12 @@ impl Classes {
         pass.classes
     }
 
+    /// The classes in a block of one lane.
+    pub(super) fn all_uniform(&self) -> Self {
+        let n = self.of.len();
+        Classes { of: vec![UNIFORM; n], checked: vec![false; n], constants: self.constants.clone() }
+    }
+
     pub(super) fn of(&self, v: Value) -> Class {
         self.of[v.index()]
     }

@@ -77,13 +77,10 @@ impl Pressure<'_> {
                 self.end(*dst);
                 op.operands(|v| self.start(v));
             }
-            Inst::If { phis, span, .. } => {
+            Inst::If { phis, .. } => {
                 phis.iter().for_each(|p| self.end(p.dst));
                 inst.operands(|v| self.start(v));
-                // Branches that are hardly ever taken may spill.
-                if span.is_defined() {
-                    inst.regions().for_each(|r| self.region(r));
-                }
+                inst.regions().for_each(|r| self.region(r));
             }
             Inst::Loop { params, body, again, .. } => self.repeat(params, body, *again),
             // What lives over a barrier lies in slots.

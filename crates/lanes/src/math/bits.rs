@@ -42,7 +42,13 @@ pub(super) fn power<M: Machine>(m: &M, t: M::F) -> M::F {
 /// Whether `x` is not a positive normal number.
 #[inline(always)]
 pub(super) fn unusual<M: Machine>(m: &M, x: M::F) -> M::B {
+    above(m, x, infinity::<M::Float>() - 1)
+}
+
+/// Whether `x` is not a positive normal number whose bits are at most `most`.
+#[inline(always)]
+pub(super) fn above<M: Machine>(m: &M, x: M::F, most: u64) -> M::B {
     // The shift makes the bits of positive normal numbers the least of all signed integers.
     let infinity = infinity::<M::Float>();
-    m.below(m.word(2 * infinity - 1), m.plus(m.bits(x), m.word(infinity)))
+    m.below(m.word(infinity + most), m.plus(m.bits(x), m.word(infinity)))
 }

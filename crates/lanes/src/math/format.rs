@@ -19,8 +19,6 @@ pub(crate) trait Format: Copy + Neg<Output = Self> + Mul<Output = Self> + 'stati
     const DIGITS: u32;
     /// The least positive normal number.
     const NORMAL: Self;
-    /// Bits that half of the bits of a number are taken from to guess its inverse square root.
-    const ROOT_GUESS: u64;
     /// Where the fast reductions of angles end.
     const ANGLE: Self;
     /// Where `e^x` and `2^x` are zero.
@@ -41,8 +39,6 @@ pub(crate) trait Format: Copy + Neg<Output = Self> + Mul<Output = Self> + 'stati
     const LOG: &[Self];
     /// `(log2 (1 + f) - f / ln 2) / f^2` for `|f| <= 1/3`.
     const LOG2: &[Self];
-    /// `((1 + e)^(-1/2) - 1) / e` for `|e| <= 0.0681`.
-    const INVERSE_SQRT: &[Self];
     /// `(sin r - r) / r^3` in `r^2` for `|r| <= pi/2`; the last one is a little too small, so that no rounding takes
     /// the sum above 1.
     const SIN: &[Self];
@@ -72,7 +68,6 @@ impl Format for f32 {
     const WIDTH: u32 = 32;
     const DIGITS: u32 = 24;
     const NORMAL: f32 = f32::MIN_POSITIVE;
-    const ROOT_GUESS: u64 = 0x5f37_4740;
     const ANGLE: f32 = 1.0e5;
     const EXP_ZERO: [f32; 2] = [-104.0, -152.0];
     const PI: [f32; 3] = [std::f32::consts::PI, -8.742_278e-8, -3.430_249e-15];
@@ -116,8 +111,6 @@ impl Format for f32 {
         -0.221_938_98,
         0.202_289_66,
     ];
-    // Relative error 2^-25.37.
-    const INVERSE_SQRT: &[f32] = &[-0.499_998_36, 0.374_997_74, -0.313_927_23, 0.274_940_16];
     // Relative error 2^-27.22.
     const SIN: &[f32] = &[-0.166_666_6, 0.008_333_068, -0.000_198_096_62, 2.605_573_9e-6];
     // Relative error 2^-25.71.
@@ -166,7 +159,6 @@ impl Format for f64 {
     const WIDTH: u32 = 64;
     const DIGITS: u32 = 53;
     const NORMAL: f64 = f64::MIN_POSITIVE;
-    const ROOT_GUESS: u64 = 0x5fe6_e8e8_0000_0000;
     const ANGLE: f64 = 1.0e5;
     const EXP_ZERO: [f64; 2] = [-746.0, -1077.0];
     const PI: [f64; 3] = [std::f64::consts::PI, 1.224_646_799_147_353_2e-16, -2.994_769_809_718_339_7e-33];
@@ -268,20 +260,6 @@ impl Format for f64 {
         0.060_086_082_315_146_054,
         -0.125_521_790_997_488_72,
         0.122_888_970_161_947_7,
-    ];
-    // Relative error 2^-59.93.
-    const INVERSE_SQRT: &[f64] = &[
-        -0.5,
-        0.375_000_000_000_008_7,
-        -0.312_500_000_000_014_54,
-        0.273_437_499_973_425_04,
-        -0.246_093_749_963_774_37,
-        0.225_585_963_811_620_55,
-        -0.209_472_687_698_320_06,
-        0.196_369_251_726_684_37,
-        -0.185_458_206_839_650_9,
-        0.178_421_912_586_246_07,
-        -0.170_447_517_074_155_42,
     ];
     // Relative error 2^-61.50.
     const SIN: &[f64] = &[

@@ -35,7 +35,7 @@ pub const FUNCTIONS: [Function; 19] = [
     unary("exp2", UnaryOp::Exp2, |x, _| x.exp2(), 1.3),
     unary("log", UnaryOp::Log, |x, _| x.ln(), 1.1),
     unary("log2", UnaryOp::Log2, |x, _| x.log2(), 1.9),
-    unary("inverseSqrt", UnaryOp::InverseSqrt, |x, _| 1.0 / x.sqrt(), 1.4),
+    unary("inverseSqrt", UnaryOp::InverseSqrt, |x, _| 1.0 / x.sqrt(), 0.9),
     unary("sin", UnaryOp::Sin, |x, _| x.sin(), 1.9),
     unary("cos", UnaryOp::Cos, |x, _| x.cos(), 1.9),
     unary("tan", UnaryOp::Tan, |x, _| x.tan(), 2.0),

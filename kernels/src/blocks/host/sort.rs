@@ -18,8 +18,9 @@ const PART: usize = 1 << 12;
 /// Bits of the widest digit of the small sort: its counters stay in the first cache.
 const WIDEST: u32 = 11;
 
-/// Counters of such a digit.
-const COUNTERS: usize = 1 << WIDEST;
+/// Items whose places are found before the first of them moves: the counters' next reads need not wait for the moves, whose
+/// places are known late.
+const AHEAD: usize = 8;
 
 /// What is sorted: keys, or keys with their values.
 pub(in super::super) trait Item: Copy + Send + Sync {}
@@ -96,9 +97,9 @@ fn cut<E: Item>(from: &[E], to: &mut [E], bits: u32, rank: impl Rank<E>) -> (Vec
     let pieces = (2 * rayon::current_num_threads()).min(from.len() / SMALL).max(1);
     let piece = from.len().div_ceil(pieces);
     let count = |part: &[E]| {
-        let mut counts = [0usize; 256];
-        part.iter().for_each(|e| counts[digit(*e)] += 1);
-        counts
+        let mut counts = [[0; 256]; 2];
+        tally(part, |half, e| counts[half][digit(e)] += 1);
+        std::array::from_fn(|d| counts[0][d] + counts[1][d])
     };
     let counts: Vec<[usize; 256]> = from.par_chunks(piece).map(count).collect();
     // The places for each digit of each piece: digit by digit, and in a digit piece by piece.
@@ -115,11 +116,13 @@ fn cut<E: Item>(from: &[E], to: &mut [E], bits: u32, rank: impl Rank<E>) -> (Vec
         ends.push(end);
     }
     from.par_chunks(piece).zip(places).for_each(|(part, mut places)| {
-        for e in part {
-            if let Some(place) = places[digit(*e)].next() {
-                *place = *e;
-            }
+        let (many, rest) = part.as_chunks::<AHEAD>();
+        for items in many {
+            let mut found: [Option<&mut E>; AHEAD] = Default::default();
+            found.iter_mut().zip(items).for_each(|(place, e)| *place = places[digit(*e)].next());
+            found.into_iter().zip(items).for_each(|(place, e)| put(place, *e));
         }
+        rest.iter().for_each(|e| put(places[digit(*e)].next(), *e));
     });
     (ends, below)
 }
@@ -148,30 +151,85 @@ fn passes(bits: u32, parity: u32) -> u32 {
     }
 }
 
+fn put<E>(place: Option<&mut E>, item: E) {
+    if let Some(place) = place {
+        *place = item;
+    }
+}
+
+/// Hands out items with the number of one of two counters: neighbours, which often share a digit, are counted apart.
+fn tally<E: Item>(items: &[E], mut count: impl FnMut(usize, E)) {
+    let (pairs, rest) = items.as_chunks::<2>();
+    for [a, b] in pairs {
+        count(0, *a);
+        count(1, *b);
+    }
+    rest.iter().for_each(|e| count(0, *e));
+}
+
 /// Sorts by digits from the lowest, to and fro between `a` and `b`; whether the items end in `b`. That is so if `parity`
 /// is 1, unless a digit that all items share was left out.
 fn by_digits<E: Item>(a: &mut [E], b: &mut [E], bits: u32, rank: impl Rank<E>, parity: u32) -> bool {
     let passes = passes(bits, parity);
-    let width = bits.div_ceil(passes);
+    // Counters that no digit needs would only push items out of the first cache.
+    match bits.div_ceil(passes) {
+        width @ ..=8 => by_counters::<E, 256>(a, b, passes, width, rank),
+        width @ 9 => by_counters::<E, 512>(a, b, passes, width, rank),
+        width => by_counters::<E, { 1 << WIDEST }>(a, b, passes, width, rank),
+    }
+}
+
+/// [`by_digits`] of so many bits, which have at most so many values.
+fn by_counters<E: Item, const VALUES: usize>(
+    a: &mut [E],
+    b: &mut [E],
+    passes: u32,
+    width: u32,
+    rank: impl Rank<E>,
+) -> bool {
+    let digit = |rank: u64| rank as usize & ((1 << width) - 1) & (VALUES - 1);
+    let mut counts = vec![[[0u32; VALUES]; 2]; passes as usize];
+    tally(a, |half, e| {
+        let mut rank = rank(e);
+        for counts in &mut counts {
+            counts[half][digit(rank)] += 1;
+            rank >>= width;
+        }
+    });
     let (mut from, mut to, mut moved) = (a, b, false);
-    for pass in 0..passes {
-        let digit = move |e: E| (rank(e) >> (pass * width)) as usize & ((1 << width) - 1) & (COUNTERS - 1);
-        let mut places = [0u32; COUNTERS];
-        from.iter().for_each(|e| places[digit(*e)] += 1);
-        if places[digit(from[0])] as usize == from.len() {
-            continue;
+    for (pass, [counts, others]) in counts.iter_mut().enumerate() {
+        let digit = |e: E| digit(rank(e) >> (pass as u32 * width));
+        counts.iter_mut().zip(others).for_each(|(count, other)| *count += *other);
+        if counts[digit(from[0])] as usize != from.len() {
+            move_items(from, to, counts, digit);
+            std::mem::swap(&mut from, &mut to);
+            moved = !moved;
         }
-        let mut start = 0;
-        places[..1 << width].iter_mut().for_each(|place| start += std::mem::replace(place, start));
-        for e in from.iter() {
-            let place = &mut places[digit(*e)];
-            to[*place as usize] = *e;
-            *place += 1;
-        }
-        std::mem::swap(&mut from, &mut to);
-        moved = !moved;
     }
     moved
+}
+
+/// Moves items to the places of their digits, of which there are so many each.
+fn move_items<E: Item, const VALUES: usize>(
+    from: &[E],
+    to: &mut [E],
+    places: &mut [u32; VALUES],
+    digit: impl Fn(E) -> usize,
+) {
+    let mut end = 0;
+    places.iter_mut().for_each(|place| end += std::mem::replace(place, end));
+    let mut next = |e: E| {
+        let place = &mut places[digit(e)];
+        *place += 1;
+        *place as usize - 1
+    };
+    let (many, rest) = from.as_chunks::<AHEAD>();
+    for items in many {
+        let mut found = [0; AHEAD];
+        found.iter_mut().zip(items).for_each(|(place, e)| *place = next(*e));
+        found.into_iter().zip(items).for_each(|(place, e)| to[place] = *e);
+    }
+    rest.iter().for_each(|e| to[next(*e)] = *e);
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl Lower<'_> {
                 Some(b) => (b.ptr, 0),
                 None => (self.known(None), 0),
             },
-            Base::Workgroup(i) => (self.known(self.workgroup), before(&self.kernel.workgroup, i)),
+            Base::Workgroup(i) => (self.known(self.fixed.workgroup), before(&self.kernel.workgroup, i)),
             Base::Private(i) => (self.private_base(), before(&self.kernel.private, i)),
         };
         let scale = if is_private(place) { self.private_scale() } else { 1 };
@@ -114,7 +114,7 @@ impl Lower<'_> {
 
     /// `index * stride`, in 64 bits.
     pub(super) fn scaled_by(&mut self, index: VReg, stride: u64) -> VReg {
-        if let Some((_, bytes)) = self.scaled.iter().find(|(known, _)| *known == (index, stride)) {
+        if let Some((_, bytes)) = self.made.scaled.iter().find(|(known, _)| *known == (index, stride)) {
             return *bytes;
         }
         let bytes = match stride {
@@ -122,7 +122,7 @@ impl Lower<'_> {
             s if s.is_power_of_two() => self.shift(ShiftOp::Shl, Size::Q, index, s.trailing_zeros() as u8),
             s => self.imul(Size::Q, index, GSrc::Imm(s as i32)),
         };
-        self.scaled.push(((index, stride), bytes));
+        self.made.scaled.push(((index, stride), bytes));
         bytes
     }
 
@@ -180,12 +180,12 @@ impl Lower<'_> {
         }
         // Members of one element differ in the constant part only.
         let key = Reached { base: place.base, steps: place.steps.clone() };
-        let at = match self.reached.iter().find(|(known, _)| *known == key) {
+        let at = match self.made.reached.iter().find(|(known, _)| *known == key) {
             Some((_, at)) => *at,
             None => {
                 let bare = Place { offset: 0, ..place.clone() };
                 let at = self.make_address(&bare);
-                self.reached.push((key, at));
+                self.made.reached.push((key, at));
                 at
             }
         };
@@ -214,7 +214,7 @@ impl Lower<'_> {
     /// Another register for an index, if it is known to be more than that one by a constant: in bytes of the stride.
     fn advanced_from(&self, mut index: VReg, stride: u64) -> (VReg, i32) {
         let mut more = 0;
-        while let Some((_, from, step)) = self.advanced.iter().find(|(after, ..)| *after == index) {
+        while let Some((_, from, step)) = self.made.advanced.iter().find(|(after, ..)| *after == index) {
             let sum = more + u64::from(*step) * stride;
             if sum > MOST_ADVANCED {
                 break;
@@ -251,7 +251,7 @@ impl Lower<'_> {
             return at;
         }
         let mut address = self.lea(Size::Q, at);
-        let zeros = self.known(self.zeros);
+        let zeros = self.known(self.fixed.zeros);
         for (index, limit) in tests {
             address = self.move_if(Cond::B, Size::Q, index, limit, address, zeros);
         }

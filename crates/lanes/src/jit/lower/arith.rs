@@ -137,26 +137,26 @@ impl Lower<'_> {
         let shape = *self.shape();
         match builtin {
             Builtin::NumGroups(a) => {
-                let r = self.known(self.groups[usize::from(a)]);
+                let r = self.known(self.fixed.groups[usize::from(a)]);
                 self.define(dst, Val::Gpr(r));
             }
             Builtin::GroupId(a) => {
-                let r = self.known(self.first[usize::from(a)]);
+                let r = self.known(self.fixed.first[usize::from(a)]);
                 self.define(dst, Val::Gpr(r));
             }
             Builtin::LocalIndex => {
-                let start = self.known(self.start);
+                let start = self.known(self.fixed.start);
                 self.define(dst, Val::Base(start));
             }
             Builtin::GlobalId(a) => {
                 if shape.batch != crate::analysis::uniformity::BatchShape::Row {
                     return self.id_table(dst, a);
                 }
-                let first = self.known(self.first[usize::from(a)]);
+                let first = self.known(self.fixed.first[usize::from(a)]);
                 if a > 0 {
                     return self.define(dst, Val::Gpr(first));
                 }
-                let start = self.known(self.start);
+                let start = self.known(self.fixed.start);
                 let base = self.alu(AluOp::Add, Size::D, first, GSrc::Reg(start));
                 self.define(dst, Val::Base(base));
             }
@@ -164,7 +164,7 @@ impl Lower<'_> {
                 Local::Zero => self.define(dst, Val::Imm(0)),
                 Local::Table => self.id_table(dst, a),
                 Local::Affine { divide, modulo, lane, part, row } => {
-                    let mut base = self.known(self.start);
+                    let mut base = self.known(self.fixed.start);
                     base = self.divided(base, divide, true);
                     if let Some(m) = modulo {
                         base = self.divided(base, m, false);
@@ -194,7 +194,7 @@ impl Lower<'_> {
     /// Ids of the lanes from a table of the batch.
     fn id_table(&mut self, dst: Value, axis: u8) {
         let table = self.load(Size::Q, Address::at(From::Context, cx::IDS + 8 * i32::from(axis)));
-        let start = self.known(self.start);
+        let start = self.known(self.fixed.start);
         let bytes = self.lane_count() as i32 * 4;
         let at = Address { base: From::Reg(table), index: Some((start, 4, false)), disp: 0 };
         let parts = (0..self.parts as i32).map(|p| self.v2(VOp::Movups, Src::Mem(at.plus(p * bytes)))).collect();

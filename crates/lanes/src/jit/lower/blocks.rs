@@ -147,15 +147,11 @@ impl<'k> Lower<'k> {
     fn block(&mut self, mode: Mode, start: VReg, mask: Option<Vec<VReg>>, work: &Work<'_, 'k>) {
         self.mode = mode;
         self.parts = self.parts_of(mode);
-        self.start = Some(start);
+        self.fixed.start = Some(start);
         self.mask = mask;
         self.dirty = false;
-        self.tested.clear();
-        self.reached.clear();
-        self.scaled.clear();
-        self.spans.clear();
-        // Those of the limits of bindings are made before all blocks.
-        self.flips.truncate(self.kernel.bindings.len());
+        // Flips of the limits of bindings are made before all blocks.
+        self.made.begin_block(self.kernel.bindings.len());
         if self.has_loops {
             self.push(Kind::Refuel, Vec::new());
         }
@@ -178,7 +174,7 @@ impl<'k> Lower<'k> {
             }
         });
         self.mask = None;
-        self.start = None;
+        self.fixed.start = None;
         self.bail = None;
         self.idle = None;
     }

@@ -89,7 +89,7 @@ impl Lower<'_> {
     /// Tests that all lanes of an affine index are in bounds, or leaves the block.
     fn test(&mut self, place: &Place, step: &Step) {
         let test = test_of(place, step);
-        if self.is_inside(step) || self.tested.contains(&test) || self.is_proven(place, step) {
+        if self.is_inside(step) || self.made.tested.contains(&test) || self.is_proven(place, step) {
             return;
         }
         let (lane, part, row) = match self.class(step.index) {
@@ -121,26 +121,26 @@ impl Lower<'_> {
         if let Some(bail) = self.bail {
             self.leave_if(Cond::Ae, Size::Q, last, limit, bail);
         }
-        self.tested.push(test);
+        self.made.tested.push(test);
     }
 
     /// `index + span` in 64 bits.
     pub(super) fn reach_of(&mut self, index: VReg, span: i32) -> VReg {
-        if let Some((_, sum)) = self.spans.iter().find(|(known, _)| *known == (index, span)) {
+        if let Some((_, sum)) = self.made.spans.iter().find(|(known, _)| *known == (index, span)) {
             return *sum;
         }
         let sum = self.lea(Size::Q, Address::at(From::Reg(index), span));
-        self.spans.push(((index, span), sum));
+        self.made.spans.push(((index, span), sum));
         sum
     }
 
     /// Notes that all lanes of an index are below the length of a binding's array.
     pub(super) fn note_tested(&mut self, index: Value, binding: u32) {
-        self.tested.push(Test::of_binding(index, binding));
+        self.made.tested.push(Test::of_binding(index, binding));
     }
 
     pub(super) fn is_tested(&self, place: &Place) -> bool {
-        let was_tested = |s: &Step| self.tested.contains(&test_of(place, s));
+        let was_tested = |s: &Step| self.made.tested.contains(&test_of(place, s));
         place.steps.iter().all(|s| self.is_inside(s) || was_tested(s) || self.is_proven(place, s))
     }
 

@@ -283,12 +283,12 @@ impl Lower<'_> {
 
     /// A vector of words with their highest bits inverted: compared as signed, they are in the order of unsigned ones.
     pub(super) fn flip(&mut self, a: VReg) -> VReg {
-        if let Some((_, flipped)) = self.flips.iter().find(|(known, _)| *known == a) {
+        if let Some((_, flipped)) = self.made.flips.iter().find(|(known, _)| *known == a) {
             return *flipped;
         }
         let sign = self.const_src(4, 1 << 31);
         let flipped = self.v3(VOp::Xor, a, sign);
-        self.flips.push((a, flipped));
+        self.made.flips.push((a, flipped));
         flipped
     }
 

@@ -17,6 +17,12 @@ use regalloc2::{Block, RegClass, VReg};
 
 impl<'k> Lower<'k> {
     pub(super) fn repeat(&mut self, all: &'k [Param], body: &'k Region, again: Value) {
+        self.depth += 1;
+        self.choose_loop(all, body, again);
+        self.depth -= 1;
+    }
+
+    fn choose_loop(&mut self, all: &'k [Param], body: &'k Region, again: Value) {
         let params: Vec<&Param> =
             all.iter().filter(|p| self.uses[p.dst.index()] + self.uses[p.result.index()] > 0).collect();
         let form = WhileForm::of(body, again);
@@ -30,6 +36,8 @@ impl<'k> Lower<'k> {
             let parked = self.park(all, body, again);
             self.uniform_loop(&params, body, again, form.as_ref());
             self.unpark(parked);
+        } else if form.is_none() && self.is_serial(&params, body, again) {
+            self.serial_loop(&params, body, again);
         } else {
             let parked = self.park(all, body, again);
             self.divergent_loop(&params, body, again, form.as_ref());
@@ -38,7 +46,7 @@ impl<'k> Lower<'k> {
     }
 
     /// Opens a loop: its head with parameters; what follows is its body.
-    fn open_loop(
+    pub(super) fn open_loop(
         &mut self,
         params: &[&Param],
         extra: &[RegClass],
@@ -126,7 +134,7 @@ impl<'k> Lower<'k> {
             if let (Some(_), [before], [after]) = (self.most[p.dst.index()], before.as_slice(), after.as_slice())
                 && let Some(step) = self.step(p, p.next)
             {
-                self.advanced.push((*after, *before, step));
+                self.made.advanced.push((*after, *before, step));
             }
         }
         next

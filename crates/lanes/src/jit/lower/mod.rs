@@ -19,12 +19,14 @@ mod interleave;
 mod lanewise;
 mod loops;
 mod machine;
+mod made;
 mod memory;
 mod park;
 mod private;
 mod rare;
 mod row;
 mod scalar;
+mod serial;
 mod slots;
 mod stream;
 mod transpose;
@@ -32,6 +34,7 @@ mod unroll;
 mod values;
 mod weave;
 
+use self::made::Made;
 use super::{
     class::{Class, Classes},
     context as cx,
@@ -86,6 +89,21 @@ struct Bound {
     len: VReg,
     /// The number in every lane.
     limit: VReg,
+}
+
+/// Registers that are the same for all blocks, but for `start`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fixed {
+    workgroup: Option<VReg>,
+    private: Option<VReg>,
+    slots: Option<VReg>,
+    zeros: Option<VReg>,
+    /// First invocation of the row, or work-group id.
+    first: [Option<VReg>; 3],
+    groups: [Option<VReg>; 3],
+    lanes: Option<VReg>,
+    /// Number in the batch of the block's first lane.
+    start: Option<VReg>,
 }
 
 /// How blocks of lanes are run.
@@ -144,16 +162,7 @@ pub(super) struct Lower<'k> {
     /// The execution mask, a mask a part.
     mask: Option<Vec<VReg>>,
     bound: Vec<Option<Bound>>,
-    workgroup: Option<VReg>,
-    private: Option<VReg>,
-    slots: Option<VReg>,
-    zeros: Option<VReg>,
-    /// First invocation of the row, or work-group id.
-    first: [Option<VReg>; 3],
-    groups: [Option<VReg>; 3],
-    lanes: Option<VReg>,
-    /// Number in the batch of the block's first lane.
-    start: Option<VReg>,
+    fixed: Fixed,
     bail: Option<Block>,
     /// Where a block goes whose lanes have nothing to do, with the number of the next one's first lane.
     idle: Option<(Block, VReg)>,
@@ -163,16 +172,7 @@ pub(super) struct Lower<'k> {
     dirty: bool,
     /// Bounds of loop counters.
     most: Vec<Option<u32>>,
-    /// Addresses made, without their constant parts.
-    reached: Vec<(address::Reached, Address)>,
-    /// Indices times strides.
-    scaled: Vec<((VReg, u64), VReg)>,
-    /// Counters of iterations written one after the other: a register, the one before and what it is more.
-    advanced: Vec<(VReg, VReg, u32)>,
-    /// Vectors of words and the same with their highest bits inverted.
-    flips: Vec<(VReg, VReg)>,
-    /// Sums of indices and constants.
-    spans: Vec<((VReg, i32), VReg)>,
+    made: Made,
     /// What the kernel does nothing without, and what it is where it does something.
     guard: Option<(Value, bool)>,
     /// Where full blocks of the row at hand are in bounds.
@@ -183,8 +183,6 @@ pub(super) struct Lower<'k> {
     advances: Vec<(Value, Value)>,
     /// Branches around the code at hand.
     conditional: u32,
-    /// Ranges tested in this block of lanes.
-    tested: Vec<bounds::Test>,
     /// Loads of open loops that are read ahead.
     streams: Vec<stream::Stream<'k>>,
     /// Whether the load at hand may become an operand of its use.
@@ -202,6 +200,10 @@ pub(super) struct Lower<'k> {
     /// Bytes of the elements of each private variable.
     private_sizes: Vec<Option<u32>>,
     has_loops: bool,
+    /// Loops around the code at hand, inside the block of lanes.
+    depth: u32,
+    /// The classes of a loop that is run for one lane after the other, inside it.
+    serial: Option<Classes>,
     /// Only masked code is made, as the kernel is large.
     large: bool,
     /// What follows from a comparison made for a whole block would be kept over a barrier.
@@ -234,18 +236,11 @@ impl<'k> Lower<'k> {
         if crosses { Self::select(kernel, isa, shape, false, &mut crosses) } else { lowered }
     }
 
-    /// `uniformize`: comparisons may be made for whole blocks. Says in `crosses` where that cannot be, as what follows
-    /// from one is read over a barrier.
-    fn select(
-        kernel: &'k Kernel,
-        isa: Isa,
-        shape: Shape,
-        uniformize: bool,
-        crosses: &mut bool,
-    ) -> Result<Lowered, Refusal> {
+    /// Before anything is selected.
+    fn new(kernel: &'k Kernel, isa: Isa, shape: Shape, uniformize: bool) -> Self {
         let narrow = shape.with_parts(1);
         let count = kernel.values.len();
-        let mut l = Lower {
+        Lower {
             kernel,
             isa,
             f: Function::new(if isa == Isa::Avx512 { 64 } else { 32 }),
@@ -265,30 +260,18 @@ impl<'k> Lower<'k> {
             log: Vec::new(),
             mask: None,
             bound: vec![None; kernel.bindings.len()],
-            workgroup: None,
-            private: None,
-            slots: None,
-            zeros: None,
-            first: [None; 3],
-            groups: [None; 3],
-            lanes: None,
-            start: None,
+            fixed: Fixed::default(),
             bail: None,
             idle: None,
             expected: vec![None; count],
             dirty: false,
             most: vec![None; count],
-            reached: Vec::new(),
-            scaled: Vec::new(),
-            advanced: Vec::new(),
-            flips: Vec::new(),
-            spans: Vec::new(),
+            made: Made::default(),
             guard: None,
             inside: None,
             proven: Vec::new(),
             advances: Vec::new(),
             conditional: 0,
-            tested: Vec::new(),
             streams: Vec::new(),
             fold: false,
             rare: false,
@@ -298,6 +281,8 @@ impl<'k> Lower<'k> {
             element_bytes: 4,
             private_sizes: vec![None; kernel.private.len()],
             has_loops: false,
+            depth: 0,
+            serial: None,
             large: false,
             crosses: false,
             kept: vec![None; count],
@@ -305,7 +290,19 @@ impl<'k> Lower<'k> {
             span: Span::UNDEFINED,
             loops: Vec::new(),
             refusal: None,
-        };
+        }
+    }
+
+    /// `uniformize`: comparisons may be made for whole blocks. Says in `crosses` where that cannot be, as what follows
+    /// from one is read over a barrier.
+    fn select(
+        kernel: &'k Kernel,
+        isa: Isa,
+        shape: Shape,
+        uniformize: bool,
+        crosses: &mut bool,
+    ) -> Result<Lowered, Refusal> {
+        let mut l = Self::new(kernel, isa, shape, uniformize);
         l.survey(&kernel.body);
         l.survey_guard(&kernel.body);
         l.large = l.uses.len() > LARGE;
@@ -383,6 +380,9 @@ impl<'k> Lower<'k> {
     }
 
     fn classes(&self) -> &Classes {
+        if let Some(classes) = &self.serial {
+            return classes;
+        }
         match self.mode {
             Mode::Full => &self.full,
             Mode::Narrow => &self.narrow,
@@ -436,14 +436,14 @@ impl<'k> Lower<'k> {
             self.bound[i] = Some(Bound { ptr, len, limit });
         }
         for axis in 0..3 {
-            self.first[axis] = Some(self.load(Size::D, context(cx::FIRST + 4 * axis as i32)));
-            self.groups[axis] = Some(self.load(Size::D, context(cx::GROUPS + 4 * axis as i32)));
+            self.fixed.first[axis] = Some(self.load(Size::D, context(cx::FIRST + 4 * axis as i32)));
+            self.fixed.groups[axis] = Some(self.load(Size::D, context(cx::GROUPS + 4 * axis as i32)));
         }
-        self.lanes = Some(self.load(Size::D, context(cx::LANES)));
-        self.workgroup = Some(self.load(Size::Q, context(cx::WORKGROUP)));
-        self.private = Some(self.load(Size::Q, context(cx::PRIVATE)));
-        self.slots = Some(self.load(Size::Q, context(cx::SLOTS)));
-        self.zeros = Some(self.load(Size::Q, context(cx::ZEROS)));
+        self.fixed.lanes = Some(self.load(Size::D, context(cx::LANES)));
+        self.fixed.workgroup = Some(self.load(Size::Q, context(cx::WORKGROUP)));
+        self.fixed.private = Some(self.load(Size::Q, context(cx::PRIVATE)));
+        self.fixed.slots = Some(self.load(Size::Q, context(cx::SLOTS)));
+        self.fixed.zeros = Some(self.load(Size::Q, context(cx::ZEROS)));
     }
 
     /// The register of a prologue value.
@@ -504,8 +504,7 @@ impl<'k> Lower<'k> {
     /// Runs `f` and forgets what it defined and made.
     fn scoped<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
         let mark = self.log.len();
-        let (tested, reached) = (self.tested.len(), self.reached.len());
-        let (scaled, spans, flips) = (self.scaled.len(), self.spans.len(), self.flips.len());
+        let made = self.made.mark();
         let result = f(self);
         while self.log.len() > mark {
             let Some((v, form)) = self.log.pop() else { break };
@@ -517,11 +516,7 @@ impl<'k> Lower<'k> {
                 }
             }
         }
-        self.tested.truncate(tested);
-        self.reached.truncate(reached);
-        self.scaled.truncate(scaled);
-        self.spans.truncate(spans);
-        self.flips.truncate(flips);
+        self.made.forget(made);
         result
     }
 

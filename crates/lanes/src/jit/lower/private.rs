@@ -26,8 +26,8 @@ impl Lower<'_> {
 
     /// Where the block's lanes of private memory start, for elements of the access at hand.
     pub(super) fn private_base(&mut self) -> VReg {
-        let base = self.known(self.private);
-        match self.start {
+        let base = self.known(self.fixed.private);
+        match self.fixed.start {
             Some(start) if self.private_lanes > 0 => {
                 let index = Some((start, self.element_bytes, false));
                 self.lea(Size::Q, Address { base: From::Reg(base), index, disp: 0 })
@@ -114,7 +114,7 @@ impl Lower<'_> {
         let total = bytes * self.private_scale();
         let step = self.lane_count() as u64 * 4;
         let zero = self.zero();
-        let base = self.known(self.private);
+        let base = self.known(self.fixed.private);
         if total / step <= 32 {
             for i in 0..total / step {
                 self.store_vector(VOp::MovupsSt, zero, Address::at(From::Reg(base), (i * step) as i32), None);

@@ -64,7 +64,7 @@ fn opposite(op: BinaryOp) -> BinaryOp {
 impl<'k> Lower<'k> {
     /// A loop over the rows of the batch.
     pub(super) fn rows(&mut self, body: &'k Region) {
-        let first = self.known(self.first[1]);
+        let first = self.known(self.fixed.first[1]);
         let rows = self.load(Size::D, Address::at(From::Context, cx::ROWS));
         let end = self.alu(AluOp::Add, Size::D, first, GSrc::Reg(rows));
         let (head, done) = (self.f.block(), self.later_block());
@@ -72,7 +72,7 @@ impl<'k> Lower<'k> {
         self.f.nodes[head.index()].params = vec![y];
         self.jump(head, vec![first]);
         self.at = head;
-        self.first[1] = Some(y);
+        self.fixed.first[1] = Some(y);
         self.scoped(|l| {
             l.hoist(body, false);
             let range = l.guarded_range();
@@ -118,7 +118,7 @@ impl<'k> Lower<'k> {
 
     /// All lanes of the batch.
     pub(super) fn whole_range(&mut self) -> Range {
-        Range { start: self.imm(0), low: None, until: self.known(self.lanes) }
+        Range { start: self.imm(0), low: None, until: self.known(self.fixed.lanes) }
     }
 
     /// The lanes for which the kernel's guard holds, as far as that is a range: what says so is then a constant.
@@ -184,7 +184,7 @@ impl<'k> Lower<'k> {
         if !matches!(op, BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge) {
             return false;
         }
-        let (first, bound) = (self.known(self.first[0]), self.gpr(b));
+        let (first, bound) = (self.known(self.fixed.first[0]), self.gpr(b));
         let mut lane = self.alu(AluOp::Sub, Size::Q, bound, GSrc::Reg(first));
         if matches!(op, BinaryOp::Le | BinaryOp::Gt) {
             lane = self.lea(Size::Q, Address::at(From::Reg(lane), 1));
@@ -194,7 +194,7 @@ impl<'k> Lower<'k> {
             let lane = self.larger(lane, zero);
             range.until = self.lesser(lane, range.until);
         } else {
-            let (low, lanes) = (range.low.unwrap_or(range.start), self.known(self.lanes));
+            let (low, lanes) = (range.low.unwrap_or(range.start), self.known(self.fixed.lanes));
             let low = self.larger(lane, low);
             range.low = Some(self.lesser(low, lanes));
         }
@@ -244,7 +244,8 @@ impl<'k> Lower<'k> {
     pub(super) fn test_row(&mut self, place: &Place, step: &Step) -> bool {
         let test = test_of(place, step);
         let Some(inside) = &self.inside else { return false };
-        if self.mode == Mode::Masked {
+        // The value of one lane is not that of the row.
+        if self.mode == Mode::Masked || self.serial.is_some() {
             return false;
         }
         if !inside.tests.contains(&test) {
@@ -266,7 +267,7 @@ impl<'k> Lower<'k> {
             let (Some(_), Some(inside)) = (start, &mut self.inside) else { return false };
             inside.tests.push(test);
         }
-        self.tested.push(test);
+        self.made.tested.push(test);
         true
     }
 
@@ -307,7 +308,7 @@ impl<'k> Lower<'k> {
         } else {
             match self.def(v)? {
                 Op::Const(bits) => self.imm(*bits),
-                Op::Builtin(Builtin::GlobalId(0)) => self.known(self.first[0]),
+                Op::Builtin(Builtin::GlobalId(0)) => self.known(self.fixed.first[0]),
                 Op::Bitcast(a) => self.at_start(*a)?,
                 Op::Binary(op @ (BinaryOp::Add | BinaryOp::Sub), a, b) => {
                     let (a, b) = (self.at_start(*a)?, self.at_start(*b)?);

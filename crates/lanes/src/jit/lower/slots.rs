@@ -15,10 +15,10 @@ impl Lower<'_> {
     /// The slot of a lane of the block's first part: address of a value's slots.
     fn slot_address(&mut self, v: Value) -> Option<Address> {
         let offset = self.kept[v.index()]?;
-        let start = self.start?;
+        let start = self.fixed.start?;
         let bytes = self.ty(v).bytes().max(4);
         let disp = offset * self.group_lanes() as u32;
-        let slots = self.known(self.slots);
+        let slots = self.known(self.fixed.slots);
         Some(Address { base: From::Reg(slots), index: Some((start, bytes as u8, false)), disp: disp as i32 })
     }
 

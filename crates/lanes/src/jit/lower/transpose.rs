@@ -79,7 +79,7 @@ impl Lower<'_> {
     }
 
     /// Stores an element of the low 16 bytes.
-    fn store_lane(&mut self, size: Size, from: VReg, lane: u8, to: Address) {
+    pub(super) fn store_lane(&mut self, size: Size, from: VReg, lane: u8, to: Address) {
         self.store_as(Kind::StoreLane(size, to, lane), from, &to);
     }
 

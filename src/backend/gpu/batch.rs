@@ -1,0 +1,211 @@
+//! Calls that share a submission: dispatches over arrays in place, recorded one after the other into one pass.
+//!
+//! Recording a small dispatch takes far less than submitting it, so calls that nobody waits for yet are collected. The
+//! batch is submitted when somebody waits for a call of it, when the device does anything else, when it has nothing to do
+//! as the next call comes, and when the batch is predicted to take as long as drivers let a submission take.
+//!
+//! What is recorded keeps its place in the order of the queue: whatever else goes to the device calls [`Live::flush`]
+//! first. Bind groups keep their buffers alive, and the batch keeps what would return them to the pools.
+
+use super::{
+    lease::{Lease, Purpose},
+    live::Live,
+    prepared::Prepared,
+    run::{Job, bind_in_place},
+    waiter::Ticket,
+};
+use crate::{
+    backend::{Queued, QueuedRun},
+    error::Result,
+};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Instant,
+};
+
+/// Predicted time of one submission in ns: far under the time after which drivers take a device for hung.
+const SUBMISSION_NS: f64 = 250e6;
+/// Calls of one submission at most.
+const SUBMISSION_CALLS: u32 = 4096;
+/// What is mapped of a buffer that no call uses: a map asked for after a submission fails on a lost device.
+const PROBE_BYTES: u64 = 8;
+
+/// The calls that a device collects, and the last ones that it was given.
+#[derive(Debug, Default)]
+pub(super) struct Batches {
+    open: Mutex<Option<Open>>,
+    last: Mutex<Option<Arc<Flight>>>,
+}
+
+/// Calls recorded and not submitted.
+struct Open {
+    pass: wgpu::ComputePass<'static>,
+    encoder: wgpu::CommandEncoder,
+    /// The arrays that they use.
+    arrays: HashSet<u64>,
+    /// What they bind, so that nobody else gets the uniforms before they are submitted.
+    prepared: Vec<Arc<Prepared>>,
+    predicted_ns: f64,
+    calls: u32,
+    flight: Arc<Flight>,
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Open({} calls)", self.calls)
+    }
+}
+
+/// One submission of several calls: what they wait for.
+#[derive(Debug, Default)]
+pub(super) struct Flight {
+    ticket: Arc<Ticket>,
+    submitted: OnceLock<Submitted>,
+    /// Time in ns of each of its calls, once it ended.
+    each_ns: OnceLock<f64>,
+}
+
+#[derive(Debug)]
+struct Submitted {
+    at: Instant,
+    calls: u32,
+    /// Mapped until nobody has the flight any more; then it is dropped.
+    _probe: Option<Lease>,
+}
+
+impl Open {
+    fn new(live: &Live) -> Self {
+        let mut encoder = live.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime();
+        let (arrays, prepared, flight) = (HashSet::new(), Vec::new(), Arc::default());
+        Open { pass, encoder, arrays, prepared, predicted_ns: 0.0, calls: 0, flight }
+    }
+
+    fn is_full(&self) -> bool {
+        self.calls >= SUBMISSION_CALLS || self.predicted_ns >= SUBMISSION_NS
+    }
+
+    /// Submits the calls. A refusal cannot be told apart by call, and what follows builds on all of them: the device counts
+    /// as lost, and so does what only it has.
+    fn submit(self, live: &Live) {
+        let Open { pass, encoder, prepared, calls, flight, .. } = self;
+        let ticket = &flight.ticket;
+        let submitted = live.faults.scoped(&live.device, "submitting calls", || {
+            let probe = live.pools.lease(Purpose::Readback, PROBE_BYTES);
+            let _unmapped = live.gate.unmapped();
+            drop(pass);
+            let at = Instant::now();
+            let index = live.queue.submit([encoder.finish()]);
+            ticket.map(&probe.buffer, wgpu::MapMode::Read, 0..PROBE_BYTES);
+            Ok((index, Submitted { at, calls, _probe: Some(probe) }))
+        });
+        match submitted {
+            Ok((index, submitted)) => {
+                let _ = flight.submitted.set(submitted);
+                live.waiter.watch(index, ticket.clone());
+            }
+            Err(error) => {
+                live.faults.lose(format!("calls that share a submission failed: {error}"));
+                let _ = flight.submitted.set(Submitted { at: Instant::now(), calls, _probe: None });
+                ticket.fail();
+            }
+        }
+        prepared.into_iter().for_each(Prepared::give_back);
+        *lock(&live.batches.last) = Some(flight);
+    }
+}
+
+impl Live {
+    /// Submits what is recorded: before anything else goes to the device.
+    pub(super) fn flush(&self) {
+        // Locked to the end: who finds nothing recorded comes after what was.
+        let mut open = lock(&self.batches.open);
+        if let Some(open) = open.take() {
+            open.submit(self);
+        }
+    }
+
+    /// The same if it uses this array, whose memory is about to go to another.
+    pub(super) fn flush_users(&self, array: u64) {
+        let used = lock(&self.batches.open).as_ref().is_some_and(|open| open.arrays.contains(&array));
+        if used {
+            self.flush();
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        lock(&self.batches.last).as_ref().is_none_or(|flight| flight.ticket.is_settled())
+    }
+}
+
+/// Records a job with those before it, and submits them where the device has nothing else to do. `None`: it needs more
+/// than a dispatch.
+///
+/// # Errors
+/// As for any other start of a job.
+pub(super) fn enqueue(live: &Arc<Live>, job: &Job<'_>, predicted_ns: f64) -> Result<Option<Arc<InBatch>>> {
+    let Some(flight) = record(live, job, predicted_ns)? else { return Ok(None) };
+    let mut open = lock(&live.batches.open);
+    let is_mine = open.as_ref().is_some_and(|o| Arc::ptr_eq(&o.flight, &flight));
+    let due = if is_mine && live.is_idle() { open.take() } else { open.take_if(|o| o.is_full()) };
+    if let Some(due) = due {
+        due.submit(live);
+    }
+    drop(open);
+    Ok(Some(Arc::new(InBatch { live: live.clone(), flight })))
+}
+
+/// Records a job.
+fn record(live: &Live, job: &Job<'_>, predicted_ns: f64) -> Result<Option<Arc<Flight>>> {
+    job.check()?;
+    live.faults.check()?;
+    let pipeline = live.pipelines.get(live, job)?;
+    let Some(prepared) = bind_in_place(live, job, &pipeline)? else { return Ok(None) };
+    let mut open = lock(&live.batches.open);
+    live.faults.scoped(&live.device, "recording a call", || {
+        let batch = open.get_or_insert_with(|| Open::new(live));
+        batch.pass.set_pipeline(&pipeline.raw);
+        prepared.groups(0).iter().for_each(|(index, group)| batch.pass.set_bind_group(*index, group, &[]));
+        let [x, y, z] = job.dispatch.groups;
+        batch.pass.dispatch_workgroups(x, y, z);
+        batch.arrays.extend(job.arguments.iter().filter_map(|a| a.array).map(|a| a.id));
+        batch.prepared.push(prepared);
+        batch.predicted_ns += predicted_ns;
+        batch.calls += 1;
+        Ok(Some(batch.flight.clone()))
+    })
+}
+
+/// A call of a batch.
+pub(super) struct InBatch {
+    live: Arc<Live>,
+    flight: Arc<Flight>,
+}
+
+impl Queued for InBatch {
+    fn is_done(&self) -> bool {
+        self.flight.ticket.is_settled()
+    }
+
+    fn wait(&self) -> Result<QueuedRun> {
+        let (live, flight) = (&self.live, &self.flight);
+        let is_open = lock(&live.batches.open).as_ref().is_some_and(|o| Arc::ptr_eq(&o.flight, flight));
+        if is_open {
+            live.flush();
+        }
+        let done = flight.ticket.wait(&live.faults)?;
+        let calls = flight.submitted.get().map_or(1, |s| s.calls).max(1);
+        let each_ns = flight.each_ns.get_or_init(|| {
+            let all_ns = flight.submitted.get().map_or(0.0, |s| live.busy_ns(s.at, done));
+            all_ns / f64::from(calls)
+        });
+        Ok(QueuedRun { run_ns: *each_ns, calls, done })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is in them is whole at any time.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
