@@ -64,12 +64,12 @@ type Holds = [(&'static str, [f64; 4]); 6];
 
 /// The scheduler as real calls use it, with room for other seeds.
 const HOLDS: Holds = [
-    ("cold", [8.5, 10.0, 45.0, 57.0]),
-    ("run3", [4.0, 5.0, 17.0, 23.0]),
-    ("run10", [2.8, 3.5, 14.0, 17.0]),
-    ("outside", [6.5, 8.0, 31.0, 42.0]),
-    ("load", [8.0, 11.5, 44.0, 51.0]),
-    ("drift", [8.0, 6.5, 38.0, 28.0]),
+    ("cold", [6.5, 7.7, 42.0, 50.5]),
+    ("run3", [2.5, 2.9, 15.0, 20.5]),
+    ("run10", [1.2, 1.1, 10.5, 13.3]),
+    ("outside", [4.2, 5.4, 28.0, 36.0]),
+    ("load", [4.8, 7.0, 39.0, 46.5]),
+    ("drift", [4.4, 2.6, 29.0, 21.0]),
 ];
 
 fn assert_holds(figures: &Figures, holds: &Holds) {
