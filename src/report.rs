@@ -193,6 +193,8 @@ impl Report {
         };
         let chose = match plan.assignments.as_slice() {
             [] => "none".into(),
+            // Of a race, the one that was there first.
+            [one] if plan.rival.is_some() => id(outcome.ran.first().map_or(one.device, |r| r.assignment.device)),
             [one] => id(one.device),
             _ => "split".into(),
         };

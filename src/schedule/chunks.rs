@@ -3,8 +3,8 @@
 //! Devices with their own memory take chunks from the front, the CPU from the back. Each is offered its fair part of
 //! what is left (all end together, as far as their rates are known), times a caution that falls with the doubt about its
 //! rate: the less is known, the smaller the chunk. What a chunk took corrects the rate within the call. So chunks
-//! shrink towards the end, a device that is known well gets one chunk, and a change of speed in the middle of the call is
-//! absorbed. No chunk is so small that its fixed cost would outweigh its work. When nothing is left, the CPU runs a
+//! shrink towards the end, a device that is known well gets one chunk, or a few where they cost nothing to speak of, and a
+//! change of speed in the middle of the call is absorbed. No chunk is so small that its fixed cost would outweigh its work. When nothing is left, the CPU runs a
 //! chunk of a straggler once more: one of the two results is taken.
 
 use std::ops::Range;
@@ -13,6 +13,17 @@ use std::ops::Range;
 /// the doubt `DOUBTFUL` on.
 const CAUTION: [f64; 2] = [1.2, 2.0];
 const DOUBTFUL: f64 = 0.1;
+/// Where chunks cost next to nothing, no worker is given more of its fair part at once, however well it is known: a
+/// straggler, or a load that comes meanwhile, then costs a part of a call and not all of it, and copies overlap with work.
+const AT_ONCE: f64 = 0.5;
+/// They do where the rest takes so many times as long as their fixed cost,
+const CHEAP: f64 = 50.0;
+/// and fills the device so many times: throughput falls before a device is empty, and the last wave of work-groups may be.
+const FULL: f64 = 8.0;
+/// A chunk fills its device so many times, for the same reason,
+const FILLED: f64 = 2.0;
+/// unless the doubt is larger than that: then a small one that tells is worth more.
+const KNOWN: f64 = 0.2;
 /// A chunk's work takes at least this multiple of its fixed cost.
 const WORTH: f64 = 2.0;
 /// Relative noise of one chunk's time.
@@ -24,7 +35,7 @@ const LEAST_DOUBT: f64 = 0.03;
 /// Running a chunk once more must promise this gain.
 const REPEAT_GAIN: f64 = 1.25;
 /// A chunk that takes so many times as long as expected is a straggler: it is run once more where a worker is idle.
-const OVERDUE: f64 = 1.15;
+const OVERDUE: f64 = 1.3;
 
 /// The part of its fair share that a device is given at once, by the doubt about its rate (the standard deviation of
 /// the logarithm).
@@ -174,7 +185,8 @@ impl Chunks {
         let state = &self.workers[worker];
         let w = &state.worker;
         let filled = w.filling_ns / w.slice_ns;
-        let least = (WORTH * w.chunk_ns / (w.slice_ns + w.link_ns)).max(filled).max(1.0);
+        let times = if state.spread() < KNOWN { FILLED } else { 1.0 };
+        let least = (WORTH * w.chunk_ns / (w.slice_ns + w.link_ns)).max(times * filled).max(1.0);
         let rest = self.left() as f64;
         if fair < 0.5 {
             // Others end the rest before this one could help.
@@ -184,7 +196,10 @@ impl Chunks {
                 return Step::Wait(first);
             }
         }
-        let careful = (fair * caution(state.spread())).max(least).min(fair);
+        let rest_ns = (1.0 - AT_ONCE) * fair * (w.slice_ns + w.link_ns);
+        let full = (1.0 - AT_ONCE) * fair > FULL * filled;
+        let at_once = if full && rest_ns > CHEAP * w.chunk_ns { AT_ONCE } else { 1.0 };
+        let careful = (fair * caution(state.spread()).min(at_once)).max(least).min(fair);
         // A remainder that is not worth a chunk of its own is taken along.
         let size = if fair - careful < least { fair } else { careful };
         let size = if rest - size < 1.0 { rest } else { size };

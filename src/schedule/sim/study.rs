@@ -74,10 +74,10 @@ impl Study {
 /// # Errors
 /// A workload that cannot be analysed.
 pub fn study(machine: &Machine, workloads: &[Workload], seed: u64, trials: u64) -> Result<Study> {
-    study_with(machine, workloads, seed, trials, false)
+    study_with(machine, workloads, seed, trials, true)
 }
 
-/// The same where two devices may also race for a whole call: what that would gain.
+/// The same with or without races for a whole call: what they gain.
 ///
 /// # Errors
 /// See [`study`].
