@@ -90,16 +90,14 @@ sources! {
     /// Matrix transpose.
     TRANSPOSE = "transpose";
     /// 2-D convolution.
-    CONVOLVE = "convolve";
+    CONVOLVE = "convolve_shape" "convolve";
     /// 2-D convolution with a column times a row of weights, in one pass.
-    CONVOLVE_SEPARABLE = "convolve_separable";
+    CONVOLVE_SEPARABLE = "convolve_shape" "convolve_separable";
 
-    /// What a histogram counts.
-    BINS = "bins";
     /// Histogram in work-group memory.
-    BINS_SHARED = "bins_shared";
+    BINS_SHARED = "bins_range" "bins_shared" "bins";
     /// Histogram of more bins than fit there.
-    BINS_DIRECT = "bins_direct";
+    BINS_DIRECT = "bins_range" "bins_direct" "bins";
 
     /// Philox 4x32-10.
     PHILOX = "philox";

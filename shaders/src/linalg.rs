@@ -13,13 +13,16 @@ pub const AXPY: &str = include_str!("linalg/axpy.wgsl");
 /// `y = alpha x + beta y`. Bindings: `params` {`alpha`, `beta`, `count`}, `x`, `y` (written). Items: `count`.
 pub const COMBINE: &str = include_str!("linalg/combine.wgsl");
 
-/// `y = alpha A x + beta y`, rows side by side. Bindings: `params` {`alpha`, `beta`, `rows`, `cols`, `row_stride`}, `a`,
-/// `x`, `y` (written). Groups: `rows`.
-pub const GEMV_ROWS: &str = concat!(include_str!("linalg/group_sum.wgsl"), include_str!("linalg/gemv_rows.wgsl"));
+/// `y = alpha A x + beta y`, rows side by side. Bindings: `params` {`alpha`, `beta`, `rows`, `cols`, `row_stride`,
+/// `col_stride`}, `a`, `x`, `y` (written). Groups: `rows`.
+pub const GEMV_ROWS: &str = concat!(
+    include_str!("linalg/gemv.wgsl"),
+    include_str!("linalg/group_sum.wgsl"),
+    include_str!("linalg/gemv_rows.wgsl")
+);
 
-/// `y = alpha A x + beta y` for any strides. Bindings: `params` {`alpha`, `beta`, `rows`, `cols`, `row_stride`,
-/// `col_stride`}, `a`, `x`, `y` (written). Items: `rows`.
-pub const GEMV_COLUMNS: &str = include_str!("linalg/gemv_columns.wgsl");
+/// `y = alpha A x + beta y` for any strides. Bindings as [`GEMV_ROWS`]. Items: `rows`.
+pub const GEMV_COLUMNS: &str = concat!(include_str!("linalg/gemv.wgsl"), include_str!("linalg/gemv_columns.wgsl"));
 
 /// `C = alpha A B + beta C` for any strides, batched. Bindings: `p` {`alpha`, `beta`, `rows`, `cols`, `depth`, and for
 /// each matrix its strides, `a_row`, `a_col`, `a_batch`, ...}, `a`, `b`, `c` (written).
@@ -28,10 +31,10 @@ pub const GEMM: &str = include_str!("linalg/gemm.wgsl");
 
 /// `y = A x` for compressed rows of few elements. Bindings: `rows`, `row_start`, `column`, `value`, `x`, `y` (written).
 /// Items: `rows`.
-pub const SPMV_SCALAR: &str = include_str!("linalg/spmv_scalar.wgsl");
+pub const SPMV_SCALAR: &str = concat!(include_str!("linalg/spmv.wgsl"), include_str!("linalg/spmv_scalar.wgsl"));
 
 /// `y = A x` for compressed rows of many elements. Bindings as [`SPMV_SCALAR`]. Groups: `ceil(rows / 16)`.
-pub const SPMV_VECTOR: &str = include_str!("linalg/spmv_vector.wgsl");
+pub const SPMV_VECTOR: &str = concat!(include_str!("linalg/spmv.wgsl"), include_str!("linalg/spmv_vector.wgsl"));
 
 /// `x += alpha d`, `r -= alpha q`, and partial sums of `r . r`. Bindings: `params` {`alpha`, `count`}, `d`, `q`, `x`, `r`,
 /// `partial` (the last three written). Groups: `ceil(count / 4096)`.

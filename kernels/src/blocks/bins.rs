@@ -31,7 +31,7 @@ pub(super) fn count_bins(
     let mut passes = Passes::new(rt);
     if count > 0 {
         let body = if bins <= SHARED { wgsl::BINS_SHARED } else { wgsl::BINS_DIRECT };
-        let sources = [wgsl::F32, wgsl::BINS, body];
+        let sources = [wgsl::F32, body];
         let is_small = bins <= host::bins::MOST;
         let kernel = if is_small { passes.native(&sources, host::bins::count)? } else { passes.kernel(&sources)? };
         let call = kernel.call().set("range.low", low).set("range.high", high).set("range.scale", scale);

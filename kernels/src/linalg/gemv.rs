@@ -31,11 +31,8 @@ pub(super) fn gemv<T: Real>(
     let kernel = kernel::<T>(rt, if side_by_side { wgsl::GEMV_ROWS } else { wgsl::GEMV_COLUMNS })?;
     let call = kernel.call().set("params.alpha", alpha).set("params.beta", beta).set("params.rows", rows);
     let call = call.set("params.cols", layout.cols as u32).set("params.row_stride", layout.row_stride as u32);
+    let call = call.set("params.col_stride", layout.col_stride as u32);
     let call = call.arg("a", data).arg("x", x).arg("y", y.as_arg_mut());
-    let report = if side_by_side {
-        call.groups([rows, 1, 1]).run()?
-    } else {
-        call.set("params.col_stride", layout.col_stride as u32).items(rows).run()?
-    };
-    Ok(report.into())
+    let call = if side_by_side { call.groups([rows, 1, 1]) } else { call.items(rows) };
+    Ok(call.run()?.into())
 }

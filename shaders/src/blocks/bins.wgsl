@@ -1,18 +1,14 @@
-// Counts the elements of `[low, high]` in bins of equal width, the last one with its upper edge.
-//
-// A work-group counts 8192 elements in its own memory and then adds them up, if the bins fit into it.
-struct Range {
-    low: T,
-    high: T,
-    // Bins a unit of x.
-    scale: T,
-    bins: u32,
-    count: u32,
+@compute @workgroup_size(WIDTH)
+fn bins(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let start = group.x * (WIDTH * DEPTH);
+    for (var k = 0u; k < DEPTH; k++) {
+        let i = start + k * WIDTH + lane;
+        if i < range.count {
+            let value = x[i];
+            if value >= range.low && value <= range.high {
+                meet(min(u32((value - range.low) * range.scale), range.bins - 1u));
+            }
+        }
+    }
+    add_up(lane);
 }
-
-@group(0) @binding(0) var<uniform> range: Range;
-@group(0) @binding(1) var<storage, read> x: array<T>;
-@group(0) @binding(2) var<storage, read_write> counts: array<atomic<u32>>;
-
-const WIDTH = 64u;
-const DEPTH = 128u;

@@ -1,15 +1,4 @@
 // `y[r][c] = sum over i, j of weights[i][j] x[r + i0 - i][c + j0 - j]`, zero outside of the image.
-struct Shape {
-    rows: u32,
-    columns: u32,
-    // Of the weights, and the place among them that stands over the pixel.
-    height: u32,
-    width: u32,
-    middle_row: u32,
-    middle_column: u32,
-}
-
-@group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> weights: array<T>;
 @group(0) @binding(2) var<storage, read> x: array<T>;
 @group(0) @binding(3) var<storage, read_write> y: array<T>;

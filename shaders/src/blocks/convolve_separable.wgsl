@@ -1,16 +1,5 @@
 // `convolve` with `weights[i][j] = column[i] row[j]`, along the rows first: what the CPU does in one pass over the image,
 // said in few lines. Other devices take a pass along each axis.
-struct Shape {
-    rows: u32,
-    columns: u32,
-    // Of the weights, and the place among them that stands over the pixel.
-    height: u32,
-    width: u32,
-    middle_row: u32,
-    middle_column: u32,
-}
-
-@group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> column: array<T>;
 @group(0) @binding(2) var<storage, read> row: array<T>;
 @group(0) @binding(3) var<storage, read> x: array<T>;

@@ -67,26 +67,26 @@ fn load_b(first: u32, col: u32, batch: u32, l: vec2<u32>) {
     let start = batch * p.b_batch;
     if p.b_col == 1u {
         for (var i = 0u; i < DEPTH; i += SIDE) {
-            for (var j = 0u; j < 4u; j++) {
+            for (var j = 0u; j < TILE; j += SIDE) {
                 let k = l.y + i;
-                let n = l.x * 4u + j;
+                let n = l.x + j;
                 var v = T(0);
                 if first + k < p.depth && col + n < p.cols {
                     v = b[start + (first + k) * p.b_row + col + n];
                 }
-                tile_b[k * TILE + j * SIDE + l.x] = v;
+                tile_b[k * TILE + n % 4u * SIDE + n / 4u] = v;
             }
         }
     } else {
         for (var i = 0u; i < DEPTH; i += SIDE) {
-            for (var j = 0u; j < 4u; j++) {
+            for (var j = 0u; j < TILE; j += SIDE) {
                 let k = l.x + i;
-                let n = l.y * 4u + j;
+                let n = l.y + j;
                 var v = T(0);
                 if first + k < p.depth && col + n < p.cols {
                     v = b[start + (first + k) * p.b_row + (col + n) * p.b_col];
                 }
-                tile_b[k * TILE + j * SIDE + l.y] = v;
+                tile_b[k * TILE + n % 4u * SIDE + n / 4u] = v;
             }
         }
     }

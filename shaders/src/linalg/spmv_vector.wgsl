@@ -1,15 +1,7 @@
-// y = A x for A in compressed rows, 16 invocations for each row, so that neighbours read neighbours of a row: for rows of
-// many elements.
+// 16 invocations for each row, so that neighbours read neighbours of a row: for rows of many elements.
 
 const LANES = 16u; // of a row
 const ROWS = 16u;  // of a work-group
-
-@group(0) @binding(0) var<uniform> rows: u32;
-@group(0) @binding(1) var<storage, read> row_start: array<u32>;
-@group(0) @binding(2) var<storage, read> column: array<u32>;
-@group(0) @binding(3) var<storage, read> value: array<T>;
-@group(0) @binding(4) var<storage, read> x: array<T>;
-@group(0) @binding(5) var<storage, read_write> y: array<T>;
 
 // A row of sums is one longer than it needs to be, so that the 16 that add them up do not meet in one bank.
 var<workgroup> sums: array<T, ROWS * (LANES + 1u)>;

@@ -166,7 +166,7 @@ pub fn gemm(n: u64) -> Shape {
 pub fn gemv(n: u64) -> Shape {
     let s = side(n);
     let buffers = vec![read("a", Kind::Float, s * s), read("x", Kind::Float, s), written("y", Kind::Float, s)];
-    let sizes = [("params.rows", s), ("params.cols", s), ("params.row_stride", s)];
+    let sizes = [("params.rows", s), ("params.cols", s), ("params.row_stride", s), ("params.col_stride", 1)];
     let uniforms = texts(&[[("params.alpha", 1), ("params.beta", 0)].as_slice(), &sizes].concat());
     // A work-group of 64 makes an element.
     Shape { size: s * s, items: [64 * s, 1, 1], buffers, uniforms }

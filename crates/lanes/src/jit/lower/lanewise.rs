@@ -164,19 +164,32 @@ impl Lower<'_> {
                 self.store_vector(VOp::MovupsSt, *r, values_at(i).plus((half as u32 * 4 * lanes) as i32), None);
             }
         }
-        let live = self.mask_bits(mask);
-        let code = |l: &mut Self, lane: VReg, _: &[VReg]| {
-            let of = |at: Address, scale| Address { index: Some((lane, scale, false)), ..at };
+        let size = if bytes == 8 { Size::Q } else { Size::D };
+        // Stores the values of one lane, given where its element of each vector is.
+        let store = |l: &mut Self, of: &dyn Fn(Address, u32) -> Address| {
             let offset = l.load(Size::D, of(offsets_at, 4));
-            let size = if bytes == 8 { Size::Q } else { Size::D };
             for (i, from) in from.iter().enumerate() {
-                let value = l.load(size, of(values_at(i), bytes as u8));
+                let value = l.load(size, of(values_at(i), bytes));
                 let to = Address { base: From::Reg(base), index: Some((offset, 1, false)), disp: *from };
                 l.store_gpr(size, value, to);
             }
+        };
+        let live = self.mask_bits(mask);
+        let [all, some, done] = std::array::from_fn(|_| self.f.block());
+        self.branch_to(Cond::E, Size::D, live, GSrc::Imm((1 << lanes) - 1), all, some);
+        self.at = all;
+        for lane in 0..lanes {
+            store(self, &|at, scale| at.plus((lane * scale) as i32));
+        }
+        self.jump(done, Vec::new());
+        self.at = some;
+        let code = |l: &mut Self, lane: VReg, _: &[VReg]| {
+            store(l, &|at, scale| Address { index: Some((lane, scale as u8, false)), ..at });
             Vec::new()
         };
         self.each_lane(live, |_, _| Vec::new(), code, |_, _| {});
+        self.jump(done, Vec::new());
+        self.at = done;
     }
 
     /// Takes a lane's operand together with those before it of one address, or is done with those.

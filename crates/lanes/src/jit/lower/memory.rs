@@ -175,6 +175,7 @@ impl<'k> Lower<'k> {
         let masks = self.inside_masks(place);
         let at = self.signed_address(place);
         let at = self.apart(at, part, row);
+        self.ask_ahead(place, &at, part);
         let mut result = Vec::new();
         for (at, mask) in at.into_iter().zip(masks) {
             let wide = ty.bytes() == 8;
