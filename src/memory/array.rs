@@ -22,6 +22,7 @@ use crate::{
     schedule::plan::Assignment,
 };
 use evener_lanes::Grid;
+use memmap2::MmapMut;
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc},
     fmt,
@@ -36,16 +37,28 @@ use std::{
 /// Alignment of host bytes: a cache line, and the widest vector of a CPU.
 const HOST_ALIGN: usize = 64;
 
+/// Bytes from which on zeros are pages that the system fills as they are touched.
+const MAPPED_BYTES: usize = 4 << 20;
+
 /// An array's memory on all places of a runtime.
 pub(crate) struct ArrayMemory {
     id: u64,
     host: NonNull<u8>,
     bytes: u64,
-    /// How the host bytes were allocated; `None` where there are none.
-    layout: Option<Layout>,
+    owned: Owned,
     places: Arc<Places>,
     pins: AtomicUsize,
     state: Mutex<State>,
+}
+
+/// How the host bytes were allocated.
+enum Owned {
+    /// There are none.
+    Nothing,
+    /// By the global allocator.
+    Allocated(Layout),
+    /// Pages of their own.
+    Mapped { _pages: MmapMut },
 }
 
 #[derive(Debug)]
@@ -93,11 +106,19 @@ impl ArrayMemory {
         let size = usize::try_from(bytes).map_err(|_| none())?;
         let layout = Layout::from_size_align(size, HOST_ALIGN).map_err(|_| none())?;
         if size == 0 {
-            return Ok(Self::over(places, NonNull::dangling(), 0, None));
+            return Ok(Self::over(places, NonNull::dangling(), 0, Owned::Nothing));
+        }
+        if size >= MAPPED_BYTES {
+            let mut pages = MmapMut::map_anon(size).map_err(|e| none().with_source(e))?;
+            // Far fewer faults where the system has such pages; else nothing is lost.
+            #[cfg(target_os = "linux")]
+            let _ = pages.advise(memmap2::Advice::HugePage);
+            let host = NonNull::from(&mut pages[..]).cast();
+            return Ok(Self::over(places, host, bytes, Owned::Mapped { _pages: pages }));
         }
         // SAFETY: the layout has a size.
         let host = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(none)?;
-        Ok(Self::over(places, host, bytes, Some(layout)))
+        Ok(Self::over(places, host, bytes, Owned::Allocated(layout)))
     }
 
     /// Takes a vector's memory.
@@ -105,11 +126,12 @@ impl ArrayMemory {
         let mut vec = std::mem::ManuallyDrop::new(vec);
         let layout = Layout::array::<T>(vec.capacity()).ok().filter(|l| l.size() > 0);
         let host = NonNull::new(vec.as_mut_ptr().cast()).unwrap_or(NonNull::dangling());
-        Self::over(places, host, std::mem::size_of_val(vec.as_slice()) as u64, layout)
+        let owned = layout.map_or(Owned::Nothing, Owned::Allocated);
+        Self::over(places, host, std::mem::size_of_val(vec.as_slice()) as u64, owned)
     }
 
-    /// `host` was allocated by `layout` with the global allocator and is this value's from now on.
-    fn over(places: &Arc<Places>, host: NonNull<u8>, bytes: u64, layout: Option<Layout>) -> Arc<Self> {
+    /// `host` was allocated as is said and is this value's from now on.
+    fn over(places: &Arc<Places>, host: NonNull<u8>, bytes: u64, owned: Owned) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let state = State {
             residency: Residency::on_host(bytes, places.count()),
@@ -121,7 +143,7 @@ impl ArrayMemory {
             id: NEXT.fetch_add(1, Ordering::Relaxed), // a number, ordering nothing
             host,
             bytes,
-            layout,
+            owned,
             places: places.clone(),
             pins: AtomicUsize::new(0),
             state: Mutex::new(state),
@@ -354,7 +376,7 @@ impl Drop for ArrayMemory {
         for place in HOST + 1..self.places.count() {
             self.places.release(place, self.id);
         }
-        if let Some(layout) = self.layout {
+        if let Owned::Allocated(layout) = self.owned {
             // SAFETY: allocated by this layout, and nobody else has it: guards, views and calls hold the value.
             unsafe { dealloc(self.host.as_ptr(), layout) };
         }
