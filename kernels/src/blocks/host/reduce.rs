@@ -17,35 +17,15 @@ const TASK: usize = 1 << 16;
 const GROUP: usize = 32;
 
 /// Rows that all lanes take before the next ones: memory is read in its order.
-const ROWS: usize = 4;
-
-/// Elements that are asked for ahead of their turn: what the processor fetches unasked ends at each page.
-const AHEAD: usize = 4096;
-
-/// Asks for the row that is so far after this one, if the processor can be asked.
-#[inline(always)]
-fn ahead<T>(row: &[T; WIDTH]) {
-    #[cfg(target_arch = "x86_64")]
-    for place in (0..WIDTH).step_by((64 / size_of::<T>()).max(1)) {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: a hint reads nothing, wherever it points.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(row.as_ptr().wrapping_add(place + AHEAD).cast()) };
-    }
-}
+const ROWS: usize = 16;
 
 /// The state of 64 lanes, of which lane `l` takes `item` of each row and `l`, and of the last row the first ones; joined by
-/// a tree. `ask` is told of each row, and may ask for later ones.
+/// a tree.
 #[inline(always)]
-fn lanes<T: Number>(
-    rows: usize,
-    ask: impl Fn(usize),
-    item: impl Fn(usize, usize) -> T,
-    last: impl Iterator<Item = T>,
-) -> (T, T::Rest) {
+fn lanes<T: Number>(rows: usize, item: impl Fn(usize, usize) -> T, last: impl Iterator<Item = T>) -> (T, T::Rest) {
     let (mut first, mut second) = ([T::default(); WIDTH], [T::Rest::default(); WIDTH]);
     for top in (0..rows).step_by(ROWS) {
         let bottom = (top + ROWS).min(rows);
-        (top..bottom).for_each(&ask);
         for start in (0..WIDTH).step_by(GROUP) {
             let (mut sums, mut rests) = ([T::default(); GROUP], [T::Rest::default(); GROUP]);
             sums.copy_from_slice(&first[start..start + GROUP]);
@@ -77,7 +57,7 @@ fn lanes<T: Number>(
 #[inline(always)]
 fn sum_of<T: Number>(x: &[T]) -> (T, T::Rest) {
     let (rows, last) = x.as_chunks::<WIDTH>();
-    lanes(rows.len(), |row| ahead(&rows[row]), |row, lane| rows[row][lane], last.iter().copied())
+    lanes(rows.len(), |row, lane| rows[row][lane], last.iter().copied())
 }
 
 #[inline(always)]
@@ -85,11 +65,7 @@ fn dot_of<T: Number>(x: &[T], y: &[T]) -> (T, T::Rest) {
     let ((rows, last), (rows_y, last_y)) = (x.as_chunks::<WIDTH>(), y.as_chunks::<WIDTH>());
     let rows_y = &rows_y[..rows.len()];
     let item = |row: usize, lane: usize| rows[row][lane].times(rows_y[row][lane]);
-    let ask = |row: usize| {
-        ahead(&rows[row]);
-        ahead(&rows_y[row]);
-    };
-    lanes(rows.len(), ask, item, last.iter().zip(last_y).map(|(x, y)| x.times(*y)))
+    lanes(rows.len(), item, last.iter().zip(last_y).map(|(x, y)| x.times(*y)))
 }
 
 #[inline(always)]
