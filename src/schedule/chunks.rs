@@ -4,8 +4,8 @@
 //! what is left (all end together, as far as their rates are known), times a caution that falls with the doubt about its
 //! rate: the less is known, the smaller the chunk. What a chunk took corrects the rate within the call. So chunks
 //! shrink towards the end, a device that is known well gets one chunk, or a few where they cost nothing to speak of, and a
-//! change of speed in the middle of the call is absorbed. No chunk is so small that its fixed cost would outweigh its work. When nothing is left, the CPU runs a
-//! chunk of a straggler once more: one of the two results is taken.
+//! change of speed in the middle of the call is absorbed. No chunk is so small that its fixed cost would outweigh its
+//! work. When nothing is left, the CPU runs a chunk of a straggler once more: one of the two results is taken.
 
 use std::ops::Range;
 

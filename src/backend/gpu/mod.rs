@@ -10,7 +10,8 @@
 //! - `limits`: what a device accepts, and why not
 //! - `faults`: wgpu's errors, panics and losses as values
 //! - `pipeline`: compiled kernels and bind group layouts
-//! - `lease`: pooled buffers; `arrays`: memory of arrays; `mapped`: how the host reaches it where it shares it; `storage`: where a chunk's arguments are
+//! - `lease`: pooled buffers; `arrays`: memory of arrays; `mapped`: how the host reaches it where it shares it
+//! - `storage`: where a chunk's arguments are
 //! - `counter`: item counts that the device takes from an array
 //! - `prepared`: bind groups and uniforms, kept for equal dispatches
 //! - `waiter`: the one thread per device that blocks on the driver
