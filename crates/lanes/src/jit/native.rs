@@ -167,6 +167,11 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// For code that [needs no memory](Native::needs_no_memory).
+    pub(crate) const fn none() -> Self {
+        Scratch { workgroup: Vec::new(), private: Vec::new(), slots: Vec::new(), ids: [const { Vec::new() }; 3] }
+    }
+
     pub(crate) fn new(native: &Native) -> Self {
         let lines = |bytes: usize| vec![Line([0; 64]); bytes.div_ceil(64)];
         // Blocks read whole vectors past the last lane.
@@ -225,6 +230,7 @@ impl Scratch {
             lanes: batch.lanes as u32,
             groups: call.groups,
             rows: batch.rows,
+            cached: u32::from(!call.past),
             fuel: call.fuel,
             outer_fuel: call.fuel,
             bound: call.bound.as_ptr(),
@@ -241,6 +247,11 @@ impl Scratch {
             let run: unsafe extern "sysv64" fn(*mut Context) -> u32 = std::mem::transmute(native.code.ptr());
             run(&mut context)
         };
+        if call.past {
+            // What the code stored is seen before anybody is told that it has ended.
+            // SAFETY: every x86-64 has the instruction.
+            unsafe { std::arch::x86_64::_mm_sfence() };
+        }
         let Some(out_of_fuel) = status.checked_sub(OUT_OF_FUEL) else { return Ok(()) };
         let span = native.loops.get(out_of_fuel as usize).copied().unwrap_or_default();
         Err(Stop::Fuel { span, trips: 0 })
