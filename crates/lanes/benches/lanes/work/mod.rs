@@ -87,7 +87,6 @@ macro_rules! all {
             || Box::new(Saxpy::new("saxpy 4 Ki", 4 << 10)),
             || Box::new(Saxpy::new("saxpy 16 Ki", 16 << 10)),
             || Box::new(Saxpy::new("saxpy 16 M", 16_000_000)),
-            || Box::new(Triad::new("triad 1 Mi", 1 << 20)),
             || Box::new(Triad::new("triad 16 Mi", 16 << 20)),
             || Box::new(Mandelbrot::new(512, 200)),
             || Box::new(NBody::new(2048)),
