@@ -7,7 +7,7 @@ use crate::ir::{Inst, Kernel, Op, Param, Region, Ty, Value};
 /// takes.
 pub(super) fn pressure(kernel: &Kernel, classes: &Classes, mask: usize) -> usize {
     let live = vec![false; kernel.values.len()];
-    let mut p = Pressure { kernel, classes, mask, live, now: 0, most: 0 };
+    let mut p = Pressure { kernel, classes, mask, live, carried: Carried::Twice, now: 0, most: 0 };
     p.region(&kernel.body);
     p.most
 }
@@ -16,15 +16,23 @@ pub(super) fn pressure(kernel: &Kernel, classes: &Classes, mask: usize) -> usize
 pub(super) fn of_loop(
     kernel: &Kernel,
     classes: &Classes,
-    params: &[Param],
-    body: &Region,
-    again: Value,
+    (params, body, again): (&[Param], &Region, Value),
     mask: usize,
+    carried: Carried,
 ) -> usize {
     let live = vec![false; kernel.values.len()];
-    let mut p = Pressure { kernel, classes, mask, live, now: 0, most: 0 };
+    let mut p = Pressure { kernel, classes, mask, live, carried, now: 0, most: 0 };
     p.repeat(params, body, again);
     p.most
+}
+
+/// How often a vector counts that a loop carries and reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// It is updated in place.
+    Once,
+    /// The old value and the new one live at once, as where iterations overlap.
+    Twice,
 }
 
 struct Pressure<'k> {
@@ -32,6 +40,7 @@ struct Pressure<'k> {
     classes: &'k Classes,
     mask: usize,
     live: Vec<bool>,
+    carried: Carried,
     now: usize,
     most: usize,
 }
@@ -111,6 +120,7 @@ impl Pressure<'_> {
         self.now += extra;
         let mut outside = Vec::new();
         reads(body, &mut outside);
+        outside.retain(|v| self.carried == Carried::Twice || params.iter().all(|p| p.dst != *v));
         params.iter().for_each(|p| self.start(p.next));
         self.start(again);
         // What the body reads from outside lives through all of it.

@@ -9,7 +9,7 @@ use crate::{
     ir::{Inst, Param, Region, Ty, Value},
     jit::{
         mir::{Address, From, Src},
-        pressure,
+        pressure::{self, Carried},
         x64::{Isa, VOp},
     },
 };
@@ -28,7 +28,8 @@ impl<'k> Lower<'k> {
             Isa::Avx512 => (24, 0),
             Isa::Avx2 => (10, 1),
         };
-        let need = pressure::of_loop(self.kernel, self.classes(), params, body, again, mask) * self.parts;
+        let l = (params, body, again);
+        let need = pressure::of_loop(self.kernel, self.classes(), l, mask, Carried::Twice) * self.parts;
         let mut short = need.saturating_sub(registers);
         if short == 0 {
             return Vec::new();
