@@ -28,8 +28,7 @@ const MOST_OPERATIONS: usize = 1000;
 pub(super) fn divide_loops(kernel: &mut Kernel, isa: Isa, shape: &Shape) {
     let classes = Classes::new(kernel, shape, true);
     let mut body = std::mem::take(&mut kernel.body);
-    // Some hold operands on their way.
-    let (registers, mask) = if isa == Isa::Avx512 { (28, 0) } else { (13, 1) };
+    let (registers, mask) = pressure::registers(isa);
     Fission { kernel, classes, registers, mask }.region(&mut body);
     kernel.body = body;
     debug_assert_eq!(verify(kernel), Ok(()));

@@ -1,7 +1,11 @@
 //! How many vectors of a kernel live at once: decides how many parts a block has.
 
-use super::class::{Class, Classes};
+use super::{
+    class::{Class, Classes},
+    x64::Isa,
+};
 use crate::ir::{Inst, Kernel, Op, Param, Region, Ty, Value};
+use std::collections::HashSet;
 
 /// Most vectors a part that live at once, 64-bit ones counted twice, Bools not. `mask`: vectors that an execution mask
 /// takes.
@@ -24,6 +28,11 @@ pub(super) fn of_loop(
     let mut p = Pressure { kernel, classes, mask, live, carried, now: 0, most: 0 };
     p.repeat(params, body, again);
     p.most
+}
+
+/// Vectors that a loop may hold, as some registers hold operands on their way, and those that an execution mask takes.
+pub(super) fn registers(isa: Isa) -> (usize, usize) {
+    if isa == Isa::Avx512 { (28, 0) } else { (13, 1) }
 }
 
 /// How often a vector counts that a loop carries and reads.
@@ -134,6 +143,13 @@ impl Pressure<'_> {
     }
 }
 
+/// Values that an instruction reads, and its regions.
+pub(super) fn reads_of(inst: &Inst) -> HashSet<Value> {
+    let (mut defined, mut used) = (Vec::new(), Vec::new());
+    walk_inst(inst, &mut defined, &mut used);
+    used.into_iter().collect()
+}
+
 /// Values that a region reads and does not define.
 fn reads(region: &Region, out: &mut Vec<Value>) {
     let mut defined = Vec::new();
@@ -144,17 +160,19 @@ fn reads(region: &Region, out: &mut Vec<Value>) {
 }
 
 fn walk(region: &Region, defined: &mut Vec<Value>, used: &mut Vec<Value>) {
-    for inst in &region.insts {
-        inst.operands(|v| used.push(v));
-        match inst {
-            Inst::Op { dst, .. } => defined.push(*dst),
-            Inst::Atomic { dst: Some(dst), .. } => defined.push(*dst),
-            Inst::If { phis, .. } => defined.extend(phis.iter().map(|p| p.dst)),
-            Inst::Loop { params, .. } => defined.extend(params.iter().flat_map(|p| [p.dst, p.result])),
-            _ => {}
-        }
-        inst.regions().for_each(|r| walk(r, defined, used));
+    region.insts.iter().for_each(|inst| walk_inst(inst, defined, used));
+}
+
+fn walk_inst(inst: &Inst, defined: &mut Vec<Value>, used: &mut Vec<Value>) {
+    inst.operands(|v| used.push(v));
+    match inst {
+        Inst::Op { dst, .. } => defined.push(*dst),
+        Inst::Atomic { dst: Some(dst), .. } => defined.push(*dst),
+        Inst::If { phis, .. } => defined.extend(phis.iter().map(|p| p.dst)),
+        Inst::Loop { params, .. } => defined.extend(params.iter().flat_map(|p| [p.dst, p.result])),
+        _ => {}
     }
+    inst.regions().for_each(|r| walk(r, defined, used));
 }
 
 /// Whether a kernel uses what is done lane by lane, where more parts only cost.
