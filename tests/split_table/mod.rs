@@ -7,6 +7,7 @@ mod atomics;
 mod data;
 mod grids;
 mod refused;
+mod tiles;
 
 /// What the analysis must answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,10 +171,11 @@ pub fn written(before: &[u32], n: u32, mut write: impl FnMut(&mut [u32], usize))
 
 /// The table.
 pub fn cases() -> Vec<Case> {
-    let all: Vec<Case> = [arrays::cases(), grids::cases(), data::cases(), atomics::cases(), refused::cases()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let all: Vec<Case> =
+        [arrays::cases(), grids::cases(), data::cases(), tiles::cases(), atomics::cases(), refused::cases()]
+            .into_iter()
+            .flatten()
+            .collect();
     let names: std::collections::BTreeSet<&str> = all.iter().map(|c| c.name).collect();
     assert_eq!(names.len(), all.len(), "two cases have one name");
     all

@@ -114,6 +114,25 @@ impl Random<'_> {
         4 * self.tape.next(stride / 4)
     }
 
+    /// A store or load at `row * width + col` where `col = step * wg + lid + shift` is below the width: a tile of columns
+    /// that one guard bounds.
+    fn tile(&mut self) {
+        let axis = self.tape.next(3) as u8;
+        let (wg, lid) = (self.b.builtin(Builtin::GroupId(axis)), self.b.builtin(Builtin::LocalId(axis)));
+        let [step, shift, width] = [(1, 24), (0, 20), (1, 40)].map(|(from, n)| from + self.tape.next(n));
+        let [step, shift, width] = [step, shift, width].map(|c| self.b.c(c));
+        let tile = self.b.row_col(wg, step, lid);
+        let col = self.b.add(tile, shift);
+        let row = self.ids[self.tape.next(self.ids.len() as u32) as usize];
+        let (binding, value) = (self.buffers[1 + self.tape.next(2) as usize], self.pick());
+        let inside = self.b.lt(col, width);
+        let reads = self.tape.next(4) == 0;
+        self.b.when(inside, |b| {
+            let at = b.row_col(row, width, col);
+            if reads { _ = b.load(binding, at) } else { b.store(binding, at, value) }
+        });
+    }
+
     /// Row and column of an id, put together with another width; or a place on a circle.
     fn digits(&mut self, id: Value) -> Value {
         let widths = [2, 3, 5, 6, 7, 8, 12, 13];
@@ -171,11 +190,12 @@ impl Random<'_> {
     fn block(&mut self, depth: u32) {
         let (pool, bools) = (self.pool.len(), self.bools.len());
         for _ in 0..2 + self.tape.next(4) {
-            match self.tape.next(10) {
+            match self.tape.next(11) {
                 0..=3 => self.arithmetic(),
                 4 => self.select(),
                 5 if depth > 0 => self.branch(depth),
                 6 if depth > 0 => self.repeat(depth),
+                10 => self.tile(),
                 _ => self.access(),
             }
         }

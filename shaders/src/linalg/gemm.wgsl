@@ -1,8 +1,8 @@
 // C = alpha A B + beta C for any strides, in tiles through work-group memory; one product of a batch for each z.
 //
 // A work-group makes 64 by 64 elements of C from slices DEPTH deep; an invocation makes 4 by 4 of them, in registers.
-// Of a slice of B every fourth column lies side by side, so that neighbours read neighbours of it though the four
-// columns of an invocation are adjacent; its four rows are common to the 16 invocations of a row of the work-group.
+// The columns of an invocation are 16 apart, so that neighbours read and write neighbours; its four rows are common to
+// the 16 invocations of a row of the work-group.
 
 const SIDE = 16u;        // invocations on each axis of a work-group
 const TILE = SIDE * 4u;
@@ -30,7 +30,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> c: array<T>;
 
 var<workgroup> tile_a: array<T, TILE * DEPTH>; // by rows: [row][depth]
-var<workgroup> tile_b: array<T, TILE * DEPTH>; // by rows: [depth][column % 4][column / 4]
+var<workgroup> tile_b: array<T, TILE * DEPTH>; // by rows: [depth][column]
 
 // The elements from `first` on in depth of the 64 rows of A from `row` on; zeros outside.
 fn load_a(row: u32, first: u32, batch: u32, l: vec2<u32>) {
@@ -74,7 +74,7 @@ fn load_b(first: u32, col: u32, batch: u32, l: vec2<u32>) {
                 if first + k < p.depth && col + n < p.cols {
                     v = b[start + (first + k) * p.b_row + col + n];
                 }
-                tile_b[k * TILE + n % 4u * SIDE + n / 4u] = v;
+                tile_b[k * TILE + n] = v;
             }
         }
     } else {
@@ -86,7 +86,7 @@ fn load_b(first: u32, col: u32, batch: u32, l: vec2<u32>) {
                 if first + k < p.depth && col + n < p.cols {
                     v = b[start + (first + k) * p.b_row + (col + n) * p.b_col];
                 }
-                tile_b[k * TILE + n % 4u * SIDE + n / 4u] = v;
+                tile_b[k * TILE + n] = v;
             }
         }
     }
@@ -105,12 +105,12 @@ fn store(row: u32, col: u32, batch: u32, sum: T) {
     }
 }
 
-// Writes four elements of a row of C.
+// Writes four elements of a row of C, SIDE columns apart.
 fn store_row(row: u32, col: u32, batch: u32, sums: vec4<T>) {
     store(row, col, batch, sums.x);
-    store(row, col + 1u, batch, sums.y);
-    store(row, col + 2u, batch, sums.z);
-    store(row, col + 3u, batch, sums.w);
+    store(row, col + SIDE, batch, sums.y);
+    store(row, col + 2u * SIDE, batch, sums.z);
+    store(row, col + 3u * SIDE, batch, sums.w);
 }
 
 @compute @workgroup_size(SIDE, SIDE)
@@ -142,7 +142,7 @@ fn gemm(
         workgroupBarrier();
     }
     let top = id.y * 4u;
-    let left = id.x * 4u;
+    let left = col + l.x;
     store_row(top, left, group.z, sum0);
     store_row(top + 1u, left, group.z, sum1);
     store_row(top + 2u, left, group.z, sum2);

@@ -23,6 +23,7 @@ fn symbol_text(analysis: &Analysis, s: Sym, domain: &Domain) -> String {
         Kind::Remainder => division_text(analysis, s, domain, '%'),
         Kind::Loaded(b) => format!("{}[..]", analysis.name(b)),
         Kind::Data => "(data)".into(),
+        Kind::Sum => "(sum)".into(),
         Kind::NotAffine => format!("v{}", rank(Kind::NotAffine)),
     }
 }

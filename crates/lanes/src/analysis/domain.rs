@@ -30,6 +30,15 @@ pub(super) enum Kind {
     Data,
     /// Computed from other values in a way that is not affine.
     NotAffine,
+    /// A sum of ids and counters that a guard bounds.
+    Sum,
+}
+
+impl Kind {
+    /// Whether its values are all those of its range, whatever the data.
+    pub fn is_id_or_counter(self) -> bool {
+        matches!(self, Kind::Group(_) | Kind::Local(_) | Kind::Global(_) | Kind::Counter)
+    }
 }
 
 /// A symbol and its range (inclusive).
@@ -55,6 +64,13 @@ pub(super) struct Identity {
     pub d: i128,
 }
 
+/// A sum that has a symbol of its own, with its terms.
+#[derive(Clone, Debug)]
+struct Sum {
+    symbol: Sym,
+    terms: Form,
+}
+
 /// Bounds on the symbolic part of a form: `lo <= terms <= hi`.
 #[derive(Clone, Debug)]
 struct Bound {
@@ -69,6 +85,7 @@ pub(super) struct Domain {
     pub symbols: Vec<Symbol>,
     pub identities: Vec<Identity>,
     bounds: Vec<Bound>,
+    sums: Vec<Sum>,
     log: Vec<(Sym, Symbol)>,
     /// No invocation gets here.
     pub empty: bool,
@@ -91,6 +108,7 @@ pub(super) struct Mark {
 /// Bounds and identities kept, so that no kernel makes the analysis slow.
 const MAX_BOUNDS: usize = 64;
 const MAX_IDENTITIES: usize = 64;
+const MAX_SUMS: usize = 64;
 
 /// "No limit" in [`Domain::assume`].
 pub(super) const INFINITE: i128 = 1 << 120;
@@ -124,6 +142,7 @@ impl Domain {
             symbols,
             identities,
             bounds: Vec::new(),
+            sums: Vec::new(),
             log: Vec::new(),
             empty: range.is_empty(),
             exact: true,
@@ -357,10 +376,7 @@ impl Domain {
         let at = known.unwrap_or_else(|| {
             let lane = self.is_lane(form);
             // The range must hold wherever the identity is found again, so no guard may narrow it.
-            let (lo, hi) = form.terms.iter().fold((form.c, form.c), |(lo, hi), &(s, k)| {
-                let base = self.symbol(s).base;
-                (lo + (base.0 * k).min(base.1 * k), hi + (base.0 * k).max(base.1 * k))
-            });
+            let (lo, hi) = self.base_range(form);
             let q = self.fresh(lo.div_euclid(d), hi.div_euclid(d), Kind::Quotient, lane);
             let r = self.fresh(0, d - 1, Kind::Remainder, lane);
             self.identities.push(Identity { whole: form.clone(), hi: q, lo: r, d });
@@ -378,6 +394,56 @@ impl Domain {
         (Form::symbol(q), Form::symbol(r))
     }
 
+    /// The form with each part of it that a guard bounds as one symbol, over the range that the bound leaves: a box has no
+    /// other way to say that `64 * wg.x + lid.x` stays below the length of a row. A bound on all of the form is left out,
+    /// as it can be said of the form's values.
+    pub fn sum_up(&mut self, form: &Form) -> Form {
+        let mut out = form.clone();
+        for at in 0..self.bounds.len() {
+            let part = Form { c: 0, terms: self.bounds[at].terms.clone() };
+            // `n - i` and `i - n` are one sum.
+            let part = part.scale(part.terms[0].1.signum());
+            let scale = out.coef(part.terms[0].0) / part.terms[0].1;
+            let inside =
+                part.terms.len() < out.terms.len() && part.terms.iter().all(|&(s, k)| out.coef(s) == scale * k);
+            if scale == 0 || !inside || !part.symbols().all(|s| self.symbol(s).kind.is_id_or_counter()) {
+                continue;
+            }
+            let (lo, hi) = self.range(&part);
+            let Some(s) = self.sum(&part) else { continue };
+            self.tighten(s, lo, hi, 1);
+            out = out.add_scaled(&part, -scale).add_scaled(&Form::symbol(s), scale);
+        }
+        out
+    }
+
+    /// The symbol of a sum, the same one for the same terms.
+    fn sum(&mut self, terms: &Form) -> Option<Sym> {
+        if let Some(known) = self.sums.iter().find(|sum| sum.terms == *terms) {
+            return Some(known.symbol);
+        }
+        if self.sums.len() >= MAX_SUMS {
+            return None;
+        }
+        let (lo, hi) = self.base_range(terms);
+        let symbol = self.fresh(lo, hi, Kind::Sum, self.is_lane(terms));
+        self.sums.push(Sum { symbol, terms: terms.clone() });
+        Some(symbol)
+    }
+
+    /// The terms of a symbol that stands for a sum.
+    pub fn terms_of(&self, s: Sym) -> Option<&Form> {
+        self.sums.iter().find(|sum| sum.symbol == s).map(|sum| &sum.terms)
+    }
+
+    /// The range of a form before any guard.
+    fn base_range(&self, form: &Form) -> (i128, i128) {
+        form.terms.iter().fold((form.c, form.c), |(lo, hi), &(s, k)| {
+            let base = self.symbol(s).base;
+            (lo + (base.0 * k).min(base.1 * k), hi + (base.0 * k).max(base.1 * k))
+        })
+    }
+
     /// States that a symbol takes no value in `gap`.
     pub fn set_gap(&mut self, s: Sym, gap: (i128, i128)) {
         self.log.push((s, self.symbols[s as usize]));
@@ -385,7 +451,7 @@ impl Domain {
     }
 
     /// The symbols that decide the ranges of a form's symbols: the built-in ones, the form's own, and what those are
-    /// quotients or remainders of. Sorted.
+    /// sums, quotients or remainders of. Sorted.
     pub fn closure(&self, form: &Form) -> Vec<Sym> {
         let mut all: Vec<Sym> = (0..GLOBAL + 3).collect();
         all.extend(form.symbols().filter(|&s| s >= GLOBAL + 3));
@@ -393,11 +459,11 @@ impl Domain {
         while next < all.len() {
             let s = all[next];
             next += 1;
-            for id in self.identities.iter().filter(|id| id.hi == s || id.lo == s) {
-                for r in id.whole.symbols().chain([id.hi, id.lo]) {
-                    if !all.contains(&r) {
-                        all.push(r);
-                    }
+            let of = self.identities.iter().filter(|id| id.hi == s || id.lo == s);
+            let of = of.flat_map(|id| id.whole.symbols().chain([id.hi, id.lo]));
+            for r in of.chain(self.terms_of(s).into_iter().flat_map(Form::symbols)) {
+                if !all.contains(&r) {
+                    all.push(r);
                 }
             }
         }

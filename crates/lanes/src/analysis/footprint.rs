@@ -3,7 +3,7 @@
 use super::{
     BindingFootprint, MergeRegion,
     digits::Piece,
-    domain::{Domain, GLOBAL, GROUP, Kind, LOCAL},
+    domain::{Domain, GLOBAL, GROUP, LOCAL},
     form::{Form, Sym},
     image::{Runs, Span, image, join, read_set, subtract, write_set},
     sites::{Site, SiteKind},
@@ -43,12 +43,13 @@ impl Site {
                     let size = i128::from(kernel.workgroup_size[a]);
                     (i128::from(range.start[a]) * size, i128::from(range.end[a]) * size - 1)
                 }
-                _ => match domain.identities.iter().find(|id| id.hi == s) {
-                    Some(id) => {
+                _ => match (domain.terms_of(s), domain.identities.iter().find(|id| id.hi == s)) {
+                    (Some(terms), _) => range_over(terms, &ranges)?,
+                    (None, Some(id)) => {
                         let (wlo, whi) = range_over(&id.whole, &ranges)?;
                         (wlo.div_euclid(id.d), whi.div_euclid(id.d))
                     }
-                    None => continue,
+                    (None, None) => continue,
                 },
             };
             let (lo, hi) = (lo.max(first), hi.min(last));
@@ -62,9 +63,9 @@ impl Site {
 
     /// The bytes touched over these ranges, and whether that is all of the box and no more.
     pub fn bytes_over(&self, domain: &Domain, ranges: &Ranges, gaps: bool, out: &mut Vec<Runs>) -> bool {
-        let digits = domain.digits(&[&self.form]);
-        let pieces = digits.as_ref().and_then(|d| Some((d.rewrite(&self.form), d.pieces(ranges)?)));
-        let (form, mut boxes) = pieces.unwrap_or_else(|| (self.form.clone(), vec![Piece::new()]));
+        let digits = domain.digits(&[&self.set]);
+        let pieces = digits.as_ref().and_then(|d| Some((d.rewrite(&self.set), d.pieces(ranges)?)));
+        let (form, mut boxes) = pieces.unwrap_or_else(|| (self.set.clone(), vec![Piece::new()]));
         for &(s, gap) in self.gaps.iter().filter(|g| gaps && form.has(g.0)).take(2) {
             let Some(&(_, lo, hi)) = ranges.iter().find(|r| r.0 == s) else { continue };
             if boxes.iter().any(|b| b.iter().any(|f| f.0 == s)) {
@@ -104,8 +105,7 @@ impl Site {
             },
             None => self.form.clone(),
         };
-        let plain =
-            |s: Sym| matches!(domain.symbol(s).kind, Kind::Group(_) | Kind::Local(_) | Kind::Global(_) | Kind::Counter);
+        let plain = |s: Sym| domain.symbol(s).kind.is_id_or_counter();
         // The box must have no corner that no invocation is in.
         let independent = (0..3u32).all(|a| {
             let size = i128::from(kernel.workgroup_size[a as usize]);
@@ -118,7 +118,7 @@ impl Site {
             }
             whole_groups && !parts
         });
-        self.exact && independent && form.symbols().all(plain)
+        self.exact && self.set == self.form && independent && form.symbols().all(plain)
     }
 }
 

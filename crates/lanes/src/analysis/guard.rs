@@ -1,7 +1,7 @@
 //! Guards: what a condition says about the symbols.
 
 use super::{
-    domain::{INFINITE, Kind},
+    domain::INFINITE,
     eval::Eval,
     form::Form,
     slice::{Def, int_bits, type_range},
@@ -144,9 +144,7 @@ impl Eval<'_> {
     /// Whether a condition on this form splits the box exactly: it has no symbol that hides more than its
     /// range (an unknown value, a quotient).
     pub fn is_plain(&self, form: &Form) -> bool {
-        form.symbols().all(|s| {
-            matches!(self.domain.symbol(s).kind, Kind::Group(_) | Kind::Local(_) | Kind::Global(_) | Kind::Counter)
-        })
+        form.symbols().all(|s| self.domain.symbol(s).kind.is_id_or_counter())
     }
 
     fn assume_not_zero(&mut self, form: &Form) -> bool {

@@ -27,6 +27,8 @@ pub(super) struct Site {
     pub bytes: u32,
     /// Byte address.
     pub form: Form,
+    /// The same over symbols whose box is the set of addresses: what a guard bounds together is one of them.
+    pub set: Form,
     /// Byte addresses outside `[lo, hi)` are not touched.
     pub clip: (i128, i128),
     /// Ranges of the form's symbols and of those that these are made of, sorted by symbol.
@@ -101,6 +103,7 @@ impl Eval<'_> {
             kind,
             bytes,
             form: Form::constant(offset.into()),
+            set: Form::default(),
             clip: (0, i128::from(self.call.sizes[binding as usize])),
             ranges: Vec::new(),
             gaps: Vec::new(),
@@ -253,10 +256,14 @@ impl Eval<'_> {
     }
 
     fn add(&mut self, mut site: Site) {
+        let mark = self.domain.mark();
+        let set = self.domain.sum_up(&site.form);
+        site.set = self.spread(set);
         site.form = self.spread(site.form);
-        let symbols = self.domain.closure(&site.form);
+        let symbols = self.domain.closure(&site.set);
         site.ranges = symbols.iter().map(|&s| (s, self.domain.symbol(s).lo, self.domain.symbol(s).hi)).collect();
         site.gaps = symbols.iter().filter_map(|&s| Some((s, self.domain.symbol(s).gap?))).collect();
+        self.domain.undo(mark);
         site.exact = self.domain.exact;
         self.sites.push(site);
     }

@@ -93,20 +93,20 @@ impl Analysis {
 /// Sites that differ in what they touch.
 fn distinct<'a>(sites: impl Iterator<Item = &'a Site>) -> Vec<&'a Site> {
     let mut seen = std::collections::HashSet::new();
-    sites.filter(|s| seen.insert((s.binding, s.kind, s.bytes, &s.form, s.clip, &s.ranges))).collect()
+    sites.filter(|s| seen.insert((s.binding, s.kind, s.bytes, &s.set, s.clip, &s.ranges))).collect()
 }
 
 /// Whether the byte set of a chunk is the exact image of its box, for every chunk. Counts of what
 /// depends on the axis shrink with the chunk, so a level that overlaps what lies inside it must be the last one
 /// if that depends on the axis.
 fn image_is_exact(w: &Site, domain: &Domain, axis: u8) -> bool {
-    let form = domain.digits(&[&w.form]).map_or_else(|| w.form.clone(), |d| d.rewrite(&w.form));
+    let form = domain.digits(&[&w.set]).map_or_else(|| w.set.clone(), |d| d.rewrite(&w.set));
     let mut levels: Vec<(i128, i128, bool)> = form
         .terms
         .iter()
         .map(|&(s, k)| {
             let (lo, hi) = w.range_of(s);
-            (k.abs(), hi - lo, depends_on(s, axis))
+            (k.abs(), hi - lo, depends_on(domain, s, axis))
         })
         .filter(|l| l.1 > 0)
         .collect();
@@ -132,9 +132,17 @@ fn image_is_exact(w: &Site, domain: &Domain, axis: u8) -> bool {
 }
 
 /// Whether a symbol's range depends on which groups of the axis a chunk has.
-fn depends_on(s: Sym, axis: u8) -> bool {
+fn depends_on(domain: &Domain, s: Sym, axis: u8) -> bool {
+    if let Some(terms) = domain.terms_of(s) {
+        return terms.symbols().any(|s| moves(s, axis));
+    }
     // Quotients may depend on any axis.
-    s >= GLOBAL + 3 || [GROUP, LOCAL, GLOBAL].contains(&s.wrapping_sub(axis.into()))
+    s >= GLOBAL + 3 || moves(s, axis) || s == LOCAL + Sym::from(axis)
+}
+
+/// Whether an id is that of the groups of an axis, or of their invocations.
+fn moves(s: Sym, axis: u8) -> bool {
+    [GROUP, GLOBAL].contains(&s.wrapping_sub(axis.into()))
 }
 
 /// Whether the two sites touch no common byte from different groups of the axis.
@@ -142,14 +150,14 @@ fn disjoint(analysis: &Analysis, domain: &Domain, w: &Site, s: &Site, axis: u8) 
     let (lo, hi) = (1 - i128::from(w.bytes), i128::from(s.bytes) - 1);
     // address of w - address of s in [lo, hi] means a common byte.
     let pair = Pair { analysis, domain, w, s, axis };
-    let c = w.form.c - s.form.c;
+    let c = w.set.c - s.set.c;
     let apart = |vars: Vec<Var>| never(vars, lo - c, hi - c);
-    let (later, earlier) = pair.differences(&w.form, &s.form);
+    let (later, earlier) = pair.differences(&w.set, &s.set);
     if apart(later) && apart(earlier) {
         return true;
     }
-    let Some(digits) = domain.digits(&[&w.form, &s.form]) else { return false };
-    let (wf, sf) = (digits.rewrite(&w.form), digits.rewrite(&s.form));
+    let Some(digits) = domain.digits(&[&w.set, &s.set]) else { return false };
+    let (wf, sf) = (digits.rewrite(&w.set), digits.rewrite(&s.set));
     let apart = |vars: Vec<Var>| never(vars, lo - (wf.c - sf.c), hi - (wf.c - sf.c));
     pair.digit_cases(&digits, &wf, &sf).is_some_and(|cases| cases.into_iter().all(apart))
 }
@@ -175,23 +183,43 @@ impl Pair<'_> {
         let (group, local, global) = (GROUP + axis, LOCAL + axis, GLOBAL + axis);
         let uniform = |f: &Form| !f.has(group) && !f.has(local);
         let (mut wf, mut sf) = (wf.clone(), sf.clone());
-        let unit = if wf.coef(global) == sf.coef(global) && wf.has(global) && uniform(&wf) && uniform(&sf) {
-            global
+        let (unit, least) = if let Some(sum) = self.ordered_sum(&wf, &sf) {
+            sum
+        } else if wf.coef(global) == sf.coef(global) && wf.has(global) && uniform(&wf) && uniform(&sf) {
+            (global, 1)
         } else {
             for f in [&mut wf, &mut sf] {
                 let k = f.coef(global);
                 let parts = Form { c: 0, terms: vec![(group, size), (local, 1)] };
                 *f = f.add_scaled(&Form::symbol(global), -k).add_scaled(&parts, k);
             }
-            group
+            (group, 1)
         };
         let vars = self.free(&wf, &sf, |x| x != unit);
         let (a, b) = (wf.coef(unit), sf.coef(unit));
         let (wr, sr) = self.ranges(unit);
         let (mut later, mut earlier) = (vars.clone(), vars);
-        later.extend(stepped(a, b, wr, sr, 1));
-        earlier.extend(stepped(a, b, wr, sr, -1));
+        later.extend(stepped(a, b, wr, sr, least));
+        earlier.extend(stepped(a, b, wr, sr, -least));
         (later, earlier)
+    }
+
+    /// A sum in both forms that is greater in every later group of the axis, and by how much at least: all that it adds to
+    /// the group's own part is less than a step from one group to the next.
+    fn ordered_sum(&self, wf: &Form, sf: &Form) -> Option<(Sym, i128)> {
+        wf.symbols().filter(|&s| wf.coef(s) == sf.coef(s)).find_map(|s| {
+            let terms = self.domain.terms_of(s)?;
+            let mut moving = terms.terms.iter().filter(|t| moves(t.0, self.axis));
+            let (Some(&(own, step)), None) = (moving.next(), moving.next()) else { return None };
+            let others = terms.terms.iter().filter(|t| t.0 != own);
+            let width: i128 = others
+                .map(|&(x, k)| {
+                    let (wr, sr) = self.ranges(x);
+                    k.abs() * (wr.1 - sr.0).max(sr.1 - wr.0)
+                })
+                .sum();
+            (step > width).then_some((s, step - width))
+        })
     }
 
     /// The variables of the symbols that may take any values on both sides.
@@ -240,19 +268,19 @@ impl Pair<'_> {
             }
             let (a, b) = (wf.coef(leaf.symbol), sf.coef(leaf.symbol));
             let (wr, sr) = self.ranges(leaf.symbol);
-            for side in [1, -1] {
-                cases.push([vars.clone(), stepped(a, b, wr, sr, side).to_vec()].concat());
+            for step in [1, -1] {
+                cases.push([vars.clone(), stepped(a, b, wr, sr, step).to_vec()].concat());
             }
         }
         Some(cases)
     }
 }
 
-/// The variables of `a * u - b * v` where `v` is greater than `u` (`side` 1) or less (-1).
-fn stepped(a: i128, b: i128, u: (i128, i128), v: (i128, i128), side: i128) -> [Var; 2] {
+/// The variables of `a * u - b * v` where `v` is greater than `u` by `step` at least, or less where that is negative.
+fn stepped(a: i128, b: i128, u: (i128, i128), v: (i128, i128), step: i128) -> [Var; 2] {
     // With v = u + d: (a - b) * u - b * d.
     let (lo, hi) = (v.0 - u.1, v.1 - u.0);
-    let (lo, hi) = if side > 0 { (lo.max(1), hi) } else { (lo, hi.min(-1)) };
+    let (lo, hi) = if step > 0 { (lo.max(step), hi) } else { (lo, hi.min(step)) };
     [Var { coef: a - b, lo: u.0, hi: u.1 }, Var { coef: -b, lo, hi }]
 }
 

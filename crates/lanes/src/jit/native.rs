@@ -1,8 +1,8 @@
 //! Compiled kernels and how they are run.
 
 use super::{
-    OUT_OF_FUEL, class::Classes, context::Context, emit, helper, lower::Lower, memory::ExecutableMemory, prepare,
-    pressure, regs, shape::Shape, x64::Isa,
+    OUT_OF_FUEL, class::Classes, context::Context, emit, fission, helper, lower::Lower, memory::ExecutableMemory,
+    prepare, pressure, regs, shape::Shape, x64::Isa,
 };
 use crate::{
     analysis::uniformity::BatchShape,
@@ -56,7 +56,9 @@ impl Native {
         passes::number_values(&mut kernel);
         passes::hoist_invariants(&mut kernel);
         passes::remove_dead(&mut kernel);
-        let blocks = block_shape(&kernel, isa, shape);
+        let one = one_part(&kernel, isa, shape);
+        fission::divide_loops(&mut kernel, isa, &one);
+        let blocks = block_shape(&kernel, isa, one);
         let mut lowered = Lower::run(&kernel, isa, blocks)?;
         let options = regalloc2::RegallocOptions::default();
         let out = regalloc2::run(&lowered.function, &regs::environment(isa), &options)
@@ -113,24 +115,29 @@ const MOST_WRITTEN: usize = 2000;
 /// Operations that the machine sees at once of each of two parts: a third to a half of its reorder buffer.
 const LOOKED_AHEAD: usize = 80;
 
-/// Lanes and parts of a block, by what the registers hold.
-fn block_shape(kernel: &Kernel, isa: Isa, batch: BatchShape) -> Shape {
+/// A block of one vector.
+fn one_part(kernel: &Kernel, isa: Isa, batch: BatchShape) -> Shape {
+    let lanes = if isa == Isa::Avx512 { 16 } else { 8 };
+    Shape { batch, lanes, parts: 1, size: kernel.workgroup_size, whole: false }
+}
+
+/// As many parts as the registers hold.
+fn block_shape(kernel: &Kernel, isa: Isa, one: Shape) -> Shape {
     // Registers that so many parts may seem to need: what loops only read may lie in memory, and what stacked rows read
     // is often common to them.
     // Code longer than what the machine looks ahead: another part is worth values in memory (Black-Scholes 0.90 of the
     // hand-written AVX2 with two, 0.99 with three on an AMD EPYC).
     let three = if pressure::longest(&kernel.body) > LOOKED_AHEAD { 36 } else { 24 };
-    let (lanes, budgets) = match isa {
-        Isa::Avx512 => (16, [(16, 36), (8, 36), (4, 36), (3, 36), (2, 40)]),
-        Isa::Avx2 => (8, [(16, 0), (8, 18), (4, 18), (3, three), (2, 24)]),
+    let budgets = match isa {
+        Isa::Avx512 => [(16, 36), (8, 36), (4, 36), (3, 36), (2, 40)],
+        Isa::Avx2 => [(16, 0), (8, 18), (4, 18), (3, three), (2, 24)],
     };
-    let one = Shape { batch, lanes, parts: 1, size: kernel.workgroup_size, whole: false };
     if pressure::is_scalar_bound(&kernel.body) || kernel.values.len() > 400 {
         return one;
     }
     let classes = Classes::new(kernel, &one, true);
     let live = pressure::pressure(kernel, &classes, usize::from(isa == Isa::Avx2)).max(1);
-    let most = match batch {
+    let most = match one.batch {
         _ if one.may_stack() => MOST_WRITTEN / kernel.values.len().max(1),
         BatchShape::Row => (MOST_WRITTEN / 4 / kernel.values.len().max(1)).min(8),
         _ => 4,

@@ -1,13 +1,17 @@
 //! How many vectors of a kernel live at once: decides how many parts a block has.
 
-use super::class::{Class, Classes};
+use super::{
+    class::{Class, Classes},
+    x64::Isa,
+};
 use crate::ir::{Inst, Kernel, Op, Param, Region, Ty, Value};
+use std::collections::HashSet;
 
 /// Most vectors a part that live at once, 64-bit ones counted twice, Bools not. `mask`: vectors that an execution mask
 /// takes.
 pub(super) fn pressure(kernel: &Kernel, classes: &Classes, mask: usize) -> usize {
     let live = vec![false; kernel.values.len()];
-    let mut p = Pressure { kernel, classes, mask, live, now: 0, most: 0 };
+    let mut p = Pressure { kernel, classes, mask, live, carried: Carried::Twice, now: 0, most: 0 };
     p.region(&kernel.body);
     p.most
 }
@@ -16,15 +20,28 @@ pub(super) fn pressure(kernel: &Kernel, classes: &Classes, mask: usize) -> usize
 pub(super) fn of_loop(
     kernel: &Kernel,
     classes: &Classes,
-    params: &[Param],
-    body: &Region,
-    again: Value,
+    (params, body, again): (&[Param], &Region, Value),
     mask: usize,
+    carried: Carried,
 ) -> usize {
     let live = vec![false; kernel.values.len()];
-    let mut p = Pressure { kernel, classes, mask, live, now: 0, most: 0 };
+    let mut p = Pressure { kernel, classes, mask, live, carried, now: 0, most: 0 };
     p.repeat(params, body, again);
     p.most
+}
+
+/// Vectors that a loop may hold, as some registers hold operands on their way, and those that an execution mask takes.
+pub(super) fn registers(isa: Isa) -> (usize, usize) {
+    if isa == Isa::Avx512 { (28, 0) } else { (13, 1) }
+}
+
+/// How often a vector counts that a loop carries and reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// It is updated in place.
+    Once,
+    /// The old value and the new one live at once, as where iterations overlap.
+    Twice,
 }
 
 struct Pressure<'k> {
@@ -32,6 +49,7 @@ struct Pressure<'k> {
     classes: &'k Classes,
     mask: usize,
     live: Vec<bool>,
+    carried: Carried,
     now: usize,
     most: usize,
 }
@@ -111,6 +129,7 @@ impl Pressure<'_> {
         self.now += extra;
         let mut outside = Vec::new();
         reads(body, &mut outside);
+        outside.retain(|v| self.carried == Carried::Twice || params.iter().all(|p| p.dst != *v));
         params.iter().for_each(|p| self.start(p.next));
         self.start(again);
         // What the body reads from outside lives through all of it.
@@ -124,6 +143,13 @@ impl Pressure<'_> {
     }
 }
 
+/// Values that an instruction reads, and its regions.
+pub(super) fn reads_of(inst: &Inst) -> HashSet<Value> {
+    let (mut defined, mut used) = (Vec::new(), Vec::new());
+    walk_inst(inst, &mut defined, &mut used);
+    used.into_iter().collect()
+}
+
 /// Values that a region reads and does not define.
 fn reads(region: &Region, out: &mut Vec<Value>) {
     let mut defined = Vec::new();
@@ -134,17 +160,19 @@ fn reads(region: &Region, out: &mut Vec<Value>) {
 }
 
 fn walk(region: &Region, defined: &mut Vec<Value>, used: &mut Vec<Value>) {
-    for inst in &region.insts {
-        inst.operands(|v| used.push(v));
-        match inst {
-            Inst::Op { dst, .. } => defined.push(*dst),
-            Inst::Atomic { dst: Some(dst), .. } => defined.push(*dst),
-            Inst::If { phis, .. } => defined.extend(phis.iter().map(|p| p.dst)),
-            Inst::Loop { params, .. } => defined.extend(params.iter().flat_map(|p| [p.dst, p.result])),
-            _ => {}
-        }
-        inst.regions().for_each(|r| walk(r, defined, used));
+    region.insts.iter().for_each(|inst| walk_inst(inst, defined, used));
+}
+
+fn walk_inst(inst: &Inst, defined: &mut Vec<Value>, used: &mut Vec<Value>) {
+    inst.operands(|v| used.push(v));
+    match inst {
+        Inst::Op { dst, .. } => defined.push(*dst),
+        Inst::Atomic { dst: Some(dst), .. } => defined.push(*dst),
+        Inst::If { phis, .. } => defined.extend(phis.iter().map(|p| p.dst)),
+        Inst::Loop { params, .. } => defined.extend(params.iter().flat_map(|p| [p.dst, p.result])),
+        _ => {}
     }
+    inst.regions().for_each(|r| walk(r, defined, used));
 }
 
 /// Operations of the longest code that runs without a loop, branches that are hardly ever taken left out.

@@ -11,7 +11,7 @@ pub(super) fn fresh(types: &mut Vec<Ty>, ty: Ty) -> Value {
 
 /// What values are called in a copy; those not in it keep their names.
 #[derive(Clone, Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     names: HashMap<Value, Value>,
 }
 
@@ -29,7 +29,8 @@ impl Names {
         insts.iter().map(|inst| self.copy_inst(inst.clone(), types)).collect()
     }
 
-    fn copy_inst(&mut self, mut inst: Inst, types: &mut Vec<Ty>) -> Inst {
+    /// Copies one instruction.
+    pub fn copy_inst(&mut self, mut inst: Inst, types: &mut Vec<Ty>) -> Inst {
         if let Inst::Loop { params, .. } = &mut inst {
             for p in params {
                 self.define(&mut p.dst, types);

@@ -7,7 +7,7 @@
 pub mod carried;
 pub mod contract_fma;
 pub mod convert_branches;
-mod copies;
+pub(crate) mod copies;
 pub mod dce;
 pub mod fold_operations;
 mod hash;

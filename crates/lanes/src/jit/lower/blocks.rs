@@ -5,7 +5,9 @@ use crate::{
     analysis::uniformity::BatchShape,
     ir::{BinaryOp, Inst, Ty, Value},
     jit::{
+        class::Class,
         mir::{Address, From, GSrc, Kind, Src},
+        pressure,
         x64::{AluOp, Cond, Size},
     },
 };
@@ -169,10 +171,7 @@ impl<'k> Lower<'k> {
                     l.op(*v, op);
                 }
             }
-            for v in work.load {
-                l.take(*v);
-            }
-            l.run_insts(work.insts);
+            l.run_insts(work.insts, work.load);
             let values: Vec<Vec<VReg>> = work.save.iter().map(|(v, _)| l.kept_form(*v)).collect();
             for ((_, to), r) in work.save.iter().zip(values) {
                 l.keep(*to, &r);
@@ -185,13 +184,27 @@ impl<'k> Lower<'k> {
         self.idle = None;
     }
 
-    fn run_insts(&mut self, insts: &[&'k Inst]) {
+    /// Instructions, after the values in slots. Vectors are loaded where the first instruction reads them: what a loop does
+    /// not use is not in its way.
+    fn run_insts(&mut self, insts: &[&'k Inst], load: &[Value]) {
+        let (mut waiting, first): (Vec<Value>, Vec<Value>) =
+            load.iter().partition(|v| self.class(**v) == Class::Varying);
+        first.into_iter().for_each(|v| self.take(v));
+        let mut finished = Vec::new();
         for (i, inst) in insts.iter().enumerate() {
             if self.refusal.is_some() {
                 return;
             }
+            if !waiting.is_empty() {
+                let used = pressure::reads_of(inst);
+                let (now, later): (Vec<Value>, Vec<Value>) = waiting.into_iter().partition(|v| used.contains(v));
+                waiting = later;
+                now.into_iter().for_each(|v| self.take(v));
+            }
+            self.put_aside(inst, &mut finished);
             self.look_ahead(inst, insts[i + 1..].iter().copied());
             self.inst(inst);
         }
+        waiting.into_iter().for_each(|v| self.take(v));
     }
 }

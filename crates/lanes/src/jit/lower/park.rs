@@ -9,7 +9,7 @@ use crate::{
     ir::{Inst, Param, Region, Ty, Value},
     jit::{
         mir::{Address, From, Src},
-        pressure,
+        pressure::{self, Carried},
         x64::{Isa, VOp},
     },
 };
@@ -28,7 +28,8 @@ impl<'k> Lower<'k> {
             Isa::Avx512 => (24, 0),
             Isa::Avx2 => (10, 1),
         };
-        let need = pressure::of_loop(self.kernel, self.classes(), params, body, again, mask) * self.parts;
+        let l = (params, body, again);
+        let need = pressure::of_loop(self.kernel, self.classes(), l, mask, Carried::Twice) * self.parts;
         let mut short = need.saturating_sub(registers);
         if short == 0 {
             return Vec::new();
@@ -45,6 +46,24 @@ impl<'k> Lower<'k> {
             parked.push((v, self.env[v.index()].replace(entry)));
         }
         parked
+    }
+
+    /// Before a loop of many vectors, stores the results of loops before it that it does not read: `finished`, to which its
+    /// own are added.
+    pub(super) fn put_aside(&mut self, inst: &'k Inst, finished: &mut Vec<Value>) {
+        let Inst::Loop { params, body, again, .. } = inst else { return };
+        let (registers, mask) = pressure::registers(self.isa);
+        let need = pressure::of_loop(self.kernel, self.classes(), (params, body, *again), mask, Carried::Once);
+        let used = pressure::reads_of(inst);
+        let mut idle: Vec<(Value, Vec<VReg>)> =
+            finished.iter().filter(|v| !used.contains(v)).filter_map(|v| Some((*v, self.registers_of(*v)?))).collect();
+        if need * self.parts + idle.iter().map(|(_, r)| r.len()).sum::<usize>() > registers {
+            for (v, registers) in idle.drain(..) {
+                let sources = registers.into_iter().map(|r| self.in_frame(r)).collect();
+                self.env[v.index()] = Some(Entry { val: Val::Memory(sources), splat: None, parts: None });
+            }
+        }
+        finished.extend(params.iter().map(|p| p.result));
     }
 
     /// Gives values their registers back.
