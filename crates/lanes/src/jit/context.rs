@@ -15,6 +15,8 @@ pub(crate) struct Context {
     pub(crate) groups: [u32; 3],
     /// Rows of the batch, one above the other.
     pub(crate) rows: u32,
+    /// 0 where results go past the caches, else 1.
+    pub(crate) cached: u32,
     /// Loop iterations that a block of lanes may make.
     pub(crate) fuel: u64,
     /// Iterations left to loops around barriers.
@@ -38,6 +40,7 @@ pub(super) const GROUPS: i32 = offset_of!(Context, groups) as i32;
 pub(super) const FUEL: i32 = offset_of!(Context, fuel) as i32;
 pub(super) const OUTER_FUEL: i32 = offset_of!(Context, outer_fuel) as i32;
 pub(super) const ROWS: i32 = offset_of!(Context, rows) as i32;
+pub(super) const CACHED: i32 = offset_of!(Context, cached) as i32;
 pub(super) const BOUND: i32 = offset_of!(Context, bound) as i32;
 pub(super) const WORKGROUP: i32 = offset_of!(Context, workgroup) as i32;
 pub(super) const PRIVATE: i32 = offset_of!(Context, private) as i32;

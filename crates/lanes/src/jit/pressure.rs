@@ -147,6 +147,20 @@ fn walk(region: &Region, defined: &mut Vec<Value>, used: &mut Vec<Value>) {
     }
 }
 
+/// Operations of the longest code that runs without a loop, branches that are hardly ever taken left out.
+pub(super) fn longest(region: &Region) -> usize {
+    let (mut straight, mut inner) = (0, 0);
+    for inst in &region.insts {
+        match inst {
+            Inst::Op { op: Op::Const(_), .. } => {}
+            Inst::If { span, .. } if !span.is_defined() => {}
+            Inst::Loop { body, .. } => inner = inner.max(longest(body)),
+            inst => straight += 1 + inst.regions().map(longest).sum::<usize>(),
+        }
+    }
+    straight.max(inner)
+}
+
 /// Whether a kernel uses what is done lane by lane, where more parts only cost.
 pub(super) fn is_scalar_bound(region: &Region) -> bool {
     region.insts.iter().any(|inst| match inst {

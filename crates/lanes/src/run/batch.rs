@@ -75,30 +75,33 @@ pub(crate) fn shape(cooperative: bool, size: [u32; 3], range: &GroupRange) -> Ba
 }
 
 impl Batches {
-    /// Cuts a range into batches of at most `capacity` lanes; with `stack`, of several whole rows.
+    /// Refuses a range of more invocations than can be counted.
     ///
     /// # Errors
-    /// `TooLarge` where the number of invocations does not fit 64 bits.
+    /// `TooLarge` where their number does not fit 64 bits.
     #[inline]
-    pub(crate) fn new(
-        shape: BatchShape,
-        size: [u32; 3],
-        range: &GroupRange,
-        capacity: usize,
-        stack: bool,
-    ) -> Result<Self, Error> {
+    pub(crate) fn check(size: [u32; 3], range: &GroupRange) -> Result<(), Error> {
+        let extent = |a: usize| u64::from(range.end[a] - range.start[a]) * u64::from(size[a]);
+        if extent(0).checked_mul(extent(1)).and_then(|n| n.checked_mul(extent(2))).is_some() {
+            return Ok(());
+        }
+        let extent: [u64; 3] = std::array::from_fn(extent);
+        Err(Error::new(ErrorKind::TooLarge, format!("{extent:?} invocations in one run are more than 2^64")))
+    }
+
+    /// Cuts a range that was [checked](Batches::check) into batches of at most `capacity` lanes; with `stack`, of several
+    /// whole rows.
+    #[inline]
+    pub(crate) fn new(shape: BatchShape, size: [u32; 3], range: &GroupRange, capacity: usize, stack: bool) -> Self {
         let size = size.map(u64::from);
         let start = std::array::from_fn(|a| u64::from(range.start[a]) * size[a]);
         let groups: [u64; 3] = std::array::from_fn(|a| u64::from(range.end[a] - range.start[a]));
         let extent: [u64; 3] = std::array::from_fn(|a| groups[a] * size[a]);
-        let too_large =
-            || Error::new(ErrorKind::TooLarge, format!("{extent:?} invocations in one run are more than 2^64"));
-        let product = |n: [u64; 3]| n[0].checked_mul(n[1])?.checked_mul(n[2]);
-        let total = product(extent).ok_or_else(too_large)?;
+        let product = |n: [u64; 3]| n[0] * n[1] * n[2];
         let capacity = capacity as u64;
         let (lanes, per_row, rows, count) = match shape {
-            BatchShape::Group => (product(size).unwrap_or(0), 1, 1, product(groups).ok_or_else(too_large)?),
-            BatchShape::Linear => (capacity, 1, 1, total.div_ceil(capacity)),
+            BatchShape::Group => (product(size), 1, 1, product(groups)),
+            BatchShape::Linear => (capacity, 1, 1, product(extent).div_ceil(capacity)),
             BatchShape::Row => {
                 // Rows are cut evenly, in whole blocks. Short calls should not wait for divisions.
                 let pieces = if extent[0] <= capacity { 1 } else { extent[0].div_ceil(capacity) };
@@ -111,7 +114,7 @@ impl Batches {
                 (lanes, per_row, rows, per_row * stacks * extent[2])
             }
         };
-        Ok(Batches { shape, size, start, extent, lanes, per_row, rows, count })
+        Batches { shape, size, start, extent, lanes, per_row, rows, count }
     }
 
     /// Lanes of a full batch.

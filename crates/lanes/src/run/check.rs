@@ -3,7 +3,7 @@
 use super::{Buffer, Grid, GroupRange};
 use crate::{
     error::{Error, ErrorKind},
-    ir::{AtomicOp, Base, Binding, Inst, Kernel, Place, Region, verify::verify},
+    ir::{AtomicOp, Base, Binding, Inst, Kernel, Op, Place, Region, verify::verify},
 };
 
 /// A buffer as the interpreter sees it.
@@ -57,8 +57,20 @@ unsafe impl Sync for Bound {}
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Use {
     written: bool,
+    read: bool,
     /// Bytes of the widest atomic, 0 for none.
     atomic: u32,
+    /// Bytes that an invocation stores at most, those in loops not counted.
+    stored: u32,
+    /// Stored to in a loop.
+    often: bool,
+}
+
+impl Use {
+    /// Bytes that an invocation stores of results, which are never read; 0 of anything else.
+    pub(crate) fn result_bytes(&self) -> u64 {
+        if self.read || self.often || self.atomic > 0 { 0 } else { self.stored.into() }
+    }
 }
 
 /// Refuses what no batch can run.
@@ -87,26 +99,32 @@ const MAX_GROUP: u32 = 1 << 16;
 
 /// What the body does with each binding.
 pub(crate) fn uses(kernel: &Kernel) -> Vec<Use> {
-    fn walk(kernel: &Kernel, region: &Region, uses: &mut [Use]) {
+    fn walk(kernel: &Kernel, region: &Region, often: bool, uses: &mut [Use]) {
         for inst in &region.insts {
             match inst {
-                Inst::Store { place: Place { base: Base::Binding(i), .. }, .. } => uses[*i as usize].written = true,
+                Inst::Op { op: Op::Load(Place { base: Base::Binding(i), .. }), .. } => uses[*i as usize].read = true,
+                Inst::Store { place: Place { base: Base::Binding(i), .. }, value, .. } => {
+                    let u = &mut uses[*i as usize];
+                    u.written = true;
+                    u.often |= often;
+                    u.stored = u.stored.saturating_add(kernel.ty(*value).bytes());
+                }
                 Inst::Atomic { place: Place { base: Base::Binding(i), .. }, op, value, .. } => {
                     let u = &mut uses[*i as usize];
                     u.written |= *op != AtomicOp::Load;
                     u.atomic = u.atomic.max(kernel.ty(*value).bytes());
                 }
                 Inst::If { then, other, .. } => {
-                    walk(kernel, then, uses);
-                    walk(kernel, other, uses);
+                    walk(kernel, then, often, uses);
+                    walk(kernel, other, often, uses);
                 }
-                Inst::Loop { body, .. } => walk(kernel, body, uses),
+                Inst::Loop { body, .. } => walk(kernel, body, true, uses),
                 _ => {}
             }
         }
     }
     let mut uses = vec![Use::default(); kernel.bindings.len()];
-    walk(kernel, &kernel.body, &mut uses);
+    walk(kernel, &kernel.body, false, &mut uses);
     uses
 }
 
@@ -138,12 +156,14 @@ pub(crate) fn bind(kernel: &Kernel, uses: &[Use], buffers: &[Buffer<'_>], bounds
         )));
     }
     for ((binding, buffer), used) in kernel.bindings.iter().zip(buffers).zip(uses) {
-        bounds.push(one(binding, *used, buffer)?);
+        one(binding, *used, buffer)?;
+        // An index is 32 bits: elements past 2^32 cannot be reached.
+        bounds.push(Bound { ptr: buffer.ptr, runtime_len: binding.runtime_len(buffer.len) });
     }
     Ok(())
 }
 
-fn one(binding: &Binding, used: Use, buffer: &Buffer<'_>) -> Result<Bound, Error> {
+fn one(binding: &Binding, used: Use, buffer: &Buffer<'_>) -> Result<(), Error> {
     let name = &binding.name;
     let need = u64::from(binding.fixed_bytes) + u64::from(binding.runtime_stride.unwrap_or(0));
     if buffer.len < need {
@@ -158,8 +178,7 @@ fn one(binding: &Binding, used: Use, buffer: &Buffer<'_>) -> Result<Bound, Error
             "`{name}` is used by atomics, its buffer must start at a multiple of {align} bytes"
         )));
     }
-    // An index is 32 bits: elements past 2^32 cannot be reached.
-    Ok(Bound { ptr: buffer.ptr, runtime_len: binding.runtime_len(buffer.len) })
+    Ok(())
 }
 
 fn invalid(message: String) -> Error {

@@ -1,6 +1,7 @@
 //! Runs a kernel over a range of work-groups on a rayon pool.
 
 pub(crate) mod batch;
+mod cache;
 pub(crate) mod check;
 mod settings;
 pub(crate) mod tiles;
@@ -135,6 +136,10 @@ pub struct Program {
     native: bool,
     fallback: Option<String>,
     fuel: u64,
+    /// Bytes of results from which on they go past the caches.
+    past_from: u64,
+    /// Bytes of results of an invocation, all bindings together.
+    result_bytes: u64,
 }
 
 /// Machine code computes offsets of gathers in 31 bits.
@@ -170,6 +175,7 @@ impl Program {
             Err(why) => (Machine::bytecode(&prepared, shape, level)?, false, why),
         };
         let uses = check::uses(&kernel);
+        let result_bytes = uses.iter().map(Use::result_bytes).sum();
         let (linear, wide) = (OnceLock::new(), OnceLock::new());
         Ok(Program {
             kernel,
@@ -183,6 +189,8 @@ impl Program {
             native,
             fallback,
             fuel: settings.fuel,
+            past_from: settings.past_from,
+            result_bytes,
         })
     }
 
@@ -262,13 +270,28 @@ impl Program {
         let size = self.kernel.workgroup_size;
         let stop = AtomicBool::new(false);
         let (stop, done) = watch.map_or((&stop, None), |w| (&w.stop, Some(&w.done)));
-        let call = Call { bound: bound.as_slice(), groups: grid.groups, size, stop, done, fuel: self.fuel };
-        let batches = Batches::new(machine.shape, size, &range, machine.capacity, machine.is_native())?;
+        let past = self.is_past_caches(buffers, &range);
+        let call = Call { bound: bound.as_slice(), groups: grid.groups, size, stop, done, fuel: self.fuel, past };
+        Batches::check(size, &range)?;
+        let batches = Batches::new(machine.shape, size, &range, machine.capacity, machine.is_native());
         watch.inspect(|w| w.begin(batches.count));
         match machine.run(&call, &batches) {
             Err(Stop::Cancelled) if watch.is_some() => Ok(()),
             ran => ran.map_err(|stop| self.error(stop)),
         }
+    }
+
+    /// Whether the results of a range, which the kernel does not read, are too many for the caches.
+    fn is_past_caches(&self, buffers: &[Buffer<'_>], range: &GroupRange) -> bool {
+        let group: u64 = self.kernel.workgroup_size.iter().map(|s| u64::from(*s)).product();
+        let invocations = range.count().saturating_mul(group);
+        if self.result_bytes.saturating_mul(invocations) < self.past_from {
+            return false;
+        }
+        // Invocations past the end of a buffer store nothing there.
+        let bytes =
+            |(used, buffer): (&Use, &Buffer<'_>)| used.result_bytes().saturating_mul(invocations).min(buffer.len);
+        self.uses.iter().zip(buffers).map(bytes).fold(0, u64::saturating_add) >= self.past_from
     }
 
     fn error(&self, stop: Stop) -> Error {

@@ -1,5 +1,6 @@
 //! How a program is prepared: which engine, how far arithmetic may be fused, how long loops may run.
 
+use super::cache;
 use crate::interp::Level;
 
 /// What runs a kernel. All give the same bits.
@@ -34,12 +35,15 @@ pub struct Settings {
     pub(crate) engine: Engine,
     pub(crate) contract: bool,
     pub(crate) fuel: u64,
+    pub(crate) past_from: u64,
 }
 
 impl Default for Settings {
-    /// The best engine, contraction where the machine has a fused multiply-add.
+    /// The best engine, contraction where the machine has a fused multiply-add, results past the caches from twice their
+    /// size on.
     fn default() -> Self {
-        Settings { engine: Engine::Auto, contract: Level::detect() > Level::Baseline, fuel: FUEL }
+        let past_from = cache::last_level_bytes().map_or(u64::MAX, |bytes| bytes.saturating_mul(2).max(1));
+        Settings { engine: Engine::Auto, contract: Level::detect() > Level::Baseline, fuel: FUEL, past_from }
     }
 }
 
@@ -56,6 +60,15 @@ impl Settings {
     #[must_use]
     pub fn contract(mut self, contract: bool) -> Self {
         self.contract = contract;
+        self
+    }
+
+    /// From how many bytes of results on machine code writes them past the caches: results of one call that its kernel
+    /// stores, a vector of lanes side by side, and does not read. The bytes are the same; a call whose results are read
+    /// soon is better off without where they fit a cache. [`u64::MAX`] for never.
+    #[must_use]
+    pub fn past_caches_from(mut self, bytes: u64) -> Self {
+        self.past_from = bytes;
         self
     }
 

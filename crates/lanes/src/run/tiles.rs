@@ -53,6 +53,8 @@ pub(crate) struct Call<'r> {
     pub(crate) done: Option<&'r AtomicU64>,
     /// Loop iterations a batch may make.
     pub(crate) fuel: u64,
+    /// Results go past the caches, which they would fill several times.
+    pub(crate) past: bool,
 }
 
 impl Call<'_> {
@@ -260,7 +262,7 @@ impl Machine {
         if let Body::Native(code) = &self.body
             && code.needs_no_memory()
         {
-            return f(&mut Scratch::Native(native::Scratch::new(code)));
+            return f(&mut Scratch::Native(native::Scratch::none()));
         }
         let mut scratch = self.take();
         let result = f(&mut scratch);

@@ -14,6 +14,7 @@ mod philox;
 mod saxpy;
 mod spmv;
 mod stencil;
+mod triad;
 
 use super::work::Work;
 use evener_lanes::Level;

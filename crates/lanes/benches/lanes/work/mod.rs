@@ -12,6 +12,7 @@ mod philox;
 mod saxpy;
 mod spmv;
 mod stencil;
+mod triad;
 
 pub use black_scholes::BlackScholes;
 pub use lines::Lines;
@@ -23,6 +24,7 @@ pub use philox::{MULTIPLY, Philox, ROUNDS, WEYL, block as philox_block};
 pub use saxpy::Saxpy;
 pub use spmv::{Parts, Spmv};
 pub use stencil::Stencil;
+pub use triad::Triad;
 
 /// A kernel with its data.
 pub trait Work: Send {
@@ -85,6 +87,7 @@ macro_rules! all {
             || Box::new(Saxpy::new("saxpy 4 Ki", 4 << 10)),
             || Box::new(Saxpy::new("saxpy 16 Ki", 16 << 10)),
             || Box::new(Saxpy::new("saxpy 16 M", 16_000_000)),
+            || Box::new(Triad::new("triad 16 Mi", 16 << 20)),
             || Box::new(Mandelbrot::new(512, 200)),
             || Box::new(NBody::new(2048)),
             || Box::new(Stencil::new("stencil 256", 256, 256)),

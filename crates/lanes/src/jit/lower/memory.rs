@@ -219,6 +219,11 @@ impl<'k> Lower<'k> {
                     self.test_ahead();
                 }
                 match (tested, row) {
+                    (true, Rows::Apart(row)) if self.may_go_past(ty, place, part) => {
+                        let at = self.tested_address(place);
+                        let at = self.apart(at, part, row);
+                        self.store_past(ty, &at, &r);
+                    }
                     (true, row) => {
                         let (at, masks) = (self.part_addresses(place, part, row), self.mask.clone());
                         self.store_parts(ty, &at, masks.as_deref(), &r);

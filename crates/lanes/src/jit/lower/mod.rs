@@ -22,6 +22,7 @@ mod machine;
 mod made;
 mod memory;
 mod park;
+mod past;
 mod private;
 mod rare;
 mod row;
@@ -172,6 +173,8 @@ pub(super) struct Lower<'k> {
     expected: Vec<Option<bool>>,
     /// Conditions of branches for rare cases.
     rares: Vec<bool>,
+    /// Bindings that are stored to, outside of loops, and not read.
+    results_only: Vec<bool>,
     /// A side effect happened in this block of lanes.
     dirty: bool,
     /// Bounds of loop counters.
@@ -270,6 +273,7 @@ impl<'k> Lower<'k> {
             idle: None,
             expected: vec![None; count],
             rares: vec![false; count],
+            results_only: Vec::new(),
             dirty: false,
             most: vec![None; count],
             made: Made::default(),
@@ -311,6 +315,7 @@ impl<'k> Lower<'k> {
         let mut l = Self::new(kernel, isa, shape, uniformize);
         l.survey(&kernel.body);
         l.survey_guard(&kernel.body);
+        l.survey_results();
         l.large = l.uses.len() > LARGE;
         l.at = l.f.block();
         l.prologue();

@@ -27,6 +27,8 @@ pub(super) enum Form {
     RmGpr,
     /// `b = op(dst)`, whose name is only right for the other forms.
     St,
+    /// `b = dst` past the caches; `b` is memory, at a multiple of its length.
+    Past,
     /// `b = op(dst, imm)`.
     StI,
     /// `dst = op(b, imm)`, this the extension of the opcode; VEX has it from registers only.
@@ -337,6 +339,7 @@ vops! {
     MovapsSt       None M0F   0x29 w0 w0 St,       FullMem 4 L128;
     Movups         None M0F   0x10 w0 w0 Rm,       FullMem 4 L128;
     MovupsSt       None M0F   0x11 w0 w0 St,       FullMem 4 L128;
+    MovntpsSt      None M0F   0x2B w0 w0 Past,     FullMem 4 L128;
     Movupd         P66  M0F   0x10 w0 w1 Rm,       FullMem 8 L128;
     MovupdSt       P66  M0F   0x11 w0 w1 St,       FullMem 8 L128;
     Movdqu         F3   M0F   0x6F w0 w0 Rm,       FullMem 4 L128;

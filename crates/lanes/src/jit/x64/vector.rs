@@ -54,7 +54,7 @@ impl Instruction {
             Form::Shift(extension) => (extension, self.dst),
             Form::Gather if isa == Isa::Avx512 => (self.dst, 0),
             Form::Rvm | Form::RvmI | Form::Cmp | Form::CmpI | Form::MaskA | Form::Gather => (self.dst, self.a),
-            Form::Rm | Form::RmI | Form::RmGpr | Form::St | Form::StI | Form::Scatter => (self.dst, 0),
+            Form::Rm | Form::RmI | Form::RmGpr | Form::St | Form::Past | Form::StI | Form::Scatter => (self.dst, 0),
         };
         Operands { reg, vvvv, rm, imm }
     }
@@ -74,7 +74,7 @@ impl Instruction {
         match (form, self.b) {
             (Form::RmGpr, RmV::Reg(Xmm(0..16))) => Ok(()),
             (Form::RmGpr, _) => Err("from general registers only"),
-            (Form::MaskA, RmV::Reg(_)) => Err("memory only"),
+            (Form::MaskA | Form::Past, RmV::Reg(_)) => Err("memory only"),
             (Form::Gather, _) if self.dst == Place::from(self.b).index() => Err("indices are overwritten"),
             _ => Ok(()),
         }
@@ -110,6 +110,9 @@ impl Instruction {
         let Some(mask) = self.mask else {
             return if form.is_vsib() { Err("needs a mask") } else { Ok(()) };
         };
+        if form == Form::Past {
+            return Err("all of it or none");
+        }
         let to_memory = matches!((form, self.b), (Form::St | Form::StI, RmV::Mem(_)));
         match (mask.k.0, mask.zero) {
             (1..8, true) if to_mask || to_memory || form.is_vsib() => Err("no zeroing"),

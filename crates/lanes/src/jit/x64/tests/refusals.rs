@@ -39,6 +39,8 @@ fn what_no_encoding_says_is_refused() {
         ("from general registers only", (Avx512, VOp::PbroadcastdGpr, L256, 0, 0, mem(), None, None)),
         ("from general registers only", (Avx512, VOp::PbroadcastdGpr, L256, 0, 0, RmV::Reg(Xmm(16)), None, None)),
         ("memory only", (Avx2, VOp::Maskmovps, L256, 0, 0, REG, None, None)),
+        ("memory only", (Avx2, VOp::MovntpsSt, L256, 0, 0, REG, None, None)),
+        ("all of it or none", (Avx512, VOp::MovntpsSt, L512, 0, 0, mem(), None, MASKED)),
         ("indices are overwritten", (Avx512, VOp::Gatherdd, L256, 7, 0, vsib(7), None, MASKED)),
         ("a register of its own", (Avx2, VOp::Gatherdd, L256, 3, 7, vsib(7), None, None)),
         ("needs a mask", (Avx512, VOp::Gatherdd, L256, 3, 0, vsib(7), None, None)),

@@ -127,6 +127,7 @@ impl Line {
             Form::Gather | Form::Scatter => RmV::Mem(vsib(random, width.memory as i32, registers)),
             Form::Shift(_) if !evex => RmV::Reg(Xmm(random.u8(registers))),
             Form::MaskA => RmV::Mem(random.mem(1)),
+            Form::Past => RmV::Mem(random.mem(if evex { width.memory as i32 } else { 1 })),
             _ if width.element > 0 && random.one_in(3) => RmV::Bcast(random.mem(width.element as i32)),
             _ if random.one_in(2) => RmV::Mem(random.mem(if evex { width.memory as i32 } else { 1 })),
             _ => RmV::Reg(Xmm(random.u8(registers))),
@@ -135,7 +136,8 @@ impl Line {
             || matches!(form, Form::Gather | Form::Scatter)
             || matches!((form, b), (Form::St | Form::StI, RmV::Mem(_)));
         let masking = Masking { k: Kreg(1 + random.u8(7)), zero: !only_merges && random.one_in(2) };
-        let masked = evex && (matches!(form, Form::Gather | Form::Scatter) || random.one_in(2));
+        let can_mask = evex && form != Form::Past;
+        let masked = can_mask && (matches!(form, Form::Gather | Form::Scatter) || random.one_in(2));
         Parts {
             dst: random.u8(if to_mask { 8 } else { registers }),
             a: random.u8(registers),

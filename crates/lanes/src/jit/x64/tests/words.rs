@@ -148,6 +148,7 @@ Movaps         vmovaps        =                d:v b:v
 MovapsSt       vmovaps        =                b:v d:v
 Movups         vmovups        =                d:v b:v
 MovupsSt       vmovups        =                b:v d:v
+MovntpsSt      vmovntps       =                b:v d:v
 Movupd         vmovupd        =                d:v b:v
 MovupdSt       vmovupd        =                b:v d:v
 Movdqu         vmovdqu        vmovdqu32        d:v b:v
