@@ -13,7 +13,7 @@ use crate::{
     report::Report,
     schedule::{
         coexec::{Beaten, Ran},
-        feedback::{PartRun, teach},
+        feedback::{PartRun, teach, teach_whole},
         movement::{self, WouldMove},
         placement::Placement,
         plan::{Assignment, Candidate, Moves, Plan},
@@ -209,6 +209,7 @@ impl Call<'_> {
         }
         self.runtime.learned().spend(report.actual_ns, decided.explored.ns());
         teach(self.runtime.learned(), self.kernel.fingerprint, candidates, parts);
+        teach_whole(self.runtime.learned(), self.kernel.fingerprint, candidates, decided, parts, report.actual_ns);
         self.runtime.keep_learned();
     }
 }

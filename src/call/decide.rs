@@ -7,6 +7,7 @@ use crate::{
     schedule::{
         adaptive::{self, Crew},
         chunks::Worker,
+        feedback::seen_together,
         merge,
         placement::Placement,
         plan::{Assignment, Candidate, Plan, Question, is_cut_on, plan, stick},
@@ -73,11 +74,13 @@ impl Call<'_> {
         let question = self.question(ready, split, &candidates, adaptive);
         if !adaptive {
             let plan = self.plan_once(ready, &question)?;
-            return Ok(Decision::new(plan, candidates, None));
+            let together = question.together;
+            return Ok(Decision { together, ..Decision::new(plan, candidates, None) });
         }
         let plan = plan(&question)?;
         let crew = adaptive::crew(&question, &plan);
-        Ok(Decision::new(plan, candidates, crew))
+        let together = question.together;
+        Ok(Decision { together, ..Decision::new(plan, candidates, crew) })
     }
 
     /// The plan of many steps: no device is idle long enough between them for a split of every one to be considered.
@@ -125,6 +128,7 @@ impl Call<'_> {
             ),
             _ => Cost::ZERO,
         };
+        let together = seen_together(self.runtime.learned(), self.kernel.fingerprint, candidates);
         Question {
             grid: ready.grid,
             split,
@@ -132,6 +136,7 @@ impl Call<'_> {
             adaptive,
             merge,
             race: if adaptive { self.race_copies(ready, candidates) } else { None },
+            together,
             explore,
             placement: self.placement,
             strict: self.strict,

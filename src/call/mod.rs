@@ -194,7 +194,7 @@ impl<'a> Call<'a> {
         calibration: Duration,
         (start, earlier): (Instant, Outcome),
     ) -> Result<Report> {
-        let Decision { plan: decided, candidates, crew, calls } = decision;
+        let Decision { plan: decided, candidates, crew, calls, .. } = decision;
         let footprints = if crew.is_some() { Vec::new() } else { self.footprints_of(ready, decision) };
         let decide_ns = start.elapsed().as_nanos() as f64;
         let (devices, uniforms) = (self.devices(), ready.uniform_slices());

@@ -61,7 +61,12 @@ pub fn measure(bed: &mut dyn Testbed, effort: Effort, progress: &mut dyn FnMut(&
     bench.parallel = bench.parallel_invocations()?;
     let (mut middle_bytes, _) = bench.fresh("memory bandwidth", MIDDLE_SET, effort.repeats)?;
     let (memory_bytes, link) = bench.fresh("memory bandwidth, large", MEMORY_SET, effort.memory_repeats)?;
-    let cache_bytes = bench.stream(CACHE_ELEMENTS)?;
+    let mut cache_bytes = bench.stream(CACHE_ELEMENTS)?;
+    if is_cpu && cache_bytes.per_s < memory_bytes.per_s {
+        // No cache is slower than what lies behind it: other programs had the cores for a moment.
+        let again = bench.stream(CACHE_ELEMENTS)?;
+        cache_bytes = if again.per_s > cache_bytes.per_s { again } else { cache_bytes };
+    }
     if middle_bytes.count == 0 {
         // Hidden behind the launch: as between the sets that are not.
         let between = (cache_bytes.per_s * memory_bytes.per_s).sqrt();

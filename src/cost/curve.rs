@@ -21,8 +21,18 @@ const SUSPECT_AT_LEAST: f64 = 0.3;
 const DOUBT: f64 = 0.35;
 /// What took longer than anyone waited for is expected to take this much longer still (logarithm).
 const BEYOND: f64 = 0.6;
+/// How fast the scatter of observations, beyond the noise that they come with, is followed,
+const FOLLOW: f64 = 0.25;
+/// up to this variance.
+const MOST_SCATTER: f64 = 0.5;
+/// So much of it (variance) a straggler now and then leaves: it is not counted.
+const LEFT: f64 = 0.03;
+/// Against a belief in more doubt (standard deviation) no observation tells what scatter there is.
+const CERTAIN: f64 = 0.15;
+/// A suspect observation is a straggler unless there was another one so few observations before: then they scatter.
+const RECENT: u8 = 5;
 /// A single measurement further off than this says more about the moment than about the kernel.
-const MAX_LOG: f64 = 5.0;
+const MAX_LOG: f64 = 8.0;
 
 /// A belief about the logarithm of a factor.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,8 +64,29 @@ impl Belief {
 #[derive(Clone, Copy, Debug)]
 struct Level {
     belief: Belief,
+    /// Variance of observations beyond their noise: what varies from call to call.
+    scatter: f64,
     /// The last observation, if it was suspect.
     suspect: Option<f64>,
+    /// Counts down from a suspect observation.
+    recent: u8,
+}
+
+impl Level {
+    fn new(belief: Belief) -> Self {
+        Level { belief, scatter: 0.0, suspect: None, recent: 0 }
+    }
+
+    /// The scatter that counts.
+    fn excess(&self) -> f64 {
+        (self.scatter - LEFT).max(0.0)
+    }
+
+    /// Takes note of how far an observation was off.
+    fn scatters(&mut self, innovation: f64, stated: f64) {
+        let beyond = (innovation * innovation - self.belief.variance - stated).clamp(0.0, MOST_SCATTER);
+        self.scatter += FOLLOW * (beyond - self.scatter);
+    }
 }
 
 /// A factor over size.
@@ -98,6 +129,16 @@ impl Curve {
         [below, above].into_iter().flatten().fold(prior, Belief::and)
     }
 
+    /// The belief at a size by what was observed at its level alone.
+    pub fn own(&self, size: f64) -> Option<Belief> {
+        self.levels.get(&level_of(size)).map(|l| l.belief)
+    }
+
+    /// How much observations of a size vary beyond their noise: the variance.
+    pub fn scatter(&self, size: f64) -> f64 {
+        self.levels.get(&level_of(size)).map_or(0.0, Level::excess)
+    }
+
     /// Takes in an observation of the logarithm with the variance of its noise.
     pub fn observe(&mut self, size: f64, log: f64, noise: f64, prior: Belief) -> Taken {
         self.take(size, log, noise, prior, false)
@@ -114,15 +155,24 @@ impl Curve {
         if self.levels.len() >= MAX_LEVELS {
             self.levels.clear();
         }
-        let fresh = Level { belief: expected, suspect: None };
-        let level = self.levels.entry(level_of(size)).or_insert(fresh);
+        let first = self.levels.is_empty();
+        let level = self.levels.entry(level_of(size)).or_insert(Level::new(expected));
         level.belief.variance += DRIFT * DRIFT;
+        let stated = noise;
+        let noise = noise + level.excess();
         let deviation = (level.belief.variance + noise).sqrt();
         let innovation = log - level.belief.mean;
         let far = (SUSPECT * deviation).max(SUSPECT_AT_LEAST);
         // What was waited for in vain twice is another world, however large the doubt since the first time.
         let again = at_least && innovation > SUSPECT_AT_LEAST && level.suspect.is_some();
-        if innovation.abs() <= far && !again {
+        let suspect = innovation.abs() > far;
+        let agrees = level.suspect.is_some_and(|s| (s - log).abs() < 0.5 * innovation.abs());
+        let known = level.belief.variance < CERTAIN * CERTAIN && !suspect;
+        if !at_least && (known || level.recent > 0) && !(suspect && agrees) {
+            level.scatters(innovation, stated);
+        }
+        level.recent = if suspect { RECENT } else { level.recent.saturating_sub(1) };
+        if !suspect && !again {
             level.belief = if at_least {
                 level.belief.above(log)
             } else {
@@ -131,7 +181,12 @@ impl Curve {
             };
             return Taken::Followed;
         }
-        let confirmed = again || level.suspect.is_some_and(|s| (s - log).abs() < 0.5 * innovation.abs());
+        if first && !at_least {
+            // Nothing was seen before that it could be far from: it is a prior for all kernels that it surprises.
+            level.belief = Belief { mean: log, variance: DOUBT * DOUBT };
+            return Taken::Followed;
+        }
+        let confirmed = again || agrees;
         if !confirmed {
             level.suspect = Some(log);
             level.belief.mean += innovation.signum() * deviation.min(DOUBT);
@@ -147,7 +202,8 @@ impl Curve {
         }
         if let Some(level) = self.levels.get_mut(&level_of(size)) {
             let suspect = at_least.then_some(log);
-            *level = Level { belief: Belief { mean: log, variance: 2.0 * noise + DRIFT * DRIFT }, suspect };
+            let belief = Belief { mean: log, variance: 2.0 * noise + DRIFT * DRIFT };
+            *level = Level { belief, suspect, ..*level };
         }
         Taken::Changed
     }
@@ -175,7 +231,7 @@ impl Curve {
 
     /// The curve of such levels.
     pub fn from_levels(levels: impl IntoIterator<Item = (i32, Belief)>) -> Self {
-        let level = |(k, belief)| (k, Level { belief, suspect: None });
+        let level = |(k, belief)| (k, Level::new(belief));
         Curve { levels: levels.into_iter().take(MAX_LEVELS).map(level).collect() }
     }
 
@@ -219,6 +275,27 @@ mod tests {
         assert!(curve.at(1e6, PRIOR).mean < 0.2);
         assert_eq!(curve.observe(1e6, 3.0, NOISE, PRIOR), Taken::Changed);
         assert!(curve.at(1e6, PRIOR).mean > 2.5);
+    }
+
+    #[test]
+    fn a_first_observation_far_from_the_prior_is_believed() {
+        let mut curve = Curve::default();
+        curve.observe(1e6, 3.0, NOISE, PRIOR);
+        let known = curve.at(1e6, PRIOR);
+        assert!(known.mean > 1.9 && known.variance > 0.05, "{known:?}");
+        curve.observe(1e6, 3.0, NOISE, PRIOR);
+        assert!((curve.at(1e6, PRIOR).mean - 3.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn what_varies_from_call_to_call_is_averaged_and_not_followed() {
+        let mut curve = Curve::default();
+        let logs = [0.6, -0.5, 0.4, -0.6, 0.5, -0.4, 0.6, -0.6, 0.5, -0.5, 0.5, -0.5];
+        logs.iter().for_each(|log| {
+            curve.observe(1e6, *log, NOISE, PRIOR);
+        });
+        let known = curve.at(1e6, PRIOR);
+        assert!(curve.scatter(1e6) > 0.05 && known.mean.abs() < 0.3, "{known:?}");
     }
 
     #[test]

@@ -6,8 +6,10 @@
 //! their own over bytes, and each device a factor for how much others that work beside it slow it down.
 
 pub mod saved;
+mod whole;
 
-use super::curve::{Belief, Curve, Taken, level_of};
+pub use super::curve::Belief;
+use super::curve::{Curve, Taken, level_of};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -143,6 +145,9 @@ struct State {
     kernels: HashMap<(u64, usize), Seen>,
     machine: BTreeMap<usize, Machine>,
     links: BTreeMap<(usize, Direction), Curve>,
+    /// Kernels on several devices at once, which a set is made of, over invocations: the time of the whole call over one
+    /// that was predicted without anything learned.
+    together: HashMap<(u64, u32), whole::Whole>,
     /// Time of all calls so far and what exploring cost of it, in ns.
     total_ns: f64,
     explored_ns: f64,
@@ -160,6 +165,8 @@ struct Told {
     machine: BTreeMap<usize, [f64; 2]>,
     /// Transfers over levels of their bytes: factors.
     links: BTreeMap<(usize, Direction, i32), f64>,
+    /// Calls on several devices: factors.
+    together: HashMap<(u64, u32, i32), f64>,
 }
 
 impl State {
@@ -334,10 +341,11 @@ impl Learned {
         let mut state = self.lock();
         if state.kernels.len() >= MAX_KERNELS {
             state.kernels.clear();
+            state.together.clear();
             state.machine.clear();
             state.told = Told::default();
         }
-        let State { kernels, machine, count, .. } = &mut *state;
+        let State { kernels, machine, count, together, .. } = &mut *state;
         *count += 1;
         let machine = machine.entry(key.device).or_default();
         let known = kernels.entry((key.kernel, key.device)).or_default();
@@ -357,6 +365,8 @@ impl Learned {
             true => (&mut known.together, &mut known.alone),
             false => (&mut known.alone, &mut known.together),
         };
+        // What varies from call to call does so with and without others at work.
+        let noise = noise + (other.scatter(key.invocations) - curve.scatter(key.invocations)).max(0.0);
         let taken = match seen.ended {
             true => curve.observe(key.invocations, log, noise, own),
             false => curve.observe_least(key.invocations, log, noise, own),
@@ -369,6 +379,7 @@ impl Learned {
             machine.replace(before.map(|b| b.mean), after.mean);
         }
         if taken == Taken::Changed {
+            together.retain(|(_, set), _| set >> key.device.min(31) & 1 == 0);
             let others = kernels.iter_mut().filter(|((k, d), _)| *d == key.device && *k != key.kernel);
             others.for_each(|(_, seen)| seen.doubt());
         }
@@ -377,12 +388,25 @@ impl Learned {
         }
     }
 
-    /// Takes in a transfer: predicted time without any factor and measured time, in ns.
-    pub fn observe_link(&self, device: usize, direction: Direction, bytes: f64, prior_ns: f64, took_ns: f64) {
+    /// Takes in a transfer: predicted time without any factor and measured time, in ns, and whether it has ended: otherwise
+    /// it takes at least that long.
+    pub fn observe_link(
+        &self,
+        device: usize,
+        direction: Direction,
+        bytes: f64,
+        prior_ns: f64,
+        took_ns: f64,
+        ended: bool,
+    ) {
         let log = (took_ns / prior_ns).ln();
         if log.is_finite() && prior_ns > 0.0 {
             let mut state = self.lock();
-            state.links.entry((device, direction)).or_default().observe(bytes, log, NOISE * NOISE, LINK);
+            let curve = state.links.entry((device, direction)).or_default();
+            match ended {
+                true => curve.observe(bytes, log, NOISE * NOISE, LINK),
+                false => curve.observe_least(bytes, log, NOISE * NOISE, LINK),
+            };
             if state.link_moved(device, direction, bytes) {
                 self.moved();
             }
@@ -510,7 +534,7 @@ mod tests {
                 at(1, 0, 1.0),
                 Observation { prior_ns, launch_ns: 0.0, took_ns, together: false, ended: true },
             );
-            learned.observe_link(1, Direction::Up, 1.0, prior_ns, took_ns);
+            learned.observe_link(1, Direction::Up, 1.0, prior_ns, took_ns, true);
         }
         assert_eq!(learned.estimate(at(1, 0, 1.0)), before);
         assert_eq!(learned.link(1, Direction::Up, 1.0), 1.0);

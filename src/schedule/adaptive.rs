@@ -82,7 +82,8 @@ pub(super) fn plan(question: &Question<'_>) -> Plan {
     let weigh = |lines: &[Option<Line>], budget_ns| {
         let splittable = matches!(question.split, Split::Axis(_));
         let race_ns = question.race.map(Cost::ns);
-        choose::choose(&Weighing { lines, splittable, adaptive: true, race_ns, budget_ns })
+        let together = &question.together;
+        choose::choose(&Weighing { lines, splittable, adaptive: true, together, race_ns, budget_ns })
     };
     let Some(choice) = weigh(&likely, question.explore.ns()) else {
         let (assignments, reason) = plan::whole(question, 0, "no device can run it".into());

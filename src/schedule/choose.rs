@@ -6,12 +6,15 @@
 //! their time over that of the best option there: the expected regret. Devices that adapt their parts while they run
 //! lose little where the rates turn out different, and win the comparison exactly where doubt is large.
 
-use super::chunks::{Side, caution, divide};
+use super::{
+    chunks::{Side, caution, divide},
+    feedback::Together,
+};
 
 /// Sets of devices are masks: more devices than this are not weighed against each other.
 pub const MAX_DEVICES: usize = 8;
 /// Working together must promise this much: below it, noise decides.
-const TOGETHER_GAIN: f64 = 1.02;
+const TOGETHER_GAIN: f64 = 1.03;
 /// Doubt (standard deviation of the logarithm) from which on a device is worth exploring.
 const DOUBTFUL: f64 = 0.15;
 /// A device promises something if it may be better by so many standard deviations.
@@ -90,6 +93,8 @@ pub struct Weighing<'a> {
     pub splittable: bool,
     /// Whether parts adapt while they run.
     pub adaptive: bool,
+    /// What calls like it took on several devices.
+    pub together: &'a [Together],
     /// What the device in place needs for copies, in ns, where it and another one may both run the whole call; `None` where
     /// they may not.
     pub race_ns: Option<f64>,
@@ -135,11 +140,22 @@ struct Weighed {
     members: (usize, usize),
     expected_ns: f64,
     regret: f64,
+    /// How much longer it is expected to take, by what it was seen to take, than its members' lines say.
+    seen: f64,
 }
 
 impl Weighed {
     fn is_single(&self) -> bool {
         self.set.count_ones() == 1
+    }
+
+    /// Draws what is expected of it to what it was seen to take, the more the surer that is.
+    fn correct(&mut self, seen: Option<&Together>, lines: &[Option<Line>]) {
+        let Some(seen) = seen else { return };
+        let spread = members(self.set).filter_map(|d| lines[d]).map(|l| l.spread_together).fold(0.0, f64::max);
+        self.seen = seen.over(self.expected_ns, spread);
+        self.expected_ns *= self.seen;
+        self.regret *= self.seen;
     }
 }
 
@@ -253,7 +269,14 @@ impl Options {
             shares(own);
         }
         own.sort_unstable_by(|a, b| a.start.total_cmp(&b.start));
-        self.all.push(Weighed { set, race, members: (from, self.members.len()), expected_ns: 0.0, regret: 0.0 });
+        self.all.push(Weighed {
+            set,
+            race,
+            members: (from, self.members.len()),
+            expected_ns: 0.0,
+            regret: 0.0,
+            seen: 1.0,
+        });
     }
 
     fn members_of(&self, option: &Weighed) -> &[Member] {
@@ -315,6 +338,10 @@ fn weigh(weighing: &Weighing<'_>, lines: &[Option<Line>], usable: u32) -> Option
             option.regret += weight_of_best * time;
         }
     });
+    for option in &mut options.all {
+        let seen = weighing.together.iter().find(|t| t.devices == option.set && !option.race);
+        option.correct(seen, lines);
+    }
     options
 }
 
@@ -408,7 +435,7 @@ fn explore(
         let mut off = [1.0; MAX_DEVICES];
         let faster = |d: usize| lines[d].map_or(1.0, |l| (-HOPE * l.spread).exp());
         let news = news.map(|d| off[d] = faster(d)).count();
-        news > 0 && time_of(o, options.members_of(o), &off, weighing.adaptive) < 0.97 * best.expected_ns
+        news > 0 && o.seen * time_of(o, options.members_of(o), &off, weighing.adaptive) < 0.97 * best.expected_ns
     };
     options
         .all
@@ -421,6 +448,7 @@ fn explore(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cost::learn::Belief;
 
     fn line(fixed_ns: f64, kernel_ns: f64, spread: f64, in_place: bool) -> Option<Line> {
         Some(Line {
@@ -437,7 +465,7 @@ mod tests {
     }
 
     fn ask(lines: &[Option<Line>], splittable: bool, budget_ns: f64) -> Choice {
-        choose(&Weighing { lines, splittable, adaptive: true, race_ns: Some(0.0), budget_ns }).unwrap()
+        choose(&Weighing { lines, splittable, adaptive: true, together: &[], race_ns: Some(0.0), budget_ns }).unwrap()
     }
 
     #[test]
@@ -456,7 +484,7 @@ mod tests {
     #[test]
     fn doubt_brings_devices_together_that_knowledge_would_not() {
         let slow = |spread| [line(1e4, 1e8, spread, true), line(1e4, 4e6, spread, false)];
-        assert_eq!(ask(&slow(0.0), true, 0.0).shares.len(), 2, "any gain above 2 % is taken");
+        assert_eq!(ask(&slow(0.0), true, 0.0).shares.len(), 2, "any gain above 3 % is taken");
         let lines = [line(1e3, 1e6, 0.7, true), line(4e4, 1e6, 0.7, false)];
         assert_eq!(ask(&lines, true, 0.0).shares.len(), 2);
     }
@@ -464,11 +492,40 @@ mod tests {
     #[test]
     fn what_nobody_knows_is_raced_for_unless_copies_are_dear() {
         let lines = [line(1e3, 1e6, 0.7, true), line(4e4, 1e6, 0.7, false)];
-        let ask =
-            |race_ns| choose(&Weighing { lines: &lines, splittable: false, adaptive: true, race_ns, budget_ns: 0.0 });
+        let ask = |race_ns| {
+            choose(&Weighing {
+                lines: &lines,
+                splittable: false,
+                adaptive: true,
+                together: &[],
+                race_ns,
+                budget_ns: 0.0,
+            })
+        };
         let cheap = ask(Some(1e3)).unwrap();
         assert_eq!((cheap.shares.len(), cheap.rival.is_some()), (1, true));
         assert_eq!(ask(Some(5e6)).unwrap().rival, None);
+    }
+
+    #[test]
+    fn a_split_seen_to_take_longer_than_predicted_is_left() {
+        let lines = [line(1e3, 1e6, 0.05, true), line(1e4, 1e6, 0.05, false)];
+        let ask = |log_ns: Belief| {
+            let together = [Together { devices: 0b11, log_ns }];
+            let weighing = Weighing {
+                lines: &lines,
+                splittable: true,
+                adaptive: true,
+                together: &together,
+                race_ns: None,
+                budget_ns: 0.0,
+            };
+            choose(&weighing).unwrap().shares.len()
+        };
+        let took = |ns: f64, variance| Belief { mean: ns.ln(), variance };
+        assert_eq!(ask(took(3e6, 0.005)), 1);
+        assert_eq!(ask(took(5e5, 0.005)), 2);
+        assert_eq!(ask(took(3e6, 4.0)), 2, "once, with rates in doubt, says little");
     }
 
     #[test]
@@ -483,8 +540,15 @@ mod tests {
     #[test]
     fn nothing_is_chosen_where_nothing_can_run() {
         assert!(
-            choose(&Weighing { lines: &[None], splittable: true, adaptive: true, race_ns: Some(0.0), budget_ns: 0.0 })
-                .is_none()
+            choose(&Weighing {
+                lines: &[None],
+                splittable: true,
+                adaptive: true,
+                together: &[],
+                race_ns: Some(0.0),
+                budget_ns: 0.0
+            })
+            .is_none()
         );
     }
 }

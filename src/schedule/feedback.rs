@@ -1,7 +1,7 @@
 //! What the parts of a call took, taken in by [`Learned`]: the only way back from runs to predictions.
 
-use super::plan::Candidate;
-use crate::cost::learn::{Direction, Key, Learned, Observation};
+use super::plan::{Candidate, Plan};
+use crate::cost::learn::{Belief, Direction, Key, Learned, Observation};
 
 /// A device's part in a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +36,68 @@ impl PartRun {
     }
 }
 
+/// What calls on a set of devices took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Together {
+    /// The devices, a bit for each.
+    pub devices: u32,
+    /// Logarithm of the whole call's time in ns.
+    pub log_ns: Belief,
+}
+
+impl Together {
+    /// How much longer than predicted such a call is expected to take: the prediction is drawn to what was seen, the more
+    /// the surer that is, and not at all where they differ by no more than the doubt: what is thought better than it is
+    /// will be seen again, what is thought worse will not. `spread` is the doubt about the devices' rates.
+    pub fn over(&self, predicted_ns: f64, spread: f64) -> f64 {
+        /// Doubt about what several devices take together where each of them is known.
+        const MODEL: f64 = 0.1;
+        let off = self.log_ns.mean - predicted_ns.ln();
+        let beyond = off.signum() * (off.abs() - self.log_ns.variance.sqrt()).max(0.0);
+        let predicted = Belief { mean: 0.0, variance: spread * spread + MODEL * MODEL };
+        let factor = predicted.and(Belief { mean: beyond, ..self.log_ns }).mean.exp();
+        if factor.is_finite() { factor } else { 1.0 }
+    }
+}
+
+/// What past calls of a kernel, of this size, took on several devices.
+pub fn seen_together(learned: &Learned, kernel: u64, candidates: &[Candidate]) -> Vec<Together> {
+    let invocations = candidates.first().map_or(0.0, |c| c.work.invocations);
+    let seen = learned.together(kernel, candidates.len(), invocations);
+    let whole = |(devices, factor): (u32, Belief)| {
+        let mean = factor.mean + unlearned_ns(candidates, devices).ln();
+        Together { devices, log_ns: Belief { mean, ..factor } }
+    };
+    seen.into_iter().map(whole).filter(|t| t.log_ns.mean.is_finite()).collect()
+}
+
+/// The whole call on a set of devices at the rates that they have without anything learned, if nothing but their speeds
+/// counted: what measured times are kept relative to.
+fn unlearned_ns(candidates: &[Candidate], devices: u32) -> f64 {
+    let own = candidates.iter().enumerate().filter(|(d, _)| devices >> d & 1 == 1);
+    own.map(|(_, c)| c.prior(1.0).total().ns().max(1.0).recip()).sum::<f64>().recip()
+}
+
+/// Takes in what a call took as a whole, if several devices shared it: not where one of them was given up, as its part
+/// says what is to be known of that.
+pub fn teach_whole(
+    learned: &Learned,
+    kernel: u64,
+    candidates: &[Candidate],
+    plan: &Plan,
+    parts: &[PartRun],
+    took_ns: f64,
+) {
+    let devices = plan.devices();
+    if plan.rival.is_none() && devices.count_ones() > 1 && parts.iter().all(|p| p.ended) {
+        let factor = took_ns / unlearned_ns(candidates, devices);
+        // With rates in doubt they shared it badly: next time they will not.
+        let spreads = plan.assignments.iter().map(|a| candidates[a.device].together.spread);
+        let spread = spreads.fold(0.0, f64::max);
+        learned.observe_together(kernel, devices, candidates[0].work.invocations, factor, spread);
+    }
+}
+
 /// Takes in the parts of a call of a kernel.
 pub fn teach(learned: &Learned, kernel: u64, candidates: &[Candidate], parts: &[PartRun]) {
     // Shorter runs measure the clock, not the kernel.
@@ -59,6 +121,11 @@ pub fn teach(learned: &Learned, kernel: u64, candidates: &[Candidate], parts: &[
             learned.observe(key, seen);
         }
         if !part.ended {
+            let ns = prior.upload.ns() + candidate.fetching(part.share, chunks).ns();
+            if part.chunks == 1 && part.up.1 > 2.0 * ns * candidate.link[0] {
+                // Given up while it was still copying.
+                learned.observe_link(part.device, Direction::Up, part.up.0, ns, part.up.1, false);
+            }
             continue;
         }
         // What was fetched first is measured with the upload: each takes its part of what was predicted.
@@ -66,13 +133,13 @@ pub fn teach(learned: &Learned, kernel: u64, candidates: &[Candidate], parts: &[
         let fetched = fetching * candidate.link[2] / (fetching * candidate.link[2] + up_ns).max(1e-9);
         if fetching > 0.0 && part.up.1 > 0.0 {
             let whole_ns = candidate.fetching(1.0, 1.0).ns();
-            learned.observe_link(part.device, Direction::Fetch, whole_ns, fetching, fetched * part.up.1);
+            learned.observe_link(part.device, Direction::Fetch, whole_ns, fetching, fetched * part.up.1, true);
         }
         // Transfers in pieces have other rates than whole ones.
         let up = (part.up.0, (1.0 - fetched) * part.up.1);
         let copies = [(Direction::Up, up, prior.upload), (Direction::Down, part.down, prior.download)];
         for (direction, (bytes, took_ns), predicted) in copies.into_iter().filter(|c| c.1.0 > 0.0 && part.chunks == 1) {
-            learned.observe_link(part.device, direction, bytes, predicted.ns(), took_ns);
+            learned.observe_link(part.device, direction, bytes, predicted.ns(), took_ns, true);
         }
     }
 }

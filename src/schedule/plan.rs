@@ -2,7 +2,7 @@
 //!
 //! [`plan`] is pure: no device call, no clock. It reads from top to bottom, and each rung leaves its reason.
 
-use super::{adaptive, placement::Placement};
+use super::{adaptive, feedback::Together, placement::Placement};
 use crate::{
     cost::{
         Cost,
@@ -145,6 +145,8 @@ pub struct Question<'a> {
     /// Copying what the call writes, and back, where the CPU may run the whole call on copies beside another device, of
     /// which the first to end is taken; `None` where it may not.
     pub race: Option<Cost>,
+    /// What calls like it took on several devices.
+    pub together: Vec<Together>,
     /// What may be lost to learn about a device.
     pub explore: Cost,
     /// What the caller asks for.
@@ -242,7 +244,10 @@ pub fn plan(question: &Question<'_>) -> Result<Plan> {
         return Ok(adaptive::plan(question));
     }
     let singles = |view| question.candidates.iter().map(|c| c.alone(view)).collect::<Vec<Cost>>();
-    let best_split = best_split(question, View::Choice);
+    let best_split = best_split(question, View::Choice).map(|(parts, cost)| {
+        let factor = seen_over_expected(question, &parts, cost);
+        (parts, cost * factor)
+    });
     let (assignments, reason) = match question.placement {
         Placement::Cpu => whole(question, 0, "the CPU was asked for".into()),
         Placement::Gpu(number) => gpu_alone(question, number, &singles(View::Warm))?,
@@ -276,6 +281,11 @@ fn avoided(question: &Question<'_>, chosen: &[Assignment]) -> Option<(Cost, Vec<
 }
 
 impl Plan {
+    /// The devices that have a part, a bit for each.
+    pub fn devices(&self) -> u32 {
+        devices_of(&self.assignments)
+    }
+
     /// Nothing is to be done.
     pub(crate) fn nothing(reason: &str) -> Self {
         Plan {
@@ -292,6 +302,11 @@ impl Plan {
             groups: [0; 3],
         }
     }
+}
+
+/// The devices of parts, a bit for each.
+fn devices_of(parts: &[Assignment]) -> u32 {
+    parts.iter().filter(|a| a.device < 32).fold(0, |set, a| set | 1 << a.device)
 }
 
 pub(super) type Chosen = (Vec<Assignment>, String);
@@ -460,6 +475,14 @@ pub fn cut(grid: Grid, axis: usize, cpu_share: f64, gpus: &[(usize, f64)]) -> Ve
     assignments.push(Assignment { device: 0, range: rest });
     assignments.retain(|a| !a.range.is_empty());
     assignments
+}
+
+/// How much longer parts on several devices are expected to take, by what such calls took, than their predictions say.
+fn seen_over_expected(question: &Question<'_>, parts: &[Assignment], cost: Cost) -> f64 {
+    let set = devices_of(parts);
+    let spreads = parts.iter().map(|a| question.candidates[a.device].together.spread);
+    let seen = question.together.iter().find(|t| t.devices == set);
+    seen.map_or(1.0, |t| t.over(cost.ns(), spreads.fold(0.0, f64::max)))
 }
 
 /// Whether parts cover a grid and differ on one axis only.

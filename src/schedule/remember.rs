@@ -8,6 +8,7 @@ mod cut;
 
 use super::{
     adaptive::Crew,
+    feedback::{Together, seen_together},
     placement::Placement,
     plan::{Assignment, Candidate, Plan, Question},
 };
@@ -48,6 +49,8 @@ pub struct Decision {
     pub candidates: Vec<Candidate>,
     /// Who takes part, where its parts are handed out in chunks.
     pub crew: Option<Crew>,
+    /// What was known of calls like it on several devices.
+    pub together: Vec<Together>,
     /// What its calls have in common.
     pub(crate) calls: Calls,
 }
@@ -77,7 +80,7 @@ impl Calls {
 impl Decision {
     /// A plan, with what it was made from.
     pub fn new(plan: Plan, candidates: Vec<Candidate>, crew: Option<Crew>) -> Self {
-        Decision { plan, candidates, crew, calls: Calls::default() }
+        Decision { plan, candidates, crew, together: Vec::new(), calls: Calls::default() }
     }
 
     /// Where what a call moves is kept for the next one: where one device other than the CPU runs it. On the CPU that
@@ -233,7 +236,10 @@ impl Remembered {
                 let now = learned.known(key(device), c.moved());
                 alike(c, &now, *weight)
             };
-            if !kept.decision.candidates.iter().zip(&kept.weights).enumerate().all(alike) {
+            let Decision { candidates, together, .. } = &*kept.decision;
+            if !candidates.iter().zip(&kept.weights).enumerate().all(alike)
+                || !alike_together(together, &seen_together(learned, key(0).kernel, candidates))
+            {
                 return None;
             }
             kept.epoch = epoch;
@@ -300,6 +306,16 @@ impl Remembered {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Kept, BuildHasherDefault<Same>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether calls on several devices are known as they were.
+fn alike_together(was: &[Together], now: &[Together]) -> bool {
+    let near = |(a, b): (&Together, &Together)| {
+        let doubt = |t: &Together| t.log_ns.variance.sqrt().max(NO_DOUBT);
+        let means = (a.log_ns.mean - b.log_ns.mean).abs() <= TOLERANCE;
+        a.devices == b.devices && means && (doubt(a) - doubt(b)).abs() <= TOLERANCE
+    };
+    was.len() == now.len() && was.iter().zip(now).all(near)
 }
 
 /// Whether a device is known as it was, as far as that changes its time; `weight` is the kernel's part of it.

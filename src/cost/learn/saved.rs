@@ -119,6 +119,7 @@ impl Learned {
         let mut state = self.lock();
         state.kernels.retain(|(_, d), _| *d != device);
         state.links.retain(|(d, _), _| *d != device);
+        state.together.retain(|(_, set), _| set >> device.min(31) & 1 == 0);
         state.machine.remove(&device);
     }
 }
@@ -139,7 +140,7 @@ mod tests {
                 learned.observe(key, Observation { prior_ns: 1e6, launch_ns: 1e3, took_ns, together, ended: true });
             }
         }
-        learned.observe_link(1, Direction::Up, 1e6, 1e5, 2e5);
+        learned.observe_link(1, Direction::Up, 1e6, 1e5, 2e5, true);
         learned
     }
 

@@ -29,6 +29,7 @@ fn candidate(id: &str, speed: f64, bytes: f64) -> Candidate {
 
 fn question<'a>(candidates: &'a [Candidate], split: &'a Split) -> Question<'a> {
     Question {
+        together: Vec::new(),
         grid: Grid { groups: [1000, 1, 1] },
         split,
         candidates,

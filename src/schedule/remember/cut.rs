@@ -1,6 +1,7 @@
 //! Plans whose parts are cut once, by the figures that they were made from: where arrays are changes what calls move.
 
 use crate::schedule::{
+    feedback::Together,
     placement::Placement,
     plan::{Candidate, Plan, Question, plan},
 };
@@ -61,7 +62,8 @@ impl CutOnce {
     /// See [`plan`].
     pub(super) fn plan(&self, kernel: u64, question: &Question<'_>) -> Result<(Plan, bool)> {
         let key = Key::new(kernel, question);
-        let figures: Vec<[f64; FIGURES]> = question.candidates.iter().map(figures).collect();
+        let mut figures: Vec<[f64; FIGURES]> = question.candidates.iter().map(figures).collect();
+        figures.extend(question.together.iter().map(figures_together));
         if let Some((made_from, known)) = self.lock().get(&key) {
             let same = made_from.len() == figures.len() && made_from.iter().zip(&figures).all(|(a, b)| alike(a, b));
             if same && question.explore < known.tempting {
@@ -98,6 +100,13 @@ fn figures(c: &Candidate) -> [f64; FIGURES] {
         c.one_time.ns() - c.credit.ns().min(c.one_time.ns()),
         f64::from(u8::from(c.refusal.is_some())),
     ]
+}
+
+/// The same of calls on several devices.
+fn figures_together(seen: &Together) -> [f64; FIGURES] {
+    let mut figures = [0.0; FIGURES];
+    figures[..3].copy_from_slice(&[f64::from(seen.devices), seen.log_ns.mean.exp(), seen.log_ns.variance.max(0.01)]);
+    figures
 }
 
 fn alike(a: &[f64; FIGURES], b: &[f64; FIGURES]) -> bool {

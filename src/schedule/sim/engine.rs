@@ -341,8 +341,10 @@ impl<'a> Engine<'a> {
             return;
         }
         chunks.done(other.worker, slices, None);
-        let so_far = now - since_ns - part.up.1;
-        self.parts[other.worker].add(&PartRun { run_ns: so_far.max(0.0), ended: false, ..part });
+        // Its copies may be all that it came to.
+        let up = (part.up.0, part.up.1.min(now - since_ns));
+        let so_far = now - since_ns - up.1;
+        self.parts[other.worker].add(&PartRun { run_ns: so_far, up, ended: false, ..part });
         self.left_over.push(Whole { took_ns: other.at_ns, part });
     }
 }

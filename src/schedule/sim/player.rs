@@ -16,7 +16,7 @@ use crate::{
     error::Result,
     schedule::{
         adaptive,
-        feedback::{PartRun, teach},
+        feedback::{PartRun, seen_together, teach, teach_whole},
         placement::Placement,
         plan::{Candidate, Question, plan},
         remember::{Asked, Decision, Remembered},
@@ -110,6 +110,7 @@ impl Player {
         };
         self.learned.spend(took_ns, plan.explored.ns());
         teach(&self.learned, case.kernel, candidates, &run.parts);
+        teach_whole(&self.learned, case.kernel, candidates, plan, &run.parts, took_ns);
         for whole in run.left_over.iter().filter(|w| w.took_ns.is_finite()) {
             self.pending.push((self.clock_ns + whole.took_ns, whole.part.device));
         }
@@ -176,6 +177,7 @@ impl Player {
             return Ok((Decision::new(plan, candidates, None), DECIDE_TINY_NS));
         }
         candidates.extend((1..self.rates.len()).map(|d| self.candidate(d, case, home)));
+        let together = seen_together(&self.learned, case.kernel, &candidates);
         let question = Question {
             grid: case.grid,
             split: &case.split,
@@ -183,6 +185,7 @@ impl Player {
             adaptive: true,
             merge: Cost::ZERO,
             race: self.copies(case, home),
+            together,
             explore: Cost::from_ns(self.learned.budget_ns()),
             placement: Placement::Auto,
             strict: false,
@@ -191,7 +194,8 @@ impl Player {
         let crew = adaptive::crew(&question, &plan);
         let several = usize::from(self.rates.len() > 2);
         let took_ns = if plan.obvious { DECIDE_OBVIOUS_NS[several] } else { DECIDE_NS[several] };
-        Ok((Decision::new(plan, candidates, crew), took_ns))
+        let together = question.together;
+        Ok((Decision { together, ..Decision::new(plan, candidates, crew) }, took_ns))
     }
 
     /// Copying what a call writes, and back, as far as it may be raced for: calls on host data. One thread copies.
