@@ -215,8 +215,9 @@ pub(super) struct Function {
     pub(super) vector_bytes: usize,
     /// Vectors of the frame that selection uses.
     pub(super) parked: u32,
-    /// Instructions of each block, while blocks are not contiguous.
-    lists: Vec<Vec<(Kind, Vec<Operand>)>>,
+    /// Instructions of each block, while blocks are not contiguous, with the range of their operands in `loose`.
+    lists: Vec<Vec<(Kind, std::ops::Range<u32>)>>,
+    loose: Vec<Operand>,
 }
 
 impl Function {
@@ -236,7 +237,9 @@ impl Function {
     }
 
     pub(super) fn push(&mut self, block: Block, kind: Kind, operands: Vec<Operand>) {
-        self.lists[block.index()].push((kind, operands));
+        let first = self.loose.len() as u32;
+        self.loose.extend(operands);
+        self.lists[block.index()].push((kind, first..self.loose.len() as u32));
     }
 
     pub(super) fn is_ended(&self, block: Block) -> bool {
@@ -265,7 +268,7 @@ impl Function {
             for (kind, operands) in list {
                 self.kinds.push(kind);
                 self.starts.push(self.operands.len() as u32);
-                self.operands.extend(operands);
+                self.operands.extend_from_slice(at(&self.loose, &operands));
             }
             node.end = self.kinds.len() as u32;
         }
@@ -293,7 +296,7 @@ impl Function {
         let rename = |b: &Block| number[b.index()].map(Block::new);
         let count = number.iter().flatten().count();
         let mut nodes: Vec<Node> = vec![Node::default(); count];
-        let mut lists: Vec<Vec<(Kind, Vec<Operand>)>> = vec![Vec::new(); count];
+        let mut lists = vec![Vec::new(); count];
         let old = std::mem::take(&mut self.nodes).into_iter().zip(std::mem::take(&mut self.lists));
         for ((mut node, list), n) in old.zip(&number) {
             if let Some(n) = n {
@@ -310,10 +313,13 @@ impl Function {
     fn drop_dead(&mut self) {
         let mut live = vec![false; self.vregs];
         let mut makers: Vec<Option<(u32, u32)>> = vec![None; self.vregs];
-        let mut feeds: Vec<Vec<VReg>> = vec![Vec::new(); self.vregs];
+        // What is passed for each parameter: the last one, and the one before each.
+        let mut fed: Vec<u32> = vec![u32::MAX; self.vregs];
+        let mut feeds: Vec<(VReg, u32)> = Vec::new();
         let mut todo: Vec<VReg> = Vec::new();
         for (b, list) in self.lists.iter().enumerate() {
             for (i, (kind, operands)) in list.iter().enumerate() {
+                let operands = at(&self.loose, operands);
                 let effects = kind.has_effects() || operands.iter().all(|o| o.kind() == OperandKind::Use);
                 for o in operands {
                     match o.kind() {
@@ -326,7 +332,8 @@ impl Function {
             let node = &self.nodes[b];
             for s in &node.succs {
                 for (param, arg) in self.nodes[s.index()].params.iter().zip(&node.args) {
-                    feeds[param.vreg()].push(*arg);
+                    let before = std::mem::replace(&mut fed[param.vreg()], feeds.len() as u32);
+                    feeds.push((*arg, before));
                 }
             }
         }
@@ -334,14 +341,21 @@ impl Function {
             if std::mem::replace(&mut live[v.vreg()], true) {
                 continue;
             }
-            todo.extend(&feeds[v.vreg()]);
+            let mut feed = fed[v.vreg()];
+            while let Some((arg, before)) = feeds.get(feed as usize) {
+                todo.push(*arg);
+                feed = *before;
+            }
             if let Some((b, i)) = makers[v.vreg()] {
                 let (_, operands) = &self.lists[b as usize][i as usize];
-                todo.extend(operands.iter().filter(|o| o.kind() == OperandKind::Use).map(|o| o.vreg()));
+                todo.extend(
+                    at(&self.loose, operands).iter().filter(|o| o.kind() == OperandKind::Use).map(|o| o.vreg()),
+                );
             }
         }
         for list in &mut self.lists {
             list.retain(|(kind, operands)| {
+                let operands = at(&self.loose, operands);
                 let unused = |o: &Operand| o.kind() == OperandKind::Use || !live[o.vreg().vreg()];
                 kind.has_effects()
                     || operands.iter().all(|o| o.kind() == OperandKind::Use)
@@ -361,6 +375,11 @@ impl Function {
             node.params.retain(|_| kept.next().copied().unwrap_or(true));
         }
     }
+}
+
+/// The operands in a range.
+fn at<'o>(operands: &'o [Operand], range: &std::ops::Range<u32>) -> &'o [Operand] {
+    &operands[range.start as usize..range.end as usize]
 }
 
 impl Kind {

@@ -160,13 +160,38 @@ impl Program {
     /// # Errors
     /// As for [`Program::new`].
     pub fn with(kernel: Kernel, settings: &Settings) -> Result<Self, Error> {
+        check::kernel(&kernel)?;
+        let prepared = passes::optimize(kernel.clone(), settings.contract);
+        Self::compiled(kernel, prepared, settings)
+    }
+
+    /// The same program for another engine and fuel. The passes are not run again: sums are contracted as they are in
+    /// this one.
+    ///
+    /// # Errors
+    /// As for [`Program::new`].
+    ///
+    /// ```
+    /// use evener_lanes::{Engine, Level, Module, Program, Settings};
+    ///
+    /// let source = "@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+    ///     @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) { y[id.x] = id.x; }";
+    /// let program = Program::new(Module::parse(source)?.lower("main")?)?;
+    /// let slow = program.on(&Settings::default().engine(Engine::Interpreter(Level::Baseline)))?;
+    /// assert!(!slow.is_native());
+    /// # Ok::<(), evener_lanes::Error>(())
+    /// ```
+    pub fn on(&self, settings: &Settings) -> Result<Self, Error> {
+        Self::compiled(self.kernel.clone(), self.prepared.clone(), settings)
+    }
+
+    /// Machine code or bytecode for a kernel after the passes.
+    fn compiled(kernel: Kernel, prepared: Kernel, settings: &Settings) -> Result<Self, Error> {
         let (level, wanted) = match settings.engine {
             Engine::Interpreter(level) => (level.min(Level::detect()), false),
             Engine::Jit(level) => (level.min(Level::detect()), true),
             Engine::Auto => (Level::detect(), true),
         };
-        check::kernel(&kernel)?;
-        let prepared = passes::optimize(kernel.clone(), settings.contract);
         let cooperative = prepared.is_cooperative();
         let shape = if cooperative { BatchShape::Group } else { BatchShape::Row };
         let native = if wanted { Machine::native(&prepared, shape, level).map_err(Some) } else { Err(None) };

@@ -108,15 +108,22 @@ fn compare_engines(
 ) -> Result<u32, Failure> {
     let mut native = 0;
     let mut reference = expected.map(|results| ("the oracle".to_string(), results.clone()));
+    // The passes are the same for all engines, so they run once.
+    let mut compiled: Option<Compiled> = None;
     let first_at_end = program.buffers.first().is_some_and(|b| b.seed & 1 == 0);
     for (i, engine) in engines().into_iter().enumerate() {
         let at_end = (i % 2 == 0) == (first_at_end != contract);
         let name = format!("{engine:?}{}", if contract { ", contracted" } else { "" });
         // Past the caches where a buffer starts at the start of a page, through them where it does not.
         let settings = Settings::default().engine(engine).contract(contract).past_caches_from(1);
-        let (results, is_native) = run(program, kernel, contents, &settings, at_end)
-            .map_err(|why| Failure::Failed(format!("{name}: {why}")))?;
-        native += u32::from(is_native);
+        let failed = |why: String| Failure::Failed(format!("{name}: {why}"));
+        let next = match &compiled {
+            Some(other) => other.on(&settings),
+            None => Compiled::with(kernel.clone(), &settings),
+        };
+        let next = compiled.insert(next.map_err(|e| failed(e.to_string()))?);
+        let results = run(program, next, contents, at_end).map_err(failed)?;
+        native += u32::from(next.is_native());
         match &reference {
             Some((other, wanted)) => {
                 if let Some(what) = difference(program, &results, wanted) {
@@ -130,18 +137,11 @@ fn compare_engines(
 }
 
 /// Runs one engine, each buffer between guard pages: at the end of its memory or at the start.
-fn run(
-    program: &Program,
-    kernel: &Kernel,
-    contents: &Results,
-    settings: &Settings,
-    at_end: bool,
-) -> Result<(Results, bool), String> {
-    let compiled = Compiled::with(kernel.clone(), settings).map_err(|e| e.to_string())?;
+fn run(program: &Program, compiled: &Compiled, contents: &Results, at_end: bool) -> Result<Results, String> {
     let mut results = contents.clone();
     let mut guarded = Guarded::new();
     let (mut places, mut buffers) = (Vec::new(), Vec::new());
-    for binding in &kernel.bindings {
+    for binding in &compiled.kernel().bindings {
         let at = program.buffers.iter().position(|b| b.binding == binding.binding).ok_or("an unknown binding")?;
         let written = program.buffers[at].space == "storage, read_write";
         let pointer = guarded.place(&contents[at], at_end);
@@ -156,7 +156,7 @@ fn run(
     for (i, (at, _)) in in_guards.enumerate() {
         results[*at] = guarded.bytes(i)?;
     }
-    Ok((results, compiled.is_native()))
+    Ok(results)
 }
 
 /// The first difference, with any NaN equal to any other.
