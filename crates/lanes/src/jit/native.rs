@@ -60,11 +60,10 @@ impl Native {
         fission::divide_loops(&mut kernel, isa, &one);
         let blocks = block_shape(&kernel, isa, one);
         let mut lowered = Lower::run(&kernel, isa, blocks)?;
-        let options = regalloc2::RegallocOptions::default();
-        let out = regalloc2::run(&lowered.function, &regs::environment(isa), &options)
-            .map_err(|e| format!("register allocation: {e:?}"))?;
         let requests = std::mem::take(&mut lowered.requests).into_boxed_slice();
-        let bytes = emit::emit(&lowered.function, &out, isa, &lowered.pool.bytes, requests.as_ptr().cast())?;
+        let bytes = regs::allocate(&lowered.function, isa, |out| {
+            emit::emit(&lowered.function, out, isa, &lowered.pool.bytes, requests.as_ptr().cast())
+        })?;
         let code = ExecutableMemory::new(&bytes).map_err(|e| format!("no executable memory: {e}"))?;
         let capacity = match shape {
             BatchShape::Row => ROW_LANES,
