@@ -5,7 +5,7 @@ use crate::backend::{Capabilities, DeviceKind};
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 /// What [`devices`] found.
@@ -36,6 +36,10 @@ impl fmt::Display for LeftOut {
     }
 }
 
+/// The way to the drivers, one for the process and never given back: a driver that a device's own thread unloads while the
+/// process ends takes it down.
+static INSTANCE: OnceLock<wgpu::Instance> = OnceLock::new();
+
 /// Lists the machine's GPUs. Creates no device, so it costs the loading of the drivers only.
 ///
 /// Never fails: without a loader, a driver or an adapter the list is empty and says why.
@@ -51,13 +55,15 @@ fn find(options: Options) -> Found {
     if (wgpu::Instance::enabled_backend_features() & apis).is_empty() {
         return Found { reason: Some("no GPU interface is supported on this platform".into()), ..Found::default() };
     }
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.backends = apis;
-    // No validation layers, and no VALIDATION_INDIRECT_CALL: it caps buffers at 4 GiB for draws we never make.
-    descriptor.flags = wgpu::InstanceFlags::empty();
-    let instance = wgpu::Instance::new(descriptor);
+    let instance = INSTANCE.get_or_init(|| {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = apis;
+        // No validation layers, and no VALIDATION_INDIRECT_CALL: it caps buffers at 4 GiB for draws we never make.
+        descriptor.flags = wgpu::InstanceFlags::empty();
+        wgpu::Instance::new(descriptor)
+    });
     let adapters = pollster::block_on(instance.enumerate_adapters(apis));
-    let nothing = adapters.is_empty().then(|| reason_for_nothing(&instance));
+    let nothing = adapters.is_empty().then(|| reason_for_nothing(instance));
 
     let mut left_out = Vec::new();
     let mut listed: Vec<(Listing, wgpu::Adapter)> = Vec::new();
