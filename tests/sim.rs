@@ -89,7 +89,7 @@ fn regret_is_small_in_every_condition() {
 }
 
 #[test]
-fn regret_is_small_for_a_seed_that_nothing_was_tuned_on() {
+fn regret_is_small_for_another_seed() {
     assert_holds(&of_all_machines(90_210, true), &HOLDS);
 }
 

@@ -52,15 +52,17 @@ impl<'k> Lower<'k> {
     /// own are added.
     pub(super) fn put_aside(&mut self, inst: &'k Inst, finished: &mut Vec<Value>) {
         let Inst::Loop { params, body, again, .. } = inst else { return };
-        let (registers, mask) = pressure::registers(self.isa);
-        let need = pressure::of_loop(self.kernel, self.classes(), (params, body, *again), mask, Carried::Once);
-        let used = pressure::reads_of(inst);
-        let mut idle: Vec<(Value, Vec<VReg>)> =
-            finished.iter().filter(|v| !used.contains(v)).filter_map(|v| Some((*v, self.registers_of(*v)?))).collect();
-        if need * self.parts + idle.iter().map(|(_, r)| r.len()).sum::<usize>() > registers {
-            for (v, registers) in idle.drain(..) {
-                let sources = registers.into_iter().map(|r| self.in_frame(r)).collect();
-                self.env[v.index()] = Some(Entry { val: Val::Memory(sources), splat: None, parts: None });
+        if !finished.is_empty() {
+            let (registers, mask) = pressure::registers(self.isa);
+            let need = pressure::of_loop(self.kernel, self.classes(), (params, body, *again), mask, Carried::Once);
+            let used = pressure::reads_of(inst);
+            let idle = finished.iter().filter(|v| !used.contains(v));
+            let idle: Vec<(Value, Vec<VReg>)> = idle.filter_map(|v| Some((*v, self.registers_of(*v)?))).collect();
+            if need * self.parts + idle.iter().map(|(_, r)| r.len()).sum::<usize>() > registers {
+                for (v, registers) in idle {
+                    let sources = registers.into_iter().map(|r| self.in_frame(r)).collect();
+                    self.env[v.index()] = Some(Entry { val: Val::Memory(sources), splat: None, parts: None });
+                }
             }
         }
         finished.extend(params.iter().map(|p| p.result));
