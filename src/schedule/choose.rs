@@ -18,7 +18,7 @@ const TOGETHER_GAIN: f64 = 1.03;
 /// Doubt (standard deviation of the logarithm) from which on a device is worth exploring.
 const DOUBTFUL: f64 = 0.15;
 /// A device promises something if it may be better by so many standard deviations.
-const HOPE: f64 = 0.8;
+const HOPE: f64 = 1.1;
 /// What one look at another device may cost, as a part of a call, where the best one is known,
 const LOOK: f64 = 1.0;
 /// which is up to this doubt.
