@@ -125,8 +125,8 @@ enum Pattern {
     Consecutive(u64),
     /// All the same, in bounds.
     Same(u64),
-    /// Anything in bounds.
-    Inside([u32; W]),
+    /// All in bounds.
+    Inside,
     Other,
 }
 
@@ -136,22 +136,23 @@ enum Pattern {
 /// `index` is an index of the running code, `block` belongs to the batch.
 #[inline(always)]
 unsafe fn pattern(cx: &Ctx<'_>, index: &Index, len: u64, block: usize) -> Pattern {
-    // SAFETY: indices of an access are in 4-byte slots.
-    let i = unsafe { cx.block::<u32>(index.slot, block) };
-    let (mut different, mut steps, mut most) = (0, 0, 0);
-    for (k, lane) in i.iter().enumerate() {
-        different |= lane ^ i[0];
-        steps |= lane ^ i[0].wrapping_add(k as u32);
-        most = most.max(*lane);
+    // Whole arrays are compared: of other reductions over a block, the compiler makes one lane after the other.
+    // SAFETY: indices of an access are in 4-byte slots, which nothing writes meanwhile.
+    let i = unsafe { &*cx.at::<[u32; W]>(index.slot).wrapping_add(block).cast_const() };
+    let first = u64::from(i[0]);
+    // Where the last is in bounds, none wrapped.
+    if first + (W as u64) <= len.min(1 << 32) && *i == std::array::from_fn(|k| i[0].wrapping_add(k as u32)) {
+        return Pattern::Consecutive(first);
     }
-    if u64::from(most) >= len {
-        return Pattern::Other;
+    if first < len && *i == [i[0]; W] {
+        return Pattern::Same(first);
     }
-    match (steps, different) {
-        (0, _) if i[0] < i[W - 1] => Pattern::Consecutive(i[0].into()),
-        (_, 0) => Pattern::Same(i[0].into()),
-        _ => Pattern::Inside(i),
+    let limit = u32::try_from(len).unwrap_or(u32::MAX);
+    let mut outside = [0u32; W];
+    for k in 0..W {
+        outside[k] = if i[k] >= limit { !0 } else { 0 };
     }
+    if outside == [0u32; W] { Pattern::Inside } else { Pattern::Other }
 }
 
 /// The first index of a block if the indices are consecutive and all below `len`.
@@ -186,20 +187,22 @@ unsafe fn load<T: Lane>(cx: &mut Ctx<'_>, ins: &Ins) {
                 return load_run::<T>(cx, ins.d, &o, first, len);
             }
             for block in cx.b0..cx.b1 {
-                let value: [T; W] = match pattern(cx, index, len, block) {
-                    Pattern::Consecutive(first) if index.stride == T::BYTES as u64 => read(o.ptr, first * index.stride),
-                    Pattern::Consecutive(first) => {
-                        read_strided(o.ptr.wrapping_add((first * index.stride) as usize), index.stride)
+                let at = |i: u64| o.ptr.wrapping_add((i * index.stride) as usize);
+                match pattern(cx, index, len, block) {
+                    Pattern::Consecutive(first) if index.stride == T::BYTES as u64 => {
+                        cx.put::<T>(ins.d, block, at(first).cast::<[T; W]>().read_unaligned());
                     }
-                    Pattern::Same(i) => {
-                        [o.ptr.wrapping_add((i * index.stride) as usize).cast::<T>().read_unaligned(); W]
+                    Pattern::Consecutive(first) => cx.put::<T>(ins.d, block, read_strided(at(first), index.stride)),
+                    Pattern::Same(i) => cx.put::<T>(ins.d, block, [at(i).cast::<T>().read_unaligned(); W]),
+                    Pattern::Inside => {
+                        let i = cx.block::<u32>(index.slot, block);
+                        cx.put::<T>(ins.d, block, i.map(|i| at(i.into()).cast::<T>().read_unaligned()));
                     }
-                    Pattern::Inside(i) => {
-                        i.map(|i| o.ptr.wrapping_add(i as usize * index.stride as usize).cast::<T>().read_unaligned())
+                    Pattern::Other => {
+                        let value = gather(cx, access, &o, block);
+                        cx.put::<T>(ins.d, block, value);
                     }
-                    Pattern::Other => gather(cx, access, &o, block),
-                };
-                cx.put(ins.d, block, value);
+                }
             }
             return;
         }

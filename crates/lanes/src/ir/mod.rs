@@ -172,6 +172,10 @@ impl Binding {
     /// Elements of the runtime-sized array in a buffer of `bytes`; 0 where there is none.
     pub fn runtime_len(&self, bytes: u64) -> u64 {
         match self.runtime_stride {
+            // Short calls should not wait for divisions.
+            Some(stride) if stride.is_power_of_two() => {
+                bytes.saturating_sub(self.fixed_bytes.into()) >> stride.trailing_zeros()
+            }
             Some(stride) => bytes.saturating_sub(self.fixed_bytes.into()) / u64::from(stride),
             None => 0,
         }

@@ -179,11 +179,6 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// For code that [needs no memory](Native::needs_no_memory).
-    pub(crate) const fn none() -> Self {
-        Scratch { workgroup: Vec::new(), private: Vec::new(), slots: Vec::new(), ids: [const { Vec::new() }; 3] }
-    }
-
     pub(crate) fn new(native: &Native) -> Self {
         let lines = |bytes: usize| vec![Line([0; 64]); bytes.div_ceil(64)];
         // Blocks read whole vectors past the last lane.
@@ -211,32 +206,74 @@ impl Scratch {
     /// # Errors
     /// Why it ended early.
     pub(crate) fn run(&mut self, native: &Native, call: &Call<'_>, batch: &Batch) -> Result<(), Stop> {
-        // The code counts on ids that do not wrap inside a row.
-        let room = (1 << 32) - (batch.first[0] & 0xffff_ffff);
-        if native.shape == BatchShape::Row && batch.lanes as u64 > room {
-            let (mut front, mut back) = (*batch, *batch);
-            front.lanes = room as usize;
-            back.lanes -= room as usize;
-            back.first[0] += room;
-            self.run_code(native, call, &front)?;
-            return self.run_code(native, call, &back);
-        }
-        self.run_code(native, call, batch)
+        native.each_part(batch, |part| {
+            self.workgroup.fill(Line([0; 64]));
+            let first = match native.shape {
+                BatchShape::Row => part.first.map(|x| x as u32),
+                BatchShape::Group => std::array::from_fn(|a| (part.first[a] / u64::from(native.size[a])) as u32),
+                BatchShape::Linear => {
+                    for lane in 0..part.lanes {
+                        let id = part.invocation(BatchShape::Linear, native.size, lane);
+                        self.ids.iter_mut().zip(id).for_each(|(ids, id)| ids[lane] = id as u32);
+                    }
+                    [0; 3]
+                }
+            };
+            let memories = Memories {
+                workgroup: self.workgroup.as_mut_ptr().cast(),
+                private: self.private.as_mut_ptr().cast(),
+                slots: self.slots.as_mut_ptr().cast(),
+                ids: std::array::from_fn(|a| self.ids[a].as_ptr()),
+            };
+            // SAFETY: the memories are those that the code was compiled for.
+            unsafe { native.enter(call, part, first, &memories) }
+        })
+    }
+}
+
+/// Where the memories of a thread start.
+struct Memories {
+    workgroup: *mut u8,
+    private: *mut u8,
+    slots: *mut u8,
+    ids: [*const u32; 3],
+}
+
+impl Native {
+    /// Runs one batch of code that [needs no memory](Native::needs_no_memory): a short call waits for nothing else.
+    ///
+    /// # Errors
+    /// Why it ended early.
+    #[inline]
+    pub(crate) fn run_alone(&self, call: &Call<'_>, batch: &Batch) -> Result<(), Stop> {
+        assert!(self.needs_no_memory(), "code with memories is run with a scratch");
+        let none = std::ptr::null_mut();
+        let memories = Memories { workgroup: none, private: none, slots: none, ids: [std::ptr::null(); 3] };
+        // SAFETY: the code uses none of the memories.
+        self.each_part(batch, |part| unsafe { self.enter(call, part, part.first.map(|x| x as u32), &memories) })
     }
 
-    fn run_code(&mut self, native: &Native, call: &Call<'_>, batch: &Batch) -> Result<(), Stop> {
-        self.workgroup.fill(Line([0; 64]));
-        let first = match native.shape {
-            BatchShape::Row => batch.first.map(|x| x as u32),
-            BatchShape::Group => std::array::from_fn(|a| (batch.first[a] / u64::from(native.size[a])) as u32),
-            BatchShape::Linear => {
-                for lane in 0..batch.lanes {
-                    let id = batch.invocation(BatchShape::Linear, native.size, lane);
-                    self.ids.iter_mut().zip(id).for_each(|(ids, id)| ids[lane] = id as u32);
-                }
-                [0; 3]
-            }
-        };
+    /// Runs a batch in parts in whose rows ids do not wrap: the code counts on that.
+    #[inline]
+    fn each_part(&self, batch: &Batch, mut run: impl FnMut(&Batch) -> Result<(), Stop>) -> Result<(), Stop> {
+        let room = (1 << 32) - (batch.first[0] & 0xffff_ffff);
+        if self.shape != BatchShape::Row || batch.lanes as u64 <= room {
+            return run(batch);
+        }
+        let (mut front, mut back) = (*batch, *batch);
+        front.lanes = room as usize;
+        back.lanes -= room as usize;
+        back.first[0] += room;
+        run(&front)?;
+        run(&back)
+    }
+
+    /// Calls the code for a batch whose first ids are given.
+    ///
+    /// # Safety
+    /// The memories are as large as the code was compiled for.
+    #[inline]
+    unsafe fn enter(&self, call: &Call<'_>, batch: &Batch, first: [u32; 3], memories: &Memories) -> Result<(), Stop> {
         let mut context = Context {
             first,
             lanes: batch.lanes as u32,
@@ -246,17 +283,17 @@ impl Scratch {
             fuel: call.fuel,
             outer_fuel: call.fuel,
             bound: call.bound.as_ptr(),
-            workgroup: self.workgroup.as_mut_ptr().cast(),
-            private: self.private.as_mut_ptr().cast(),
-            slots: self.slots.as_mut_ptr().cast(),
-            ids: std::array::from_fn(|a| self.ids[a].as_ptr()),
+            workgroup: memories.workgroup,
+            private: memories.private,
+            slots: memories.slots,
+            ids: memories.ids,
             zeros: ZEROS.as_ptr().cast(),
             helper: helper::serve,
         };
         // SAFETY: the code was compiled for this signature and a CPU of this level; the context holds the memories it
         // was compiled for, and it tests every index before it touches a binding.
         let status = unsafe {
-            let run: unsafe extern "sysv64" fn(*mut Context) -> u32 = std::mem::transmute(native.code.ptr());
+            let run: unsafe extern "sysv64" fn(*mut Context) -> u32 = std::mem::transmute(self.code.ptr());
             run(&mut context)
         };
         if call.past {
@@ -265,7 +302,7 @@ impl Scratch {
             unsafe { std::arch::x86_64::_mm_sfence() };
         }
         let Some(out_of_fuel) = status.checked_sub(OUT_OF_FUEL) else { return Ok(()) };
-        let span = native.loops.get(out_of_fuel as usize).copied().unwrap_or_default();
+        let span = self.loops.get(out_of_fuel as usize).copied().unwrap_or_default();
         Err(Stop::Fuel { span, trips: 0 })
     }
 }

@@ -123,7 +123,7 @@ impl Batches {
     }
 
     /// A batch by number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, i: u64) -> Batch {
         let Batches { size, start, extent, lanes, rows, .. } = *self;
         let mut batch = Batch { first: start, lanes: lanes as usize, rows: 1, start, extent, number: 0 };

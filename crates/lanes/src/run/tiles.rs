@@ -79,6 +79,9 @@ enum Scratch {
     Bytecode(exec::Scratch),
     #[cfg(all(feature = "jit", target_arch = "x86_64"))]
     Native(native::Scratch),
+    /// Of machine code that works on registers and bindings alone.
+    #[cfg(all(feature = "jit", target_arch = "x86_64"))]
+    None,
 }
 
 /// A kernel compiled for one batch shape, with memories to run it.
@@ -148,9 +151,11 @@ impl Machine {
                 scratch.run(&RunState { code, bound, groups, size, shape: self.shape, stop, fuel }, batch)
             }
             #[cfg(all(feature = "jit", target_arch = "x86_64"))]
+            (Body::Native(code), Scratch::None) => code.run_alone(call, &batch),
+            #[cfg(all(feature = "jit", target_arch = "x86_64"))]
             (Body::Native(code), Scratch::Native(scratch)) => scratch.run(code, call, &batch),
             #[cfg(all(feature = "jit", target_arch = "x86_64"))]
-            (Body::Bytecode(_), Scratch::Native(_)) | (Body::Native(_), Scratch::Bytecode(_)) => {
+            (Body::Bytecode(_), Scratch::Native(_) | Scratch::None) | (Body::Native(_), Scratch::Bytecode(_)) => {
                 unreachable!("a machine's scratches are its own")
             }
         }
@@ -256,14 +261,14 @@ impl Machine {
         result
     }
 
-    /// Runs `f` with the memories of a thread: those of an earlier run, if there are any. Code that needs none gets them
-    /// made, which costs nothing, as two locks are a good part of a short call.
+    /// Runs `f` with the memories of a thread: those of an earlier run, if there are any. Code that needs none waits for no
+    /// lock: two are a good part of a short call.
     fn with_scratch<R>(&self, f: impl FnOnce(&mut Scratch) -> R) -> R {
         #[cfg(all(feature = "jit", target_arch = "x86_64"))]
         if let Body::Native(code) = &self.body
             && code.needs_no_memory()
         {
-            return f(&mut Scratch::Native(native::Scratch::none()));
+            return f(&mut Scratch::None);
         }
         let mut scratch = self.take();
         let result = f(&mut scratch);
