@@ -19,6 +19,7 @@ mod pool;
 mod prepare;
 mod pressure;
 mod regs;
+mod seal;
 mod shape;
 mod x64;
 
