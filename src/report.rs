@@ -37,6 +37,10 @@ pub struct Report {
     pub predicted_ns: f64,
     /// Measured time of the call, from `run()` to its return.
     pub actual_ns: f64,
+    /// Whether a device that took part was used, or ran this kernel, for the first time in this process: the times
+    /// include that.
+    #[serde(default)]
+    pub first_use: bool,
     /// Time spent before the call on measuring devices never measured on this machine; no part of `actual_ns`.
     pub calibration_ns: f64,
     /// Predicted and measured time by phase.
@@ -216,6 +220,7 @@ impl Report {
             placement,
             predicted_ns: if plan.predicted.is_finite() { plan.predicted.ns() } else { 0.0 },
             actual_ns: 0.0,
+            first_use: plan.assignments.iter().any(|a| candidates[a.device].one_time != Cost::ZERO),
             calibration_ns: 0.0,
             phases: Phases {
                 merge: Phase { predicted_ns: plan.merge.ns(), actual_ns: outcome.merge_ns },

@@ -18,7 +18,7 @@ use crate::{
         native::{Native, NativeChunk},
     },
     memory::places::Places,
-    schedule::{placement::Placement, remember::Remembered},
+    schedule::{course::Courses, placement::Placement, remember::Remembered},
 };
 use std::{
     collections::HashMap,
@@ -46,6 +46,7 @@ struct Inner {
     strict: bool,
     store: Store,
     remembered: Remembered,
+    courses: Courses,
     /// Begun with what earlier processes learned, once a call asks.
     learned: OnceLock<Learned>,
     /// Saved again at so many observations.
@@ -88,6 +89,7 @@ impl Runtime {
                 strict: builder.strict,
                 store: Store::new(builder.profile.unwrap_or_else(Profile::default_path)),
                 remembered: Remembered::default(),
+                courses: Courses::default(),
                 learned: OnceLock::new(),
                 save_at: AtomicU64::new(8),
                 kept: Mutex::default(),
@@ -277,6 +279,12 @@ impl Runtime {
         &self.inner.remembered
     }
 
+    /// What functions of several calls took, for libraries of them.
+    #[doc(hidden)]
+    pub fn courses(&self) -> &Courses {
+        &self.inner.courses
+    }
+
     pub(crate) fn strict(&self) -> bool {
         self.inner.strict
     }
@@ -322,6 +330,7 @@ impl Runtime {
                 strict: inner.strict,
                 store,
                 remembered: Remembered::default(),
+                courses: Courses::default(),
                 learned: OnceLock::new(),
                 save_at: AtomicU64::new(u64::MAX),
                 kept: Mutex::new(kept),

@@ -113,6 +113,16 @@ fn no_fixed_choice_comes_near() {
 }
 
 #[test]
+fn a_split_reaches_most_of_the_summed_rates_where_it_gains() {
+    let by_time = &all().of_summed_rates;
+    for (class, least) in [("10 ms", 0.0), ("longer", 0.9)] {
+        let of = by_time[class];
+        assert!(of.cells > 20 && of.auto >= least, "{class}: {of:?}");
+        assert!(of.auto > 0.9 * of.oracle, "{class}: {of:?}");
+    }
+}
+
+#[test]
 fn skewed_work_is_balanced_while_it_runs() {
     let figures = all();
     let (gain, over) = (figures.rows["skewed_gain"].all, figures.rows["skewed"].all);

@@ -130,6 +130,19 @@ impl<'a> HostArg<'a> {
         HostArg { array: Some(array), ..HostArg::new(argument, Elements::Typed(T::TYPE), count as u64) }
     }
 
+    /// How many bytes it has.
+    #[doc(hidden)]
+    pub fn bytes(&self) -> u64 {
+        self.argument.len
+    }
+
+    /// Where its data is: a bit for each place that has any of it in an array; none for what is no array, or is on the
+    /// host alone.
+    #[doc(hidden)]
+    pub fn home(&self) -> u64 {
+        self.array.as_ref().map_or(0, |array| array.homes())
+    }
+
     /// No slice at all, and why: an error of the call.
     #[cfg(feature = "ndarray")]
     pub(crate) fn refused<T: Element>(count: usize, writable: bool, why: String) -> Self {

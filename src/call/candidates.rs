@@ -142,6 +142,14 @@ impl Call<'_> {
         if measured { start.elapsed() } else { Duration::ZERO }
     }
 
+    /// An automatic placement becomes the preferred device, if that can run the call.
+    pub(super) fn settle(&mut self, ready: &Ready) {
+        let Some(device) = self.preferred.filter(|_| self.placement == Placement::Auto) else { return };
+        if self.runtime.slots().get(device).is_some_and(|slot| self.refusal(slot, ready).is_none()) {
+            self.placement = device.checked_sub(1).map_or(Placement::Cpu, |number| Placement::Gpu(Some(number)));
+        }
+    }
+
     /// Why a device cannot run the call, whole or in windows.
     fn refusal(&self, slot: &Slot, ready: &Ready) -> Option<String> {
         if let Err(why) = slot.revive().and_then(|()| slot.backend.accepts(self.kernel, &ready.sizes)) {
@@ -248,6 +256,10 @@ pub(super) fn parts_of(
             Some(part) => part.add(&chunk),
             None => parts.push(chunk),
         }
+    }
+    if let [only] = &mut parts[..] {
+        // Whoever was to help came too late to get anything.
+        only.together = false;
     }
     parts
 }

@@ -50,6 +50,8 @@ pub struct Call<'a> {
     arguments: Arguments<'a>,
     size: Size<'a>,
     placement: Placement,
+    /// Where an automatic placement is, if that device can run the call.
+    preferred: Option<usize>,
     strict: bool,
     assignments: Option<Vec<Assignment>>,
     workers: Option<Vec<(usize, Worker)>>,
@@ -68,6 +70,7 @@ impl<'a> Call<'a> {
             arguments: Arguments::new(kernel, runtime.places()),
             size: Size::Unset,
             placement: runtime.placement(),
+            preferred: None,
             strict: runtime.strict(),
             assignments: None,
             workers: None,
@@ -122,6 +125,14 @@ impl<'a> Call<'a> {
     /// Where it runs, instead of the runtime's placement.
     pub fn on(mut self, placement: Placement) -> Self {
         self.placement = placement;
+        self
+    }
+
+    /// On this device, 0 the CPU, if the placement is automatic and it can run the call: for functions of several calls
+    /// that keep together.
+    #[doc(hidden)]
+    pub fn preferring(mut self, device: usize) -> Self {
+        self.preferred = Some(device);
         self
     }
 
@@ -182,6 +193,7 @@ impl<'a> Call<'a> {
             }
         }
         let ready = self.prepare()?;
+        self.settle(&ready);
         let (decision, calibration) = self.decide(&ready)?;
         self.execute(&ready, &decision, calibration, (start + calibration, Outcome::default()))
     }

@@ -105,7 +105,7 @@ pub enum Taken {
 }
 
 /// Sizes within a factor of two are one level.
-pub(super) fn level_of(size: f64) -> i32 {
+pub(crate) fn level_of(size: f64) -> i32 {
     size.max(1.0).log2().round() as i32
 }
 

@@ -34,7 +34,7 @@ const JITTER: f64 = 0.3;
 /// Doubt about a bound.
 const BOUND: f64 = 0.2;
 /// Slow-down of a device while others work, before anything is known (logarithm).
-const TOGETHER: Belief = Belief { mean: 0.08, variance: 0.08 * 0.08 };
+const TOGETHER: Belief = Belief { mean: 0.08, variance: 0.12 * 0.12 };
 /// Estimates that have moved by less (in the logarithm) are the same.
 const MOVED: f64 = 0.04;
 /// Part of the time so far that exploring may cost.

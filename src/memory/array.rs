@@ -327,6 +327,13 @@ impl ArrayMemory {
         !state.residency.is_on_devices() && state.residency.valid(HOST).contains(&(0..self.bytes))
     }
 
+    /// The devices that have any of it: a bit for each place.
+    pub(crate) fn homes(&self) -> u64 {
+        let state = self.state();
+        let devices = (HOST + 1)..self.places.count().min(64);
+        devices.filter(|place| !state.residency.valid(*place).runs().is_empty()).fold(0, |set, place| set | 1 << place)
+    }
+
     /// Gives its memory on a device back, unless it is in use, or dirty and `dirty` ones stay. Whether it did.
     ///
     /// # Errors

@@ -50,11 +50,13 @@ impl Together {
     /// the surer that is, and not at all where they differ by no more than the doubt: what is thought better than it is
     /// will be seen again, what is thought worse will not. `spread` is the doubt about the devices' rates.
     pub fn over(&self, predicted_ns: f64, spread: f64) -> f64 {
-        /// Doubt about what several devices take together where each of them is known.
+        /// Least doubt about what several devices take together where each of them is known.
         const MODEL: f64 = 0.1;
         let off = self.log_ns.mean - predicted_ns.ln();
         let beyond = off.signum() * (off.abs() - self.log_ns.variance.sqrt()).max(0.0);
-        let predicted = Belief { mean: 0.0, variance: spread * spread + MODEL * MODEL };
+        // What is seen to be far off says how much the prediction may be: what waiting for each other costs is in no rate.
+        let model = beyond.abs().max(MODEL);
+        let predicted = Belief { mean: 0.0, variance: spread * spread + model * model };
         let factor = predicted.and(Belief { mean: beyond, ..self.log_ns }).mean.exp();
         if factor.is_finite() { factor } else { 1.0 }
     }

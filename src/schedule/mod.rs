@@ -6,6 +6,7 @@ pub(crate) mod chunked;
 pub mod chunks;
 pub(crate) mod coexec;
 mod copy;
+pub mod course;
 mod desk;
 pub mod feedback;
 pub(crate) mod merge;

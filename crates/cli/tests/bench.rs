@@ -68,7 +68,18 @@ fn check_contract(found: &Value) {
     );
     let cells = found["cells"].as_array().unwrap();
     cells.iter().for_each(check_cell);
-    let keys = ["regret_geomean", "regret_p95", "regret_max", "interval", "contested", "cold", "run3", "wins"];
+    let keys = [
+        "regret_geomean",
+        "regret_p95",
+        "regret_max",
+        "interval",
+        "contested",
+        "same_placement",
+        "other_placement",
+        "cold",
+        "run3",
+        "wins",
+    ];
     object(&found["summary"], &keys);
     object(&found["summary"]["contested"], &["regret_geomean", "regret_p95", "regret_max", "cells"]);
     let regrets: Vec<f64> = cells.iter().map(|c| number(&c["regret"]["run10"])).collect();

@@ -28,7 +28,7 @@ pub(super) fn compact<T: Number>(
     kept: &mut impl Output<T>,
 ) -> Result<Done<usize>> {
     same_length("mask", mask.count(), "x", x.count())?;
-    let mut passes = Passes::new(rt);
+    let mut passes = Passes::of(rt, "compact", T::NAME, &x.as_arg());
     let count = indexable("x", x.count())?;
     if count == 0 {
         return Ok(passes.done(0));
@@ -67,7 +67,7 @@ impl<T: Element> Bind for Alone<'_, T> {
 }
 
 pub(super) fn unique<T: Number>(rt: &Runtime, x: &impl Input<T>) -> Result<Done<Array<T>>> {
-    let mut passes = Passes::new(rt);
+    let mut passes = Passes::of(rt, "unique", T::NAME, &x.as_arg());
     let count = indexable("x", x.count())?;
     if count == 0 {
         return Ok(passes.done(rt.zeros(0)?));

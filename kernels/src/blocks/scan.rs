@@ -21,7 +21,8 @@ pub(super) fn scan<T: Number>(
 ) -> Result<Done<()>> {
     same_length("y", y.count(), "x", x.count())?;
     indexable("x", x.count())?;
-    let mut passes = Passes::new(rt);
+    let several = x.count() > TILE;
+    let mut passes = if several { Passes::of(rt, "scan", T::NAME, &x.as_arg()) } else { Passes::new(rt) };
     if x.count() > 0 {
         tiles(&mut passes, x, y, inclusive)?;
     }

@@ -46,7 +46,7 @@ impl Order {
 }
 
 pub(super) fn sort<T: Number>(rt: &Runtime, x: &mut impl Output<T>, order: Order) -> Result<Done<()>> {
-    let mut passes = Passes::new(rt);
+    let mut passes = Passes::of(rt, "sort", T::NAME, &x.as_arg_mut());
     let count = indexable("x", x.count())?;
     if count > 1 {
         keys(&mut passes, x, count, order)?;
@@ -71,10 +71,14 @@ fn keys<T: Number>(passes: &mut Passes<'_>, x: &mut impl Output<T>, count: u32, 
     run(passes, keys, None::<Column<InPlace<'_, &mut [u32]>, u32>>, count, order)
 }
 
-/// Whether the first pass runs on the CPU alone.
+/// Whether the function's calls keep to the CPU, or where that is open, the first pass runs there alone.
 fn is_for_host<T: Number>(passes: &mut Passes<'_>, keys: HostArg<'_>, count: u32, order: Order) -> Result<bool> {
-    if passes.runtime.devices().len() == 1 {
-        return Ok(true);
+    match (passes.kept_to(), passes.runtime.placement()) {
+        _ if passes.runtime.devices().len() == 1 => return Ok(true),
+        (Some(device), _) => return Ok(device == 0),
+        (None, Placement::Cpu) => return Ok(true),
+        (None, Placement::Gpu(_)) => return Ok(false),
+        _ => {}
     }
     let tiles = count.div_ceil(TILE);
     let mut counts = passes.runtime.zeros::<u32>((tiles * DIGITS) as usize)?;
@@ -102,7 +106,8 @@ pub(super) fn sort_by_key<K: Number, V: Number>(
     order: Order,
 ) -> Result<Done<()>> {
     same_length("values", values.count(), "keys", keys.count())?;
-    let mut passes = Passes::new(rt);
+    let element = format!("{} {}", K::NAME, V::NAME);
+    let mut passes = Passes::of(rt, "sort by key", &element, &keys.as_arg_mut());
     let count = indexable("keys", keys.count())?;
     if count < 2 {
         return Ok(passes.done(()));

@@ -1,7 +1,7 @@
 //! Sorts and distinct values.
 
 use crate::places::{SIZES, checked, floats, places, words};
-use evener::prelude::*;
+use evener::{backend::throttled::Throttle, prelude::*};
 use evener_kernels::{Blocks, Order};
 
 #[test]
@@ -94,4 +94,21 @@ fn keys_and_values_of_different_lengths_are_an_error() {
     let (_, rt) = &places()[0];
     let error = rt.sort_by_key(&mut [1u32, 2], &mut [1u32], Order::Ascending).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ArgumentSize);
+}
+
+/// Calls of one sort, again and again: whatever the cost model makes of the first one, the others follow it.
+#[test]
+fn the_calls_of_a_sort_keep_to_one_device() {
+    let throttle: Throttle = "launch=1,link=1,up=50,down=50,device=1,cpu=1.5".parse().unwrap();
+    let rt = throttle.install(Runtime::builder().profile(None)).unwrap().build().unwrap();
+    let unsorted = words(5000, 3);
+    let mut expected = unsorted.clone();
+    expected.sort_unstable();
+    for _ in 0..6 {
+        let mut keys = unsorted.clone();
+        let reports = rt.sort(&mut keys, Order::Ascending).unwrap().reports;
+        assert_eq!(keys, expected);
+        let free = reports.iter().any(|r| r.chose == "split");
+        assert!(free || reports.iter().all(|r| r.chose == reports[0].chose), "{reports:?}");
+    }
 }

@@ -87,11 +87,7 @@ pub(super) fn write(live: &Live, host: &Argument, ranges: &[Range<u64>]) -> Resu
         .map(|r| Part { argument: host, buffer: &buffer, range: r.clone(), to: r.start, exact: None })
         .collect();
     let (_, staged) = live.faults.scoped(&live.device, "uploading an array", || upload_parts(live, &parts))?;
-    for (lease, ticket) in staged {
-        ticket.wait(&live.faults)?;
-        lease.keep();
-    }
-    Ok(())
+    staged.give_back(&live.faults)
 }
 
 /// Copies exactly these ranges from the array's buffer to the host, and waits.

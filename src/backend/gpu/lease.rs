@@ -118,6 +118,12 @@ impl Pools {
         self.peak.load(Ordering::Relaxed)
     }
 
+    /// Counts memory that wgpu takes beside the buffers here, as long as the charge lives.
+    pub(super) fn charge(self: &Arc<Self>, bytes: u64) -> Charge {
+        self.make_room(bytes);
+        Charge { bytes, pools: self.clone() }
+    }
+
     /// Counts a new buffer, and drops kept ones while all together exceed the budget.
     fn make_room(&self, bytes: u64) {
         for purpose in Purpose::ALL {
@@ -141,6 +147,19 @@ impl Pools {
 
     fn pool(&self, purpose: Purpose) -> std::sync::MutexGuard<'_, Pool<wgpu::Buffer>> {
         self.free[purpose as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes of a device that are no buffer of ours.
+#[derive(Debug)]
+pub(super) struct Charge {
+    bytes: u64,
+    pools: Arc<Pools>,
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.pools.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -23,6 +23,11 @@ use std::{
     time::Instant,
 };
 
+/// Parts of a budget that wgpu takes from the driver at once, and the bounds of their size in bytes.
+const BLOCKS_OF_BUDGET: u64 = 32;
+const LEAST_BLOCK_BYTES: u64 = 8 << 20;
+const MOST_BLOCK_BYTES: u64 = 128 << 20;
+
 /// A created device.
 #[derive(Debug)]
 pub(super) struct Live {
@@ -64,7 +69,7 @@ impl Live {
             label: Some(name),
             required_features: features,
             required_limits: adapter.limits(),
-            memory_hints: wgpu::MemoryHints::Performance,
+            memory_hints: memory_hints(options.memory),
             ..Default::default()
         };
         let request = || pollster::block_on(adapter.request_device(&descriptor));
@@ -118,4 +123,13 @@ impl Live {
         *last = Some(last.map_or(ended, |end| end.max(ended)));
         ended.saturating_duration_since(began).as_nanos() as f64
     }
+}
+
+/// How wgpu takes memory from the driver: in blocks that hold several buffers, of which it keeps an empty one. With a
+/// budget they are small beside it; a larger buffer then has a block of its own that goes when the buffer goes.
+fn memory_hints(budget: Option<u64>) -> wgpu::MemoryHints {
+    let Some(budget) = budget else { return wgpu::MemoryHints::Performance };
+    let block = budget / BLOCKS_OF_BUDGET / LEAST_BLOCK_BYTES * LEAST_BLOCK_BYTES;
+    let block = block.clamp(LEAST_BLOCK_BYTES, MOST_BLOCK_BYTES);
+    wgpu::MemoryHints::Manual { suballocated_device_memory_block_size: block..block }
 }

@@ -406,20 +406,14 @@ fn keep(live: &Live, bound: Bound, staged: Staged, marks: Option<Marks>) {
     let resolved = marks.into_iter().map(|m| m.resolved);
     storage.chain(resolved).for_each(Lease::keep);
     bound.prepared.give_back();
-    for (lease, ticket) in staged {
-        // Submitted before the chunk, so mapped again by now or on the way.
-        if ticket.wait(&live.faults).is_ok() {
-            lease.keep();
-        }
-    }
+    // Submitted before the chunk, so mapped again by now or on the way; of a device lost since then nothing is kept.
+    staged.give_back(&live.faults).ok();
 }
 
 impl Drop for GpuRun<'_> {
     fn drop(&mut self) {
         self.ticket.abandon();
-        for (_, ticket) in self.parts.iter().flat_map(|p| &p.staged) {
-            ticket.abandon();
-        }
+        self.parts.iter().for_each(|parts| parts.staged.abandon());
     }
 }
 

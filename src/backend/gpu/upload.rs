@@ -5,7 +5,8 @@
 //! pieces: running out of memory in `write_buffer` loses the device, in `create_buffer` it is an error.
 
 use super::{
-    lease::{Lease, Purpose},
+    faults::Faults,
+    lease::{Charge, Lease, Purpose},
     live::Live,
     storage::Storage,
     waiter::Ticket,
@@ -33,8 +34,33 @@ const PIECE_BYTES: u64 = 32 << 20;
 /// Staging buffers under way at once: one is filled while two are copied.
 const IN_FLIGHT: usize = 3;
 
-/// Staging buffers to be mapped again before they are kept.
-pub(super) type Staged = VecDeque<(Lease, Arc<Ticket>)>;
+/// What an upload takes beside the arguments' own buffers until its submission ended.
+#[derive(Default)]
+pub(super) struct Staged {
+    /// Staging buffers, mapped again before they are kept.
+    buffers: VecDeque<(Lease, Arc<Ticket>)>,
+    /// Memory of `write_buffer`.
+    _direct: Option<Charge>,
+}
+
+impl Staged {
+    /// Waits until the staging buffers are mapped again and gives them back to their pool.
+    ///
+    /// # Errors
+    /// A lost device.
+    pub(super) fn give_back(self, faults: &Faults) -> Result<()> {
+        for (lease, ticket) in self.buffers {
+            ticket.wait(faults)?;
+            lease.keep();
+        }
+        Ok(())
+    }
+
+    /// Nobody waits for the staging buffers any more.
+    pub(super) fn abandon(&self) {
+        self.buffers.iter().for_each(|(_, ticket)| ticket.abandon());
+    }
+}
 
 /// One range of an argument and the place in a buffer that it goes to.
 pub(super) struct Part<'a> {
@@ -48,7 +74,7 @@ pub(super) struct Part<'a> {
 
 /// Copies the upload ranges of all bindings. When it returns, the host bytes are no longer read.
 ///
-/// Returns the bytes moved and the staging buffers used.
+/// Returns the bytes moved and the memory used for that.
 ///
 /// # Errors
 /// Memory, a lost device.
@@ -75,10 +101,11 @@ pub(super) fn upload(
 pub(super) fn upload_parts(live: &Live, parts: &[Part<'_>]) -> Result<(u64, Staged)> {
     let total: u64 = parts.iter().map(|p| p.range.end - p.range.start).sum();
     if total <= DIRECT_BYTES && parts.len() <= DIRECT_RANGES {
+        let charge = live.pools.charge(total);
         parts.iter().for_each(|part| direct(live, part));
-        return Ok((total, Staged::new()));
+        return Ok((total, Staged { _direct: Some(charge), ..Staged::default() }));
     }
-    Ok((total, staged(live, parts, total)?))
+    Ok((total, Staged { buffers: staged(live, parts, total)?, _direct: None }))
 }
 
 /// The upload ranges of a transfer with their places on the device, ascending in both.
@@ -177,8 +204,8 @@ impl<'a> Filling<'a> {
     }
 }
 
-fn staged(live: &Live, parts: &[Part<'_>], total: u64) -> Result<Staged> {
-    let mut under_way = Staged::new();
+fn staged(live: &Live, parts: &[Part<'_>], total: u64) -> Result<VecDeque<(Lease, Arc<Ticket>)>> {
+    let mut under_way = VecDeque::new();
     let size = size_class(padded(total)).min(PIECE_BYTES);
     let mut filling = Filling::new(live.pools.lease(Purpose::Upload, size), size)?;
     let mut left = total;
@@ -201,7 +228,7 @@ fn staged(live: &Live, parts: &[Part<'_>], total: u64) -> Result<Staged> {
 }
 
 /// A mapped staging buffer: the oldest under way once there are enough, else one of the pool.
-fn next_buffer<'a>(live: &Live, under_way: &mut Staged, size: u64) -> Result<Filling<'a>> {
+fn next_buffer<'a>(live: &Live, under_way: &mut VecDeque<(Lease, Arc<Ticket>)>, size: u64) -> Result<Filling<'a>> {
     if under_way.len() + 1 >= IN_FLIGHT
         && let Some((lease, ticket)) = under_way.pop_front()
     {

@@ -33,6 +33,18 @@ pub struct Oracle {
     pub contested: bool,
 }
 
+/// A split must gain this much over the best device alone for the machine to gain from it.
+const GAINS: f64 = 1.05;
+
+impl Oracle {
+    /// A rate over the sum of the rates that the devices have alone, where the machine gains from a split.
+    pub fn of_summed_rates(&self, took_ns: f64) -> Option<f64> {
+        let alone_ns = self.alone_ns.iter().copied().fold(f64::INFINITY, f64::min);
+        let summed: f64 = self.alone_ns.iter().map(|ns| ns.recip()).sum();
+        (self.best.len() > 1 && self.best_ns * GAINS < alone_ns).then(|| (took_ns * summed).recip())
+    }
+}
+
 /// Finds the best placement of a call.
 pub fn oracle(scene: &Scene<'_>, seed: u64) -> Oracle {
     let devices = scene.truth.machine.devices.len();

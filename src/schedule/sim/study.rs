@@ -31,6 +31,9 @@ pub struct Study {
     pub conditions: BTreeMap<&'static str, Pair>,
     /// By name: `cpu`, `gpu`, `half`, `static` (the best placement of each kernel).
     pub baselines: BTreeMap<&'static str, Pair>,
+    /// Of calls that a split makes faster, by how long they take: the rate over the sum of the devices' own rates, of the
+    /// tenth call and of the oracle's split.
+    pub summed: BTreeMap<&'static str, Vec<[f64; 2]>>,
     /// Of skewed work: time of the best static split by mean cost over the scheduler's, and the scheduler's over the
     /// bound that knows all costs, less one.
     pub skewed: (Pair, Pair),
@@ -43,6 +46,36 @@ pub struct Figures {
     pub rows: BTreeMap<&'static str, Row>,
     /// Regrets of fixed choices.
     pub baselines: BTreeMap<&'static str, Row>,
+    /// By how long calls take that a split makes faster: their rate over the sum of the devices' own rates.
+    pub of_summed_rates: BTreeMap<&'static str, Summed>,
+}
+
+/// Rates of split calls over the sum of the devices' own rates: geometric means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Summed {
+    /// Cells.
+    pub cells: usize,
+    /// The tenth to twelfth calls.
+    pub auto: f64,
+    /// The best static split of an oracle that knows everything.
+    pub oracle: f64,
+}
+
+impl Summed {
+    fn of(parts: &[[f64; 2]]) -> Self {
+        let mean = |k: usize| (parts.iter().map(|p| p[k].ln()).sum::<f64>() / parts.len().max(1) as f64).exp();
+        Summed { cells: parts.len(), auto: mean(0), oracle: mean(1) }
+    }
+}
+
+/// Up to how long a call takes, as it is told apart in [`Figures::of_summed_rates`]: in this order.
+fn class_of(ns: f64) -> &'static str {
+    match ns {
+        ..1e5 => "0.1 ms",
+        ..1e6 => "1 ms",
+        ..1e7 => "10 ms",
+        _ => "longer",
+    }
 }
 
 impl Study {
@@ -53,6 +86,7 @@ impl Study {
         };
         merge(&mut self.conditions, &other.conditions);
         merge(&mut self.baselines, &other.baselines);
+        other.summed.iter().for_each(|(class, parts)| self.summed.entry(class).or_default().extend(parts));
         self.skewed.0.extend(&other.skewed.0);
         self.skewed.1.extend(&other.skewed.1);
     }
@@ -60,7 +94,8 @@ impl Study {
     /// Its summary. `skewed_gain` is the geometric mean of the gain over the static split, less one.
     pub fn figures(&self) -> Figures {
         let rows = |pairs: &BTreeMap<&'static str, Pair>| pairs.iter().map(|(name, p)| (*name, p.row())).collect();
-        let mut figures = Figures { rows: rows(&self.conditions), baselines: rows(&self.baselines) };
+        let of_summed_rates = self.summed.iter().map(|(class, parts)| (*class, Summed::of(parts))).collect();
+        let mut figures = Figures { rows: rows(&self.conditions), baselines: rows(&self.baselines), of_summed_rates };
         if self.skewed.0.row().all.cells > 0 {
             figures.rows.insert("skewed_gain", self.skewed.0.row());
             figures.rows.insert("skewed", self.skewed.1.row());
@@ -118,6 +153,7 @@ impl Lab<'_> {
         };
         let cells: Vec<Cell> = (0..SIZES).map(cell).collect::<Result<_>>()?;
         let mut study = Study::default();
+        let summed = &mut study.summed;
         let mut put = |name: &'static str, regret: f64, contested: bool| {
             study.conditions.entry(name).or_default().push(regret, contested);
         };
@@ -126,6 +162,11 @@ impl Lab<'_> {
             put("cold", cold, cell.oracle.contested);
             put("run3", third, cell.oracle.contested);
             put("run10", tenth, cell.oracle.contested);
+            let best_ns = cell.oracle.best_ns;
+            let parts = [best_ns * (1.0 + tenth), best_ns].map(|ns| cell.oracle.of_summed_rates(ns));
+            if let [Some(auto), Some(oracle)] = parts {
+                summed.entry(class_of(best_ns)).or_default().push([auto, oracle]);
+            }
             put("load", self.load(cell, home), cell.oracle.contested);
             if let Some(regret) = self.drift(cell, home) {
                 put("drift", regret, cell.oracle.contested);

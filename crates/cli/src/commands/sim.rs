@@ -127,5 +127,19 @@ fn table(figures: &Figures) -> String {
             format!("{} / {}", row.all.cells, row.contested.cells),
         ]);
     }
-    output::trimmed(&table)
+    let mut text = output::trimmed(&table);
+    if !figures.of_summed_rates.is_empty() {
+        text.push_str("\n\ncalls that a split makes faster: their rate over the sum of the devices' own rates\n");
+        let mut table = output::table(&["a call takes up to", "auto, 10th", "oracle's split", "cells"]);
+        for (class, of) in &figures.of_summed_rates {
+            table.add_row([
+                (*class).to_owned(),
+                format!("{:.2}", of.auto),
+                format!("{:.2}", of.oracle),
+                of.cells.to_string(),
+            ]);
+        }
+        text.push_str(&output::trimmed(&table));
+    }
+    text
 }

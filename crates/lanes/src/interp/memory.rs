@@ -119,23 +119,52 @@ pub(super) unsafe fn run(cx: &Ctx<'_>, index: &Index) -> Option<u64> {
     (different == 0 && !wraps).then_some(first.into())
 }
 
-/// The first index of a block if the indices are consecutive and all below `len`.
+/// How the indices of a block lie.
+enum Pattern {
+    /// One after the other from the first on, all in bounds.
+    Consecutive(u64),
+    /// All the same, in bounds.
+    Same(u64),
+    /// Anything in bounds.
+    Inside([u32; W]),
+    Other,
+}
+
+/// The pattern of an index in a block, for elements of an array of `len`.
 ///
 /// # Safety
 /// `index` is an index of the running code, `block` belongs to the batch.
 #[inline(always)]
-pub(super) unsafe fn consecutive(cx: &Ctx<'_>, index: &Index, len: u64, block: usize) -> Option<u64> {
+unsafe fn pattern(cx: &Ctx<'_>, index: &Index, len: u64, block: usize) -> Pattern {
     // SAFETY: indices of an access are in 4-byte slots.
     let i = unsafe { cx.block::<u32>(index.slot, block) };
-    let (mut low, mut high) = (u32::MAX, 0);
-    for (k, i) in i.iter().enumerate() {
-        let base = i.wrapping_sub(k as u32);
-        low = low.min(base);
-        high = high.max(base);
+    let (mut different, mut steps, mut most) = (0, 0, 0);
+    for (k, lane) in i.iter().enumerate() {
+        different |= lane ^ i[0];
+        steps |= lane ^ i[0].wrapping_add(k as u32);
+        most = most.max(*lane);
     }
-    let first = u64::from(i[0]);
-    // Below `len <= 2^32` nothing wrapped.
-    (low == high && first + W as u64 <= len.min(1 << 32)).then_some(first)
+    if u64::from(most) >= len {
+        return Pattern::Other;
+    }
+    match (steps, different) {
+        (0, _) if i[0] < i[W - 1] => Pattern::Consecutive(i[0].into()),
+        (_, 0) => Pattern::Same(i[0].into()),
+        _ => Pattern::Inside(i),
+    }
+}
+
+/// The first index of a block if the indices are consecutive and all below `len`.
+///
+/// # Safety
+/// As for [`pattern`].
+#[inline(always)]
+pub(super) unsafe fn consecutive(cx: &Ctx<'_>, index: &Index, len: u64, block: usize) -> Option<u64> {
+    // SAFETY: the caller's promise.
+    match unsafe { pattern(cx, index, len, block) } {
+        Pattern::Consecutive(first) => Some(first),
+        _ => None,
+    }
 }
 
 #[inline(always)]
@@ -157,10 +186,18 @@ unsafe fn load<T: Lane>(cx: &mut Ctx<'_>, ins: &Ins) {
                 return load_run::<T>(cx, ins.d, &o, first, len);
             }
             for block in cx.b0..cx.b1 {
-                let value: [T; W] = match consecutive(cx, index, len, block) {
-                    Some(first) if index.stride == T::BYTES as u64 => read(o.ptr, first * index.stride),
-                    Some(first) => read_strided(o.ptr.wrapping_add((first * index.stride) as usize), index.stride),
-                    None => gather(cx, access, &o, block),
+                let value: [T; W] = match pattern(cx, index, len, block) {
+                    Pattern::Consecutive(first) if index.stride == T::BYTES as u64 => read(o.ptr, first * index.stride),
+                    Pattern::Consecutive(first) => {
+                        read_strided(o.ptr.wrapping_add((first * index.stride) as usize), index.stride)
+                    }
+                    Pattern::Same(i) => {
+                        [o.ptr.wrapping_add((i * index.stride) as usize).cast::<T>().read_unaligned(); W]
+                    }
+                    Pattern::Inside(i) => {
+                        i.map(|i| o.ptr.wrapping_add(i as usize * index.stride as usize).cast::<T>().read_unaligned())
+                    }
+                    Pattern::Other => gather(cx, access, &o, block),
                 };
                 cx.put(ins.d, block, value);
             }
@@ -223,6 +260,9 @@ unsafe fn gather<T: Lane>(cx: &Ctx<'_>, access: &Access, o: &Origin, block: usiz
         let at = lanes(cx, access, o.runtime, block);
         if neighbours(&at, T::BYTES) {
             return read(o.ptr, at.offset[0]);
+        }
+        if at.inside == [!0; W] {
+            return at.offset.map(|offset| o.ptr.wrapping_add(offset as usize).cast::<T>().read_unaligned());
         }
         let mask = cx.mask_block(block);
         let mut r = [T::default(); W];

@@ -194,7 +194,13 @@ pub fn summary(judged: &[Judged]) -> Summary {
     for name in judged.iter().filter_map(|j| j.cell.fastest()).map(|f| f.0) {
         *wins.entry(name.to_owned()).or_insert(0) += 1;
     }
+    let placed = |like: bool| {
+        let cells = judged.iter().map(|j| &j.cell).filter(|cell| cell.is_placed_like_oracle() == like);
+        row(&cells.map(|cell| cell.regret.run10).collect::<Vec<_>>())
+    };
     Summary {
+        same_placement: placed(true),
+        other_placement: placed(false),
         all: run10.all,
         interval: if judged.is_empty() { [0.0; 2] } else { interval(2, drawn) },
         contested: run10.contested,
@@ -340,6 +346,8 @@ mod tests {
         assert_eq!((crossovers[0].below.as_str(), crossovers[0].above.as_str()), ("cpu", "gpu:0"));
         assert!((crossovers[0].size / 8000.0 - 1.0).abs() < 1e-9, "{crossovers:?}");
         let summary = summary(&both);
+        assert_eq!(summary.same_placement.cells, 1, "the CPU is the oracle of the small one, and ran both");
+        assert!((summary.other_placement.regret_geomean - 0.1).abs() < 1e-9, "{:?}", summary.other_placement);
         assert!((summary.all.regret_geomean - (1.1f64.sqrt() - 1.0)).abs() < 1e-9);
         assert_eq!(summary.wins, BTreeMap::from([("cpu".into(), 1), ("gpu:0".into(), 1)]));
     }

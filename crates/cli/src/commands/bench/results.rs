@@ -226,6 +226,10 @@ pub struct Summary {
     pub interval: [f64; 2],
     /// Over contested cells.
     pub contested: Row,
+    /// Of all cells, those whose last calls ran where the oracle does: what is left there is the cost of deciding, and noise.
+    pub same_placement: Row,
+    /// Those that ran elsewhere.
+    pub other_placement: Row,
     /// First calls.
     pub cold: Pair,
     /// Third calls.
@@ -276,6 +280,17 @@ impl Cell {
     pub fn best_split(&self) -> Option<(&str, &Timing)> {
         let splits = self.placements.iter().filter(|(name, _)| is_split(name));
         splits.min_by(|a, b| a.1.median_ns.total_cmp(&b.1.median_ns)).map(|(name, t)| (name.as_str(), t))
+    }
+
+    /// Whether the last calls ran where the oracle does: on the device, or split by nearly its share.
+    pub fn is_placed_like_oracle(&self) -> bool {
+        /// Splits are tried in steps; shares that differ by no more are alike.
+        const STEP: f64 = 0.13;
+        let share = |id: &str| self.shares.get(id).copied().unwrap_or(0.0);
+        match self.oracle.strip_prefix("split=").and_then(|share| share.parse::<f64>().ok()) {
+            Some(cpu) => self.shares.len() > 1 && (share("cpu") - cpu).abs() <= STEP,
+            None => self.chose == self.oracle,
+        }
     }
 
     /// The device that is the fastest alone.

@@ -1,6 +1,6 @@
 //! A run's loop over the blocks of lanes of a batch, or of a row of it.
 
-use super::{Lower, Mode, row::Range};
+use super::{Lower, Mode, Val, row::Range};
 use crate::{
     analysis::uniformity::BatchShape,
     ir::{BinaryOp, Inst, Ty, Value},
@@ -47,7 +47,7 @@ impl<'k> Lower<'k> {
         self.at = before;
         match (self.end_row(range, high), head) {
             (Some(low), Some(_)) => self.jump(masked, vec![range.start, low]),
-            (None, Some(head)) => self.jump(head, vec![range.start]),
+            (None, Some(head)) => self.whole_or_full(work, range, [head, masked]),
             (_, None) => self.jump(masked, vec![range.start, range.until]),
         }
         self.at = masked;
@@ -71,6 +71,27 @@ impl<'k> Lower<'k> {
         self.at = done;
         self.mode = Mode::Masked;
         self.parts = 1;
+    }
+
+    /// Blocks without guards where these hold for the whole work-group, else the loop that starts at `head`.
+    fn whole_or_full(&mut self, work: &Work<'_, 'k>, range: &Range, [head, masked]: [Block; 2]) {
+        let Some((settled, general)) = self.settle(work) else { return self.jump(head, vec![range.start]) };
+        let (whole, tail) = (self.f.block(), self.later_block());
+        let rest = self.int();
+        self.f.nodes[tail.index()].params = vec![rest];
+        self.jump(whole, vec![range.start]);
+        self.assured = settled.places;
+        self.scoped(|l| {
+            for (condition, truth) in settled.conditions {
+                l.define(condition, Val::Imm(truth.into()));
+            }
+            l.full_loop(Mode::Full, work, range.until, [whole, tail, masked]);
+        });
+        self.assured.clear();
+        self.at = tail;
+        self.jump(masked, vec![rest, range.until]);
+        self.at = general;
+        self.jump(head, vec![range.start]);
     }
 
     /// The loops over full blocks that end at lane `high` at the latest; where they start.

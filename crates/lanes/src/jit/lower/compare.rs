@@ -46,6 +46,19 @@ pub(super) fn mirrored(op: BinaryOp) -> BinaryOp {
     }
 }
 
+/// The comparison that holds where another does not, of integers.
+pub(super) fn opposite(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Lt => BinaryOp::Ge,
+        BinaryOp::Ge => BinaryOp::Lt,
+        BinaryOp::Le => BinaryOp::Gt,
+        BinaryOp::Gt => BinaryOp::Le,
+        BinaryOp::Eq => BinaryOp::Ne,
+        BinaryOp::Ne => BinaryOp::Eq,
+        op => op,
+    }
+}
+
 impl Lower<'_> {
     /// A comparison that is made for the whole block: where its lanes disagree, the block is left.
     pub(super) fn compare_block(&mut self, dst: Value, op: BinaryOp, a: Value, b: Value) {

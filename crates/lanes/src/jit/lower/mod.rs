@@ -28,7 +28,9 @@ mod rare;
 mod row;
 mod scalar;
 mod serial;
+mod settle;
 mod slots;
+mod start;
 mod stream;
 mod transpose;
 mod unroll;
@@ -186,6 +188,8 @@ pub(super) struct Lower<'k> {
     inside: Option<row::Inside>,
     /// Ranges that the guard tests.
     proven: Vec<bounds::Test>,
+    /// Places that are in bounds for all of the work-group, in code that runs only then.
+    assured: Vec<&'k Place>,
     /// The counters of loops around barriers at hand, and what they grow by.
     advances: Vec<(Value, Value)>,
     /// Branches around the code at hand.
@@ -282,6 +286,7 @@ impl<'k> Lower<'k> {
             guard: None,
             inside: None,
             proven: Vec::new(),
+            assured: Vec::new(),
             advances: Vec::new(),
             conditional: 0,
             streams: Vec::new(),
@@ -376,21 +381,24 @@ impl<'k> Lower<'k> {
         let Some((Inst::If { cond, then, other, phis, .. }, before)) = body.insts.split_last() else { return };
         let alone = phis.is_empty() && before.iter().all(|inst| matches!(inst, Inst::Op { .. }));
         if alone && self.shapes[0].batch == BatchShape::Row && then.insts.is_empty() != other.insts.is_empty() {
-            self.expect(*cond, other.insts.is_empty());
+            let mut expected = std::mem::take(&mut self.expected);
+            self.expect(*cond, other.insts.is_empty(), &mut expected);
+            self.expected = expected;
             self.guard = Some((*cond, other.insts.is_empty()));
         }
     }
 
-    fn expect(&mut self, v: Value, truth: bool) {
+    /// Notes what the comparisons are that a condition is made of, where it is `truth`.
+    fn expect(&self, v: Value, truth: bool, expected: &mut [Option<bool>]) {
         match self.def(v) {
-            Some(Op::Unary(UnaryOp::Not, a)) => self.expect(*a, !truth),
+            Some(Op::Unary(UnaryOp::Not, a)) => self.expect(*a, !truth, expected),
             Some(Op::Binary(op, a, b))
                 if (*op, truth) == (BinaryOp::And, true) || (*op, truth) == (BinaryOp::Or, false) =>
             {
-                self.expect(*a, truth);
-                self.expect(*b, truth);
+                self.expect(*a, truth, expected);
+                self.expect(*b, truth, expected);
             }
-            Some(Op::Binary(op, ..)) if op.is_comparison() => self.expected[v.index()] = Some(truth),
+            Some(Op::Binary(op, ..)) if op.is_comparison() => expected[v.index()] = Some(truth),
             _ => {}
         }
     }

@@ -10,16 +10,17 @@ use super::{
     Lower, Mode, Val,
     blocks::Work,
     bounds::{Test, test_of},
-    compare::mirrored,
+    compare::{mirrored, opposite},
+    start::Starts,
 };
 use crate::{
     analysis::uniformity::BatchShape,
-    ir::{Base, BinaryOp, Builtin, Inst, Op, Place, Region, Step, Ty, UnaryOp, Value},
+    ir::{Base, BinaryOp, Builtin, Inst, Op, Place, Region, Step, UnaryOp, Value},
     jit::{
         class::Class,
         context as cx,
         mir::{Address, From, GSrc, Kind},
-        x64::{AluOp, Cond, ShiftOp, Size},
+        x64::{AluOp, Cond, Size},
     },
 };
 use regalloc2::{Block, Operand, VReg};
@@ -38,27 +39,12 @@ pub(super) struct Range {
 pub(super) struct Inside {
     /// The block before all blocks of lanes, where the range is made.
     before: Block,
-    /// Values that were made before it.
-    known: Vec<bool>,
     /// What values are in lane 0.
-    starts: Vec<(Value, VReg)>,
+    starts: Starts,
     /// The tests that hold in the range.
     tests: Vec<Test>,
     low: Option<VReg>,
     high: VReg,
-}
-
-/// The comparison that holds where another does not, of integers.
-fn opposite(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Lt => BinaryOp::Ge,
-        BinaryOp::Ge => BinaryOp::Lt,
-        BinaryOp::Le => BinaryOp::Gt,
-        BinaryOp::Gt => BinaryOp::Le,
-        BinaryOp::Eq => BinaryOp::Ne,
-        BinaryOp::Ne => BinaryOp::Eq,
-        op => op,
-    }
 }
 
 impl<'k> Lower<'k> {
@@ -218,9 +204,8 @@ impl<'k> Lower<'k> {
         if self.shape().batch != BatchShape::Row {
             return range.until;
         }
-        let known = self.env.iter().map(Option::is_some).collect();
         let (before, high) = (self.at, range.until);
-        self.inside = Some(Inside { before, known, starts: Vec::new(), tests: Vec::new(), low: None, high });
+        self.inside = Some(Inside { before, starts: self.starts(), tests: Vec::new(), low: None, high });
         self.int()
     }
 
@@ -259,7 +244,11 @@ impl<'k> Lower<'k> {
                 return false;
             }
             let at = std::mem::replace(&mut self.at, inside.before);
-            let start = self.at_start(step.index);
+            let mut starts = self.inside.as_mut().map(|i| std::mem::take(&mut i.starts)).unwrap_or_default();
+            let start = self.at_start(step.index, &mut starts);
+            if let Some(inside) = &mut self.inside {
+                inside.starts = starts;
+            }
             if let Some(start) = start {
                 self.keep_inside(place, step, start, lane);
             }
@@ -294,47 +283,9 @@ impl<'k> Lower<'k> {
         }
     }
 
-    /// A value in lane 0 of the row, from what was made before its blocks.
-    fn at_start(&mut self, v: Value) -> Option<VReg> {
-        let inside = self.inside.as_ref()?;
-        if let Some((_, r)) = inside.starts.iter().find(|(known, _)| *known == v) {
-            return Some(*r);
-        }
-        if !matches!(self.ty(v), Ty::U32 | Ty::I32) {
-            return None;
-        }
-        let r = if inside.known[v.index()] {
-            self.class(v).is_uniform().then(|| self.gpr(v))?
-        } else {
-            match self.def(v)? {
-                Op::Const(bits) => self.imm(*bits),
-                Op::Builtin(Builtin::GlobalId(0)) => self.known(self.fixed.first[0]),
-                Op::Bitcast(a) => self.at_start(*a)?,
-                Op::Binary(op @ (BinaryOp::Add | BinaryOp::Sub), a, b) => {
-                    let (a, b) = (self.at_start(*a)?, self.at_start(*b)?);
-                    let op = if *op == BinaryOp::Add { AluOp::Add } else { AluOp::Sub };
-                    self.alu(op, Size::D, a, GSrc::Reg(b))
-                }
-                Op::Binary(BinaryOp::Mul, a, b) => {
-                    let (a, b) = (self.at_start(*a)?, self.at_start(*b)?);
-                    self.imul(Size::D, a, GSrc::Reg(b))
-                }
-                Op::Binary(BinaryOp::Shl, a, b) => {
-                    let by = self.classes().constant(*b)? & 31;
-                    let a = self.at_start(*a)?;
-                    self.shift(ShiftOp::Shl, Size::D, a, by as u8)
-                }
-                _ => return None,
-            }
-        };
-        if let Some(inside) = &mut self.inside {
-            inside.starts.push((v, r));
-        }
-        Some(r)
-    }
-
-    /// Whether all lanes of the range are below the length of an array.
+    /// Whether all lanes of the range, or of the work-group, are below the length of an array.
     pub(super) fn is_proven(&self, place: &Place, step: &Step) -> bool {
-        matches!(place.base, Base::Binding(_)) && self.proven.contains(&test_of(place, step))
+        let proven = matches!(place.base, Base::Binding(_)) && self.proven.contains(&test_of(place, step));
+        proven || self.assured.iter().any(|known| std::ptr::eq(*known, place))
     }
 }

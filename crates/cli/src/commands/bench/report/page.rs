@@ -158,6 +158,10 @@ fn baselines(results: &Results) -> String {
     auto("1st call", &s.cold.all, &s.cold.contested);
     auto("3rd call", &s.run3.all, &s.run3.contested);
     auto("10th call", &s.all, &s.contested);
+    if results.machine.devices.len() > 1 {
+        auto("10th call, placed like the oracle", &s.same_placement, &Row::default());
+        auto("10th call, placed otherwise", &s.other_placement, &Row::default());
+    }
     for (name, value) in results.baselines.iter().filter(|_| results.machine.devices.len() > 1) {
         let contested = results.baselines_contested.get(name);
         let contested = contested.map_or("<td>-</td>".into(), |v| number(*v, &percent(*v)));
