@@ -65,11 +65,11 @@ type Holds = [(&'static str, [f64; 4]); 6];
 /// The scheduler as real calls use it, with room for other seeds.
 const HOLDS: Holds = [
     ("cold", [6.5, 7.7, 42.0, 50.5]),
-    ("run3", [2.5, 2.9, 15.0, 20.5]),
-    ("run10", [1.2, 1.1, 10.5, 13.3]),
-    ("outside", [4.2, 5.4, 28.0, 36.0]),
-    ("load", [4.8, 7.0, 39.0, 46.5]),
-    ("drift", [4.4, 2.6, 29.0, 21.0]),
+    ("run3", [2.2, 2.7, 14.2, 20.2]),
+    ("run10", [1.1, 1.0, 10.0, 12.8]),
+    ("outside", [4.0, 5.0, 26.5, 34.5]),
+    ("load", [4.5, 6.7, 36.2, 44.2]),
+    ("drift", [3.1, 2.2, 22.5, 18.5]),
 ];
 
 fn assert_holds(figures: &Figures, holds: &Holds) {
@@ -113,13 +113,19 @@ fn no_fixed_choice_comes_near() {
 }
 
 #[test]
-fn a_split_reaches_most_of_the_summed_rates_where_it_gains() {
-    let by_time = &all().of_summed_rates;
-    for (class, least) in [("10 ms", 0.0), ("longer", 0.9)] {
-        let of = by_time[class];
-        assert!(of.cells > 20 && of.auto >= least, "{class}: {of:?}");
-        assert!(of.auto > 0.9 * of.oracle, "{class}: {of:?}");
+fn calls_on_arrays_that_are_cut_once_come_near() {
+    let row = all().rows["arrays"];
+    assert!(row.all.cells > 500 && row.all.geomean < 0.05 && row.contested.geomean < 0.06, "{row}");
+}
+
+#[test]
+fn a_split_reaches_nine_tenths_of_the_summed_rates_where_it_gains() {
+    // Shorter calls are fixed costs in good part: there it comes near to the best static split.
+    for (class, of) in &all().of_summed_rates {
+        assert!(of.cells > 10 && of.auto >= 0.9 * of.oracle, "up to {class}: {of:?}");
+        assert!(of.auto >= 0.9 || ["0.1 ms", "1 ms"].contains(class), "up to {class}: {of:?}");
     }
+    assert_eq!(all().of_summed_rates.len(), 4);
 }
 
 #[test]

@@ -18,7 +18,7 @@ const TOGETHER_GAIN: f64 = 1.03;
 /// Doubt (standard deviation of the logarithm) from which on a device is worth exploring.
 const DOUBTFUL: f64 = 0.15;
 /// A device promises something if it may be better by so many standard deviations.
-const HOPE: f64 = 0.8;
+const HOPE: f64 = 1.1;
 /// What one look at another device may cost, as a part of a call, where the best one is known,
 const LOOK: f64 = 1.0;
 /// which is up to this doubt.
@@ -346,7 +346,7 @@ fn weigh(weighing: &Weighing<'_>, lines: &[Option<Line>], usable: u32) -> Option
 }
 
 /// Calls `visit` with how many times as long as likeliest every device's kernel takes, and the point's weight. Beyond two
-/// devices one deviates at a time, by so much that the variance of each is what it is (the spherical rule of the third degree).
+/// devices one deviates at a time.
 fn each_point(lines: &[Option<Line>], usable: u32, visit: &mut dyn FnMut(&[f64; MAX_DEVICES], f64)) {
     let mut off = [1.0; MAX_DEVICES];
     let mut doubtful = [(0, [(1.0, 1.0); 3]); MAX_DEVICES];
@@ -361,12 +361,11 @@ fn each_point(lines: &[Option<Line>], usable: u32, visit: &mut dyn FnMut(&[f64; 
     }
     let doubtful = &doubtful[..count];
     if let [_, _, _, ..] = doubtful {
-        let (weight, reach) = (0.5 / count as f64, (count as f64).sqrt());
-        for (d, _) in doubtful {
-            let spread = lines[*d].map_or(0.0, |l| l.spread);
-            for factor in [(-reach * spread).exp(), (reach * spread).exp()] {
-                off[*d] = factor;
-                visit(&off, weight);
+        visit(&off, NODES[1].1);
+        for (d, [low, _, high]) in doubtful {
+            for (factor, weight) in [low, high] {
+                off[*d] = *factor;
+                visit(&off, weight / count as f64);
             }
             off[*d] = 1.0;
         }

@@ -122,6 +122,11 @@ impl Scene<'_> {
     /// The whole call in one piece on a device.
     pub fn whole(&self, device: usize, together: bool, noise: Noise, random: &mut Random) -> Whole {
         let p = self.phases(device, &(0.0..1.0), true, together);
+        self.piece(device, 1.0, p, together, noise, random)
+    }
+
+    /// A share of the call in one piece on a device.
+    fn piece(&self, device: usize, share: f64, p: Phases, together: bool, noise: Noise, random: &mut Random) -> Whole {
         let jitter = Noise { body: self.truth.device(device).launch_jitter, ..noise };
         let (up_ns, down_ns) = (p.up_ns * noise.draw(random), p.down_ns * noise.draw(random));
         let run_ns = p.launch_ns * jitter.draw(random) + p.kernel_ns * noise.draw(random);
@@ -132,7 +137,7 @@ impl Scene<'_> {
         let down_end = speed.end(run_end, down_ns);
         let part = PartRun {
             device,
-            share: 1.0,
+            share,
             chunks: 1,
             together,
             ended: true,
@@ -141,6 +146,22 @@ impl Scene<'_> {
             down: (p.down_bytes, down_end - run_end),
         };
         Whole { took_ns: down_end - self.start_ns, part }
+    }
+}
+
+impl Scene<'_> {
+    /// The call in parts that are cut once: all start at once, and the last one ends it.
+    pub fn cut_once(&self, shares: &[(usize, f64)], noise: Noise, random: &mut Random) -> Run {
+        let (mut run, mut at) = (Run::default(), 0.0);
+        for &(device, share) in shares {
+            let end = (at + share).min(1.0);
+            let p = self.phases(device, &(at..end), true, shares.len() > 1);
+            let whole = self.piece(device, share, p, shares.len() > 1, noise, random);
+            run.took_ns = run.took_ns.max(whole.took_ns);
+            run.parts.push(whole.part);
+            at = end;
+        }
+        run
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         adaptive,
         feedback::{PartRun, seen_together, teach, teach_whole},
         placement::Placement,
-        plan::{Candidate, Question, plan},
+        plan::{Candidate, Plan, Question, plan},
         remember::{Asked, Decision, Remembered},
     },
 };
@@ -45,6 +45,12 @@ fn recover(scene: &Scene<'_>, random: &mut Random) -> Run {
     Run { took_ns, parts: vec![again.part], left_over: Vec::new() }
 }
 
+/// The parts of a plan: devices with their share of the call.
+fn shares(plan: &Plan) -> Vec<(usize, f64)> {
+    let total: u64 = plan.assignments.iter().map(|a| a.range.count()).sum();
+    plan.assignments.iter().map(|a| (a.device, a.range.count() as f64 / total as f64)).collect()
+}
+
 /// The scheduler on one machine.
 #[derive(Debug)]
 pub struct Player {
@@ -59,6 +65,8 @@ pub struct Player {
     pub learned: Learned,
     /// Whether the CPU may run a whole call beside another device, and the results that are there first are taken.
     pub races: bool,
+    /// Whether calls on arrays are handed out in chunks while they run, as calls on slices are; real ones are cut once.
+    pub adaptive_arrays: bool,
 }
 
 impl Player {
@@ -73,6 +81,7 @@ impl Player {
             pending: Vec::new(),
             learned: Learned::default(),
             races: true,
+            adaptive_arrays: true,
         }
     }
 
@@ -182,7 +191,7 @@ impl Player {
             grid: case.grid,
             split: &case.split,
             candidates: &candidates,
-            adaptive: true,
+            adaptive: home.is_none() || self.adaptive_arrays,
             merge: Cost::ZERO,
             race: self.copies(case, home),
             together,
@@ -191,7 +200,7 @@ impl Player {
             strict: false,
         };
         let plan = plan(&question)?;
-        let crew = adaptive::crew(&question, &plan);
+        let crew = if question.adaptive { adaptive::crew(&question, &plan) } else { None };
         let several = usize::from(self.rates.len() > 2);
         let took_ns = if plan.obvious { DECIDE_OBVIOUS_NS[several] } else { DECIDE_NS[several] };
         let together = question.together;
@@ -213,6 +222,7 @@ impl Player {
         match (&decision.crew, decision.plan.rival, decision.plan.assignments.as_slice()) {
             (Some(crew), None, _) => Engine::new(scene, noise, random, &crew.workers, scene.case.slices()).run(),
             (_, Some(rival), [one]) => self.race(scene, [one.device, rival], random),
+            (_, _, [_, _, ..]) => scene.cut_once(&shares(&decision.plan), noise, random),
             (_, _, parts) => {
                 let whole = scene.whole(parts.first().map_or(0, |one| one.device), false, noise, random);
                 Run { took_ns: whole.took_ns, parts: vec![whole.part], left_over: Vec::new() }

@@ -27,7 +27,8 @@ const SKEWED_FROM_NS: f64 = 1e6;
 /// What a machine gave.
 #[derive(Clone, Debug, Default)]
 pub struct Study {
-    /// By condition: `cold`, `run3`, `run10`, `outside`, `load`, `drift`.
+    /// By condition: `cold`, `run3`, `run10`, `outside`, `load`, `drift`; and `arrays`, the tenth call on data that a device
+    /// has, cut once as real calls on arrays are, where the others hand it out in chunks.
     pub conditions: BTreeMap<&'static str, Pair>,
     /// By name: `cpu`, `gpu`, `half`, `static` (the best placement of each kernel).
     pub baselines: BTreeMap<&'static str, Pair>,
@@ -158,7 +159,7 @@ impl Lab<'_> {
             study.conditions.entry(name).or_default().push(regret, contested);
         };
         for cell in &cells {
-            let [cold, third, tenth] = self.history(cell, home);
+            let [cold, third, tenth] = self.history(cell, home, true);
             put("cold", cold, cell.oracle.contested);
             put("run3", third, cell.oracle.contested);
             put("run10", tenth, cell.oracle.contested);
@@ -166,6 +167,9 @@ impl Lab<'_> {
             let parts = [best_ns * (1.0 + tenth), best_ns].map(|ns| cell.oracle.of_summed_rates(ns));
             if let [Some(auto), Some(oracle)] = parts {
                 summed.entry(class_of(best_ns)).or_default().push([auto, oracle]);
+            }
+            if home.is_some() {
+                put("arrays", self.history(cell, home, false)[2], cell.oracle.contested);
             }
             put("load", self.load(cell, home), cell.oracle.contested);
             if let Some(regret) = self.drift(cell, home) {
@@ -204,12 +208,14 @@ impl Lab<'_> {
         (0..self.trials).map(&mut one).sum::<f64>() / self.trials as f64 / best_ns - 1.0
     }
 
-    /// Regrets of the first, the third, and the tenth to twelfth call.
-    fn history(&self, cell: &Cell, home: Option<usize>) -> [f64; 3] {
+    /// Regrets of the first, the third, and the tenth to twelfth call. Calls on arrays are handed out in chunks while they run,
+    /// or cut once.
+    fn history(&self, cell: &Cell, home: Option<usize>, adaptive_arrays: bool) -> [f64; 3] {
         let mut sums = [0.0; 3];
         let scene = self.scene(&cell.case, home);
         for trial in 0..self.trials {
             let mut player = self.player();
+            player.adaptive_arrays = adaptive_arrays;
             let mut random = self.random(&cell.case, home, "history", trial);
             let times: Vec<f64> = (0..WARM + 2).map(|_| player.call(&scene, &mut random).0).collect();
             sums[0] += times[0];

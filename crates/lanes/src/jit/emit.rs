@@ -59,11 +59,30 @@ struct Operands<'a> {
     vectors: [i32; 2],
 }
 
+/// The number of a register.
+fn number(a: Allocation) -> u8 {
+    a.as_reg().map_or(0, |r| r.hw_enc() as u8)
+}
+
+/// Where a spilled register lies.
+fn spilled(a: Allocation) -> Option<Mem> {
+    a.as_stack().map(|s| Mem::at(Gpr(4), cx::AREA_BYTES + 8 * s.index() as i32))
+}
+
 impl Operands<'_> {
-    fn number(&mut self) -> u8 {
-        let a = self.allocs[self.next];
+    fn take(&mut self) -> Allocation {
         self.next += 1;
-        a.as_reg().map_or(0, |r| r.hw_enc() as u8)
+        self.allocs[self.next - 1]
+    }
+
+    fn number(&mut self) -> u8 {
+        number(self.take())
+    }
+
+    /// A last source, which may lie on the stack.
+    fn last_vector(&mut self) -> RmV {
+        let a = self.take();
+        spilled(a).map_or(RmV::Reg(Xmm(number(a))), RmV::Mem)
     }
 
     fn gpr(&mut self) -> Gpr {
@@ -87,7 +106,10 @@ impl Operands<'_> {
 
     fn rm(&mut self, src: &GSrc) -> Option<Rm> {
         match src {
-            GSrc::Reg(_) => Some(Rm::Reg(self.gpr())),
+            GSrc::Reg(_) => {
+                let a = self.take();
+                Some(spilled(a).map_or(Rm::Reg(Gpr(number(a))), Rm::Mem))
+            }
             GSrc::Mem(m) => Some(Rm::Mem(self.mem(m))),
             GSrc::Imm(_) => None,
         }
@@ -212,7 +234,7 @@ impl Emit<'_> {
     fn blocks(&mut self) {
         // Blocks that only jump are not written: nothing leads to them.
         let real = |b: &usize| *b == 0 || self.target(Block::new(*b)) == Block::new(*b);
-        let order: Vec<usize> = (0..self.f.nodes.len()).filter(real).collect();
+        let order: Vec<usize> = self.f.layout.iter().map(|b| *b as usize).filter(real).collect();
         for (i, b) in order.iter().enumerate() {
             let block = Block::new(*b);
             if self.f.nodes[*b].head {
@@ -237,41 +259,18 @@ impl Emit<'_> {
 
     /// A move between registers and the stack.
     fn shift(&mut self, from: Allocation, to: Allocation) {
-        let slot = |a: Allocation| a.as_stack().map(|s| cx::AREA_BYTES + 8 * s.index() as i32);
         let class = from.as_reg().or(to.as_reg()).map_or(RegClass::Int, |r| r.class());
-        let number = |a: Allocation| a.as_reg().map_or(0, |r| r.hw_enc() as u8);
-        let (s, d) = (number(from), number(to));
-        match (class, slot(from), slot(to)) {
+        let (s, d, len) = (number(from), number(to), self.len());
+        match (class, spilled(from), spilled(to)) {
             (RegClass::Int, None, None) => self.asm.mov_rr(Size::Q, Gpr(d), Gpr(s)),
-            (RegClass::Int, Some(at), _) => {
-                let at = self.stack(at);
-                self.asm.mov_load(Size::Q, Gpr(d), at);
-            }
-            (RegClass::Int, None, Some(at)) => {
-                let at = self.stack(at);
-                self.asm.mov_store(Size::Q, at, Gpr(s));
-            }
-            (RegClass::Float, None, None) => {
-                let len = self.len();
-                self.asm.vec(VOp::Movaps, len, d, 0, RmV::Reg(Xmm(s)), None, None);
-            }
-            (RegClass::Float, Some(at), _) => {
-                let (len, at) = (self.len(), self.stack(at));
-                self.asm.vec(VOp::Movups, len, d, 0, RmV::Mem(at), None, None);
-            }
-            (RegClass::Float, None, Some(at)) => {
-                let (len, at) = (self.len(), self.stack(at));
-                self.asm.vec(VOp::MovupsSt, len, s, 0, RmV::Mem(at), None, None);
-            }
+            (RegClass::Int, Some(at), _) => self.asm.mov_load(Size::Q, Gpr(d), at),
+            (RegClass::Int, None, Some(at)) => self.asm.mov_store(Size::Q, at, Gpr(s)),
+            (RegClass::Float, None, None) => self.asm.vec(VOp::Movaps, len, d, 0, RmV::Reg(Xmm(s)), None, None),
+            (RegClass::Float, Some(at), _) => self.asm.vec(VOp::Movups, len, d, 0, RmV::Mem(at), None, None),
+            (RegClass::Float, None, Some(at)) => self.asm.vec(VOp::MovupsSt, len, s, 0, RmV::Mem(at), None, None),
             (RegClass::Vector, None, None) => self.asm.kmov_kk(Kreg(d), Kreg(s)),
-            (RegClass::Vector, Some(at), _) => {
-                let at = self.stack(at);
-                self.asm.kload(Kreg(d), at);
-            }
-            (RegClass::Vector, None, Some(at)) => {
-                let at = self.stack(at);
-                self.asm.kstore(at, Kreg(s));
-            }
+            (RegClass::Vector, Some(at), _) => self.asm.kload(Kreg(d), at),
+            (RegClass::Vector, None, Some(at)) => self.asm.kstore(at, Kreg(s)),
         }
     }
 
@@ -282,7 +281,7 @@ impl Emit<'_> {
         }
         let a = if v.a.is_some() { o.number() } else { 0 };
         let b = match &v.b {
-            Src::Reg(_) => RmV::Reg(Xmm(o.number())),
+            Src::Reg(_) => o.last_vector(),
             Src::Mem(m) => RmV::Mem(o.mem(m)),
             Src::Splat(m) => RmV::Bcast(o.mem(m)),
         };
@@ -304,8 +303,8 @@ impl Emit<'_> {
         match kind {
             Kind::Vector(v) => self.vector(v, o),
             Kind::BlendV { pd, len } => {
-                let (d, a, b, m) = (o.number(), o.number(), o.number(), o.number());
-                self.asm.blendv(*pd, *len, d, a, RmV::Reg(Xmm(b)), Xmm(m));
+                let (d, a, b, m) = (o.number(), o.number(), o.last_vector(), o.number());
+                self.asm.blendv(*pd, *len, d, a, b, Xmm(m));
             }
             Kind::Gather { op, len, mem } => {
                 let (d, mask) = (o.number(), o.number());

@@ -6,7 +6,7 @@
 //! successor (no critical edges).
 
 use super::x64::{AluOp, Cond, KOp, Len, ShiftOp, Size, VOp};
-use regalloc2::{Block, Inst, InstRange, Operand, OperandKind, PRegSet, RegClass, VReg};
+use regalloc2::{Block, Inst, InstRange, Operand, PRegSet, RegClass, VReg};
 
 /// Where an address starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -207,17 +207,20 @@ pub(super) struct Node {
 #[derive(Debug, Default)]
 pub(super) struct Function {
     pub(super) kinds: Vec<Kind>,
-    operands: Vec<Operand>,
-    starts: Vec<u32>,
+    pub(super) operands: Vec<Operand>,
+    pub(super) starts: Vec<u32>,
+    /// The blocks: sealed, each after all that lead to it but for jumps back to heads of loops, and loops in one piece.
     pub(super) nodes: Vec<Node>,
+    /// The order in which they are encoded.
+    pub(super) layout: Vec<u32>,
     pub(super) vregs: usize,
     /// Bytes of a vector register.
     pub(super) vector_bytes: usize,
     /// Vectors of the frame that selection uses.
     pub(super) parked: u32,
     /// Instructions of each block, while blocks are not contiguous, with the range of their operands in `loose`.
-    lists: Vec<Vec<(Kind, std::ops::Range<u32>)>>,
-    loose: Vec<Operand>,
+    pub(super) lists: Vec<Vec<(Kind, std::ops::Range<u32>)>>,
+    pub(super) loose: Vec<Operand>,
 }
 
 impl Function {
@@ -257,134 +260,11 @@ impl Function {
             self.nodes[s.index()].preds.push(block);
         }
     }
-
-    /// Lays the instructions of all blocks out in one list, without blocks that nothing leads to and
-    /// instructions that nothing needs.
-    pub(super) fn seal(&mut self) {
-        self.order();
-        self.drop_dead();
-        for (node, list) in self.nodes.iter_mut().zip(std::mem::take(&mut self.lists)) {
-            node.first = self.kinds.len() as u32;
-            for (kind, operands) in list {
-                self.kinds.push(kind);
-                self.starts.push(self.operands.len() as u32);
-                self.operands.extend_from_slice(at(&self.loose, &operands));
-            }
-            node.end = self.kinds.len() as u32;
-        }
-        self.starts.push(self.operands.len() as u32);
-    }
-
-    /// Puts blocks into an order in which most run into the next; drops those that nothing leads to.
-    fn order(&mut self) {
-        let mut number: Vec<Option<usize>> = vec![None; self.nodes.len()];
-        let mut placed = 0;
-        let (mut todo, mut cold) = (vec![0], Vec::new());
-        while let Some(start) = todo.pop().or_else(|| cold.pop()) {
-            let mut at = Some(start);
-            while let Some(b) = at.filter(|b| number[*b].is_none()) {
-                number[b] = Some(placed);
-                placed += 1;
-                let succs = || self.nodes[b].succs.iter().map(|s| s.index());
-                let open = |s: &usize| number[*s].is_none() && !self.nodes[*s].cold;
-                at = succs().filter(open).min_by_key(|s| self.nodes[*s].later);
-                for s in succs().filter(|s| at != Some(*s)).collect::<Vec<_>>().into_iter().rev() {
-                    if self.nodes[s].cold { cold.push(s) } else { todo.push(s) }
-                }
-            }
-        }
-        let rename = |b: &Block| number[b.index()].map(Block::new);
-        let count = number.iter().flatten().count();
-        let mut nodes: Vec<Node> = vec![Node::default(); count];
-        let mut lists = vec![Vec::new(); count];
-        let old = std::mem::take(&mut self.nodes).into_iter().zip(std::mem::take(&mut self.lists));
-        for ((mut node, list), n) in old.zip(&number) {
-            if let Some(n) = n {
-                node.succs = node.succs.iter().filter_map(rename).collect();
-                node.preds = node.preds.iter().filter_map(rename).collect();
-                nodes[*n] = node;
-                lists[*n] = list;
-            }
-        }
-        (self.nodes, self.lists) = (nodes, lists);
-    }
-
-    /// Drops instructions without effects whose results are unused, and parameters that only feed themselves.
-    fn drop_dead(&mut self) {
-        let mut live = vec![false; self.vregs];
-        let mut makers: Vec<Option<(u32, u32)>> = vec![None; self.vregs];
-        // What is passed for each parameter: the last one, and the one before each.
-        let mut fed: Vec<u32> = vec![u32::MAX; self.vregs];
-        let mut feeds: Vec<(VReg, u32)> = Vec::new();
-        let mut todo: Vec<VReg> = Vec::new();
-        for (b, list) in self.lists.iter().enumerate() {
-            for (i, (kind, operands)) in list.iter().enumerate() {
-                let operands = at(&self.loose, operands);
-                let effects = kind.has_effects() || operands.iter().all(|o| o.kind() == OperandKind::Use);
-                for o in operands {
-                    match o.kind() {
-                        OperandKind::Def => makers[o.vreg().vreg()] = Some((b as u32, i as u32)),
-                        OperandKind::Use if effects => todo.push(o.vreg()),
-                        OperandKind::Use => {}
-                    }
-                }
-            }
-            let node = &self.nodes[b];
-            for s in &node.succs {
-                for (param, arg) in self.nodes[s.index()].params.iter().zip(&node.args) {
-                    let before = std::mem::replace(&mut fed[param.vreg()], feeds.len() as u32);
-                    feeds.push((*arg, before));
-                }
-            }
-        }
-        while let Some(v) = todo.pop() {
-            if std::mem::replace(&mut live[v.vreg()], true) {
-                continue;
-            }
-            let mut feed = fed[v.vreg()];
-            while let Some((arg, before)) = feeds.get(feed as usize) {
-                todo.push(*arg);
-                feed = *before;
-            }
-            if let Some((b, i)) = makers[v.vreg()] {
-                let (_, operands) = &self.lists[b as usize][i as usize];
-                todo.extend(
-                    at(&self.loose, operands).iter().filter(|o| o.kind() == OperandKind::Use).map(|o| o.vreg()),
-                );
-            }
-        }
-        for list in &mut self.lists {
-            list.retain(|(kind, operands)| {
-                let operands = at(&self.loose, operands);
-                let unused = |o: &Operand| o.kind() == OperandKind::Use || !live[o.vreg().vreg()];
-                kind.has_effects()
-                    || operands.iter().all(|o| o.kind() == OperandKind::Use)
-                    || !operands.iter().all(unused)
-            });
-        }
-        let keep: Vec<Vec<bool>> =
-            self.nodes.iter().map(|n| n.params.iter().map(|p| live[p.vreg()]).collect()).collect();
-        for node in &mut self.nodes {
-            if let (Some(s), 1) = (node.succs.first(), node.succs.len()) {
-                let mut kept = keep[s.index()].iter();
-                node.args.retain(|_| kept.next().copied().unwrap_or(true));
-            }
-        }
-        for (node, keep) in self.nodes.iter_mut().zip(&keep) {
-            let mut kept = keep.iter();
-            node.params.retain(|_| kept.next().copied().unwrap_or(true));
-        }
-    }
-}
-
-/// The operands in a range.
-fn at<'o>(operands: &'o [Operand], range: &std::ops::Range<u32>) -> &'o [Operand] {
-    &operands[range.start as usize..range.end as usize]
 }
 
 impl Kind {
     /// Whether it does more than to define registers.
-    fn has_effects(&self) -> bool {
+    pub(super) fn has_effects(&self) -> bool {
         matches!(self, Kind::Scatter { .. } | Kind::ExchangeAdd(..) | Kind::Call | Kind::Refuel) || self.is_terminator()
     }
 

@@ -1,9 +1,9 @@
 //! The x86-64 JIT: lane IR to AVX-512 or AVX2 machine code.
 //!
-//! [`prepare`] rewrites built-ins, [`fission`] divides loops that carry too much, [`class`] says how values change over a block of lanes ([`crossing`]: and not
-//! beyond a barrier), [`lower`] selects instructions ([`mir`]), regalloc2 gives them registers, [`emit`] writes bytes
-//! with the encoder [`x64`], and [`memory`] makes them executable. [`native`] runs the code batch by batch; [`helper`]
-//! is what it calls back.
+//! [`prepare`] rewrites built-ins, [`fission`] divides loops that carry too much, [`class`] says how values change over
+//! a block of lanes ([`crossing`]: and not beyond a barrier), [`lower`] selects instructions ([`mir`]), [`seal`] puts
+//! blocks in order, regalloc2 gives registers, [`emit`] writes bytes with the encoder [`x64`], and [`memory`] makes
+//! them executable. [`native`] runs the code batch by batch; [`helper`] is what it calls back.
 
 mod class;
 mod context;
@@ -19,6 +19,7 @@ mod pool;
 mod prepare;
 mod pressure;
 mod regs;
+mod seal;
 mod shape;
 mod x64;
 

@@ -1,11 +1,11 @@
 //! The constant pool: bytes behind the code, addressed relative to it.
 
-use std::collections::HashMap;
+use crate::passes::hash::FastMap;
 
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     pub(super) bytes: Vec<u8>,
-    known: HashMap<Vec<u8>, u32>,
+    known: FastMap<Vec<u8>, u32>,
 }
 
 impl Pool {

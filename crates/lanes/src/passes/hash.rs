@@ -6,11 +6,11 @@ use std::{
 };
 
 /// A map that hashes with [`Mix`].
-pub(super) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
+pub(crate) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
 
 /// Each word is mixed in by a rotation, an exclusive or and a multiplication by an odd constant.
 #[derive(Default)]
-pub(super) struct Mix(u64);
+pub(crate) struct Mix(u64);
 
 impl Hasher for Mix {
     fn finish(&self) -> u64 {
@@ -19,7 +19,9 @@ impl Hasher for Mix {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|b| self.write_u64((*b).into()));
+        let (words, rest) = bytes.as_chunks();
+        words.iter().for_each(|w| self.write_u64(u64::from_le_bytes(*w)));
+        rest.iter().for_each(|b| self.write_u64((*b).into()));
     }
 
     fn write_u8(&mut self, n: u8) {

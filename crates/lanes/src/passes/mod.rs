@@ -10,7 +10,7 @@ pub mod convert_branches;
 pub(crate) mod copies;
 pub mod dce;
 pub mod fold_operations;
-mod hash;
+pub(crate) mod hash;
 pub mod hoist_invariants;
 mod logic;
 mod memory;

@@ -146,10 +146,11 @@ impl<'k> Lower<'k> {
         self.jump(head, vec![end]);
     }
 
-    /// Whether what full blocks leave of a row is worth code of its own.
+    /// Whether what full blocks leave of a row is worth code of its own. It is not where lanes leave a loop at different
+    /// times: there masks are kept in full blocks, too.
     fn wants_narrow(&self) -> bool {
         let shape = &self.shapes[0];
-        shape.batch == BatchShape::Row && shape.parts > 1 && self.uses.len() <= NARROW
+        shape.batch == BatchShape::Row && shape.parts > 1 && self.uses.len() <= NARROW && !self.diverges
     }
 
     /// Whether full blocks get code of their own.

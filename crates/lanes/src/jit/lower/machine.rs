@@ -17,9 +17,10 @@ fn address_operands(address: &Address, operands: &mut Vec<Operand>) {
     }
 }
 
+/// Operands of a last source; a register that does not get one is read from the stack.
 fn general_operands(src: &GSrc, operands: &mut Vec<Operand>) {
     match src {
-        GSrc::Reg(r) => operands.push(Operand::reg_use(*r)),
+        GSrc::Reg(r) => operands.push(Operand::any_use(*r)),
         GSrc::Mem(m) => address_operands(m, operands),
         GSrc::Imm(_) => {}
     }
@@ -41,6 +42,7 @@ impl Lower<'_> {
         operands.extend(v.tied.map(Operand::reg_use));
         operands.extend(v.a.map(Operand::reg_use));
         match &v.b {
+            Src::Reg(r) if v.op.takes_memory() => operands.push(Operand::any_use(*r)),
             Src::Reg(r) => operands.push(Operand::reg_use(*r)),
             Src::Mem(m) | Src::Splat(m) => address_operands(m, &mut operands),
         }
@@ -136,8 +138,8 @@ impl Lower<'_> {
     pub(super) fn blend_v(&mut self, pd: bool, a: VReg, b: VReg, mask: VReg) -> VReg {
         let d = self.float();
         let len = self.len();
-        let uses = [a, b, mask].map(Operand::reg_use);
-        self.push(Kind::BlendV { pd, len }, [&[Operand::reg_def(d)][..], &uses].concat());
+        let operands = vec![Operand::reg_def(d), Operand::reg_use(a), Operand::any_use(b), Operand::reg_use(mask)];
+        self.push(Kind::BlendV { pd, len }, operands);
         d
     }
 
@@ -257,7 +259,10 @@ impl Lower<'_> {
     }
 
     pub(super) fn shift_var(&mut self, op: ShiftOp, size: Size, a: VReg, by: VReg) -> VReg {
-        self.general(Kind::ShiftVar(op, size), Some(a), GSrc::Reg(by))
+        let d = self.int();
+        let operands = vec![Operand::reg_def(d), Operand::reg_use(a), Operand::reg_use(by)];
+        self.push(Kind::ShiftVar(op, size), operands);
+        d
     }
 
     pub(super) fn copy(&mut self, size: Size, a: VReg) -> VReg {

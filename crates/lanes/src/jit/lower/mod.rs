@@ -211,6 +211,8 @@ pub(super) struct Lower<'k> {
     /// Bytes of the elements of each private variable.
     private_sizes: Vec<Option<u32>>,
     has_loops: bool,
+    /// Lanes of a full block may leave some loop at different times.
+    diverges: bool,
     /// Loops around the code at hand, inside the block of lanes.
     depth: u32,
     /// The classes of a loop that is run for one lane after the other, inside it.
@@ -296,6 +298,7 @@ impl<'k> Lower<'k> {
             element_bytes: 4,
             private_sizes: vec![None; kernel.private.len()],
             has_loops: false,
+            diverges: false,
             depth: 0,
             serial: None,
             large: false,
@@ -349,7 +352,10 @@ impl<'k> Lower<'k> {
                 self.rares[cond.index()] |= !span.is_defined() && other.insts.is_empty();
             }
             self.survey_private(inst);
-            self.has_loops |= matches!(inst, Inst::Loop { .. });
+            if let Inst::Loop { again, .. } = inst {
+                self.has_loops = true;
+                self.diverges |= !self.full.is_uniform(*again);
+            }
             inst.regions().for_each(|r| self.survey(r));
         }
     }

@@ -17,12 +17,8 @@ fn vector_bits(ty: Ty, bits: u64) -> u64 {
 }
 
 impl<'k> Lower<'k> {
-    fn entry(&self, v: Value) -> Entry {
-        self.env[v.index()].clone().unwrap_or(Entry { val: Val::Imm(0), splat: None, parts: None })
-    }
-
     pub(super) fn val(&self, v: Value) -> Val {
-        self.entry(v).val
+        self.env[v.index()].as_ref().map_or(Val::Imm(0), |entry| entry.val.clone())
     }
 
     /// The definition of a value by a pure operation.
@@ -113,18 +109,17 @@ impl<'k> Lower<'k> {
             return Src::Splat(Address::at(From::Pool(self.element(bytes, bits)), 0));
         }
         let count = self.lane_count() * 4 / bytes as usize;
-        let all: Vec<u8> = (0..count).flat_map(|_| bits.to_le_bytes()[..bytes as usize].to_vec()).collect();
+        let all = bits.to_le_bytes()[..bytes as usize].repeat(count);
         Src::Mem(Address::at(From::Pool(self.pool.place(&all)), 0))
     }
 
     /// A uniform value in every lane of one vector (a Bool as a 32-bit mask).
     pub(super) fn splat(&mut self, v: Value) -> VReg {
-        let entry = self.entry(v);
-        if let Some(r) = entry.splat {
-            return r;
+        if let Some(Entry { splat: Some(r), .. }) = &self.env[v.index()] {
+            return *r;
         }
         let ty = self.ty(v);
-        let r = match entry.val {
+        let r = match self.val(v) {
             Val::Splat(r) => return r,
             Val::Imm(bits) => self.splat_const(ty, bits),
             Val::Gpr(r) if ty == Ty::Bool => {
@@ -148,17 +143,16 @@ impl<'k> Lower<'k> {
     /// A value that is no Bool as vectors: `parts`, twice as many for 64-bit types.
     pub(super) fn vectors(&mut self, v: Value) -> Vec<VReg> {
         let count = self.parts * Self::halves(self.ty(v));
-        let entry = self.entry(v);
-        match entry.val {
+        if let Some(Entry { parts: Some(parts), .. }) = &self.env[v.index()] {
+            return parts.clone();
+        }
+        match self.val(v) {
             Val::Parts(r) => r,
             Val::Imm(_) | Val::Gpr(_) | Val::Splat(_) => vec![self.splat(v); count],
             Val::Memory(_) if self.class(v).is_uniform() => vec![self.splat(v); count],
             Val::Masks(r) => r,
             Val::Memory(operands) => operands.into_iter().map(|src| self.loaded_operand(self.ty(v), src)).collect(),
             Val::Base(_) | Val::Stepped(..) => {
-                if let Some(parts) = entry.parts {
-                    return parts;
-                }
                 let parts = self.spread(v);
                 if let Some(entry) = &mut self.env[v.index()] {
                     entry.parts = Some(parts.clone());

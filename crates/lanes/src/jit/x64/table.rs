@@ -143,6 +143,12 @@ impl VOp {
         }
     }
 
+    /// Whether the last source may be in memory at any address, and what is read there is what a register would hold.
+    pub(crate) fn takes_memory(self) -> bool {
+        let form = self.row().form;
+        self != Self::Movaps && matches!(form, Form::Rvm | Form::RvmI | Form::Rm | Form::RmI | Form::Cmp | Form::CmpI)
+    }
+
     /// Whether there is such an instruction.
     pub(crate) fn exists(self, isa: Isa) -> bool {
         let row = self.resolve(isa, Len::L256).row();
