@@ -46,12 +46,9 @@ impl Route {
     }
 }
 
-/// The number of a device by its name.
+/// The number of the device that a report names; none of a split.
 fn device(id: &str) -> Option<usize> {
-    match id {
-        "cpu" => Some(0),
-        _ => id.strip_prefix("gpu:").and_then(|number| number.parse::<usize>().ok()).map(|number| number + 1),
-    }
+    id.parse::<Placement>().ok()?.device()
 }
 
 impl<'r> Passes<'r> {

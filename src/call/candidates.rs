@@ -117,8 +117,7 @@ impl Call<'_> {
         self.assignments.is_none()
             && self.workers.is_none()
             && match self.placement {
-                Placement::Cpu => number == 0,
-                Placement::Gpu(Some(k)) => number == k + 1,
+                Placement::Cpu | Placement::Gpu(Some(_)) => self.placement.device() == Some(number),
                 Placement::Gpu(None) => number > 0,
                 Placement::Auto | Placement::Split(_) => true,
             }
@@ -146,7 +145,7 @@ impl Call<'_> {
     pub(super) fn settle(&mut self, ready: &Ready) {
         let Some(device) = self.preferred.filter(|_| self.placement == Placement::Auto) else { return };
         if self.runtime.slots().get(device).is_some_and(|slot| self.refusal(slot, ready).is_none()) {
-            self.placement = device.checked_sub(1).map_or(Placement::Cpu, |number| Placement::Gpu(Some(number)));
+            self.placement = Placement::on(device);
         }
     }
 

@@ -120,11 +120,11 @@ impl Courses {
     }
 
     fn entry(&self, asked: &Asked, change: impl FnOnce(&mut Known)) {
-        let mut all = self.lock();
-        if all.len() >= MAX_KEPT {
+        let (key, mut all) = (key(asked), self.lock());
+        if all.len() >= MAX_KEPT && !all.contains_key(&key) {
             all.clear();
         }
-        change(all.entry(key(asked)).or_default());
+        change(all.entry(key).or_default());
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(Asked, i32), Known>> {

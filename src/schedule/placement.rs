@@ -19,6 +19,22 @@ pub enum Placement {
     Split(f64),
 }
 
+impl Placement {
+    /// All on the device of this number, 0 the CPU.
+    pub fn on(device: usize) -> Self {
+        device.checked_sub(1).map_or(Placement::Cpu, |k| Placement::Gpu(Some(k)))
+    }
+
+    /// The number of the one device that it names, 0 the CPU.
+    pub fn device(self) -> Option<usize> {
+        match self {
+            Placement::Cpu => Some(0),
+            Placement::Gpu(k) => k?.checked_add(1),
+            Placement::Auto | Placement::Split(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Placement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -68,6 +84,17 @@ mod tests {
     fn text_and_value_agree() {
         for text in ["auto", "cpu", "gpu", "gpu:3", "split=0.37"] {
             assert_eq!(text.parse::<Placement>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn one_device_is_a_number_and_back() {
+        for device in 0..4 {
+            assert_eq!(Placement::on(device).device(), Some(device));
+        }
+        for several in [Placement::Auto, Placement::Gpu(None), Placement::Split(0.5), Placement::Gpu(Some(usize::MAX))]
+        {
+            assert_eq!(several.device(), None, "{several}");
         }
     }
 

@@ -319,8 +319,10 @@ fn gpu_alone(question: &Question<'_>, number: Option<usize>, singles: &[Cost]) -
     let no = |why: String| Err(Error::new(ErrorKind::NoSuchDevice, why));
     let gpus = 1..question.candidates.len();
     let device = match number {
-        Some(k) if gpus.contains(&(k + 1)) => k + 1,
-        Some(k) => return no(format!("gpu:{k} is not there: {}", gpus_there(question))),
+        Some(k) => match Placement::Gpu(number).device().filter(|device| gpus.contains(device)) {
+            Some(device) => device,
+            None => return no(format!("gpu:{k} is not there: {}", gpus_there(question))),
+        },
         None => match gpus.min_by(|a, b| singles[*a].ns().total_cmp(&singles[*b].ns())) {
             Some(device) => device,
             None => return no(format!("no GPU is there: {}", gpus_there(question))),

@@ -101,9 +101,9 @@ pub(super) fn upload(
 pub(super) fn upload_parts(live: &Live, parts: &[Part<'_>]) -> Result<(u64, Staged)> {
     let total: u64 = parts.iter().map(|p| p.range.end - p.range.start).sum();
     if total <= DIRECT_BYTES && parts.len() <= DIRECT_RANGES {
-        let charge = live.pools.charge(total);
+        let charge = (total > 0).then(|| live.pools.charge(total));
         parts.iter().for_each(|part| direct(live, part));
-        return Ok((total, Staged { _direct: Some(charge), ..Staged::default() }));
+        return Ok((total, Staged { _direct: charge, ..Staged::default() }));
     }
     Ok((total, Staged { buffers: staged(live, parts, total)?, _direct: None }))
 }

@@ -102,7 +102,8 @@ fn a_call_that_must_run_whole_is_whole_on_the_faster_device_or_an_error_when_str
 #[test]
 fn a_device_that_is_not_there_is_an_error() {
     let devices = [candidate("cpu", 1.0, 0.0)];
-    for placement in [Placement::Gpu(None), Placement::Gpu(Some(0)), Placement::Split(0.5)] {
+    let far = Placement::Gpu(Some(usize::MAX));
+    for placement in [Placement::Gpu(None), Placement::Gpu(Some(0)), far, Placement::Split(0.5)] {
         let error = ask(&devices, &Split::Axis(0), placement, false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoSuchDevice);
     }

@@ -147,9 +147,7 @@ impl Scene<'_> {
         };
         Whole { took_ns: down_end - self.start_ns, part }
     }
-}
 
-impl Scene<'_> {
     /// The call in parts that are cut once: all start at once, and the last one ends it.
     pub fn cut_once(&self, shares: &[(usize, f64)], noise: Noise, random: &mut Random) -> Run {
         let (mut run, mut at) = (Run::default(), 0.0);

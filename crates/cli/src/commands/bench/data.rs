@@ -8,7 +8,7 @@ use super::{
 use anyhow::{Result, bail};
 use evener::{
     call::args::{HostArg, IntoArg},
-    prelude::{Array, Call, Element, Kernel, Placement, Report, Runtime, ScalarKind},
+    prelude::{Array, Call, Element, Kernel, Report, Runtime, ScalarKind},
     schedule::plan::Assignment,
 };
 use evener_kernels::{Input, Output};
@@ -272,11 +272,6 @@ impl Data {
     }
 }
 
-/// A placement for the device at a place of the runtime.
-pub fn alone(device: usize) -> Placement {
-    device.checked_sub(1).map_or(Placement::Cpu, |k| Placement::Gpu(Some(k)))
-}
-
 fn host<'a>(buffer: &Buffer, words: &'a mut [u32], written: bool) -> HostArg<'a> {
     let kind = if buffer.kind == Kind::Word { ScalarKind::U32 } else { ScalarKind::F32 };
     let vectors = [words.len() / buffer.kind.words(), buffer.kind.words()];
@@ -323,6 +318,7 @@ mod tests {
         super::{kernels, kernels::Work, measure::Runner},
         *,
     };
+    use evener::prelude::Placement;
 
     fn cpu() -> Runtime {
         Runtime::builder().gpu(false).profile(None).build().unwrap()

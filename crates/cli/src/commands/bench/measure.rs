@@ -1,7 +1,7 @@
 //! One cell: every fixed placement and several histories of the scheduler's own choice, in interleaved turns.
 
 use super::{
-    data::{Data, Home, Touch, alone},
+    data::{Data, Home, Touch},
     functions::{self, Function},
     kernels::{Shape, Spec, Work},
     peers::{self, Peer},
@@ -238,7 +238,7 @@ impl Lab {
         for (k, device) in self.runtime.devices().into_iter().enumerate() {
             if known.refused.iter().all(|(id, _)| *id != device.id) {
                 fixed.push(Fixed { name: device.id, samples: Vec::new() });
-                runners.push(first.on(alone(k)));
+                runners.push(first.on(Placement::on(k)));
             }
         }
         let peer = peers::rayon(spec.name).filter(|_| self.peers && home == Home::Host);

@@ -175,8 +175,6 @@ fn summary(results: &Results) -> String {
     if results.machine.devices.len() > 1 {
         add("  placed like the oracle", &s.same_placement, &Row::default());
         add("  placed otherwise", &s.other_placement, &Row::default());
-    }
-    if results.machine.devices.len() > 1 {
         for (name, geomean) in &results.baselines {
             let contested = results.baselines_contested.get(name).map_or("-".into(), |r| percent(*r));
             table.add_row([
