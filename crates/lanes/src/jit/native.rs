@@ -105,9 +105,6 @@ fn unknown(kernel: &Kernel) -> Option<&'static str> {
             _ => inst.regions().any(meets),
         })
     }
-    if kernel.values.iter().any(|ty| ty.is_memory_only()) {
-        return Some("16-bit scalars");
-    }
     meets(&kernel.body).then_some("subgroup operations")
 }
 
