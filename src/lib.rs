@@ -26,6 +26,7 @@ pub mod cost;
 mod device;
 pub mod error;
 pub mod event;
+mod hash;
 mod interop;
 pub mod kernel;
 mod memory;

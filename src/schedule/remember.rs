@@ -20,6 +20,7 @@ use crate::{
         learn::{Key, Known, Learned},
     },
     error::Result,
+    hash::Quick,
     memory::array::Standing,
     schedule::movement::Needs,
 };
@@ -136,7 +137,7 @@ impl<'a> Asked<'a> {
     }
 
     fn hash(&self) -> u64 {
-        let mut hash = Same(self.kernel);
+        let mut hash = Quick(self.kernel);
         self.shape.grid.groups.iter().for_each(|g| hash.write_u64(u64::from(*g)));
         self.shape.sizes.iter().for_each(|s| hash.write_u64(*s));
         self.shape.uniforms.iter().for_each(|u| hash.write(u));
@@ -185,37 +186,13 @@ impl Kept {
     }
 }
 
-/// Keys that are hashes already.
-#[derive(Clone, Copy, Debug, Default)]
-struct Same(u64);
-
-impl Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.write_u64(u64::from_le_bytes(word));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        // A multiplier of Fibonacci hashing; the shift brings the high bits down.
-        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 ^= self.0 >> 32;
-    }
-}
-
 /// Decisions by what their calls are made of.
 #[derive(Debug, Default)]
 pub struct Remembered {
-    kept: Mutex<HashMap<u64, Kept, BuildHasherDefault<Same>>>,
+    kept: Mutex<HashMap<u64, Kept, BuildHasherDefault<Quick>>>,
     cut: cut::CutOnce,
     /// Kernels that were decided on.
-    met: Mutex<HashSet<u64, BuildHasherDefault<Same>>>,
+    met: Mutex<HashSet<u64, BuildHasherDefault<Quick>>>,
 }
 
 impl Remembered {
@@ -303,7 +280,7 @@ impl Remembered {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Kept, BuildHasherDefault<Same>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Kept, BuildHasherDefault<Quick>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
