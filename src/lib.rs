@@ -22,6 +22,7 @@
 pub mod array;
 pub mod backend;
 pub mod call;
+mod clock;
 pub mod cost;
 mod device;
 pub mod error;

@@ -2,6 +2,7 @@
 
 use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Room, Started, Warmth};
 use crate::{
+    clock::ns_since,
     error::{Error, Result},
     kernel::Compiled,
 };
@@ -98,7 +99,7 @@ impl Backend for CpuBackend {
             None => run(chunk),
         }?;
         self.warm.store(true, Ordering::Relaxed); // a hint for predictions, ordering nothing
-        Ok(ChunkRun { run_ns: start.elapsed().as_nanos() as f64, ..ChunkRun::default() })
+        Ok(ChunkRun { run_ns: ns_since(start), ..ChunkRun::default() })
     }
 
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {

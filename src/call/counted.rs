@@ -4,6 +4,7 @@ use super::{Call, args::Pinned, size::Size};
 use crate::{
     array::{Array, View},
     backend::Counted,
+    clock::ns,
     error::{Error, ErrorKind, Result},
     report::{Facts, Report},
     schedule::{
@@ -53,7 +54,8 @@ impl<'a> Call<'a> {
                 }
             });
         let result = element.map(|element| self.size = Size::Counted(element));
-        self.check(result)
+        self.note(result);
+        self
     }
 
     /// Runs a call whose count only devices have, on the one that has all it needs. `None`: the count must be read first.
@@ -89,7 +91,7 @@ impl<'a> Call<'a> {
         if !in_place {
             return Ok(None);
         }
-        let decide_ns = (start.elapsed() - calibration.min(start.elapsed())).as_nanos() as f64;
+        let decide_ns = ns(start.elapsed().saturating_sub(calibration));
         let outcome = match coexec::execute(&job, &[only]) {
             Ok(outcome) => outcome,
             Err(e) if !self.strict && !e.is_invalid_input() && e.kind() != ErrorKind::KernelFault => return Ok(None),
@@ -99,7 +101,7 @@ impl<'a> Call<'a> {
         let groups = counted.found().unwrap_or(0);
         let (decision, outcome) = counted_by_device(&decision, device, groups, outcome);
         let facts = self.facts(Arc::new(decision), outcome, calibration, decide_ns);
-        let actual_ns = (start.elapsed() - calibration.min(start.elapsed())).as_nanos() as f64;
+        let actual_ns = ns(start.elapsed().saturating_sub(calibration));
         Ok(Some(Report::new(Facts { actual_ns, ..facts })))
     }
 }

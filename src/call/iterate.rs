@@ -3,6 +3,7 @@
 use super::{Call, Ready, args::Name};
 use crate::{
     backend::Repeat,
+    clock::ns_since,
     error::{Error, ErrorKind, Result},
     report::{Facts, Report},
     schedule::{
@@ -66,7 +67,7 @@ impl<'a> Call<'a> {
         let candidates: Vec<Candidate> =
             self.candidates(&ready).into_iter().map(|c| Candidate { steps: f64::from(steps), ..c }).collect();
         let decided = self.decide_steps(&ready, &candidates)?;
-        let decide_ns = start.elapsed().as_nanos() as f64;
+        let decide_ns = ns_since(start);
         let decision = Arc::new(Decision::new(decided, candidates, None));
         let outcome = self.steps(&mut ready, &decision, Repeat { steps, swap });
         // Also after an error: what was computed last is under the first name.
@@ -76,7 +77,7 @@ impl<'a> Call<'a> {
             self.arguments.swap_handles(swap);
         }
         let facts = self.facts(decision, outcome?, calibration, decide_ns);
-        Ok(Report::new(Facts { steps, actual_ns: start.elapsed().as_nanos() as f64, ..facts }))
+        Ok(Report::new(Facts { steps, actual_ns: ns_since(start), ..facts }))
     }
 
     /// Runs all steps and says how many were done.

@@ -13,6 +13,7 @@ mod submit;
 
 use crate::{
     backend::Argument,
+    clock::{ns, ns_since},
     error::{Error, Result},
     kernel::{Compiled, uniform::UniformValue},
     memory::array::Owners,
@@ -83,30 +84,33 @@ impl<'a> Call<'a> {
         self
     }
 
-    fn check(mut self, result: Result<()>) -> Self {
+    /// Keeps the first error. By reference, as the steps are: a call that is moved is copied each time.
+    fn note(&mut self, result: Result<()>) {
         if let Err(e) = result {
             self.error.get_or_insert(e);
         }
-        self
     }
 
     /// Sets a uniform, or one member of a uniform struct (`"params.n"`).
     pub fn set(mut self, name: impl Into<Name<'a>>, value: impl Into<UniformValue>) -> Self {
         let result = self.arguments.set(name.into(), &value.into());
-        self.check(result)
+        self.note(result);
+        self
     }
 
     /// Sets a uniform from text: `2.0`, or components with commas, `1,2,3`.
     pub fn set_text(mut self, name: impl Into<Name<'a>>, text: &str) -> Self {
         let result = self.arguments.set_text(name.into(), text);
-        self.check(result)
+        self.note(result);
+        self
     }
 
     /// Binds a slice or vector: `&x` for a buffer that the kernel only reads, `&mut x` for one that it writes. For bytes of
     /// elements whose kind is known only at run time: [`HostArg::from_bytes`](args::HostArg::from_bytes).
     pub fn arg(mut self, name: impl Into<Name<'a>>, value: impl IntoArg<'a>) -> Self {
         let result = self.arguments.bind(name.into(), value.into_arg());
-        self.check(result)
+        self.note(result);
+        self
     }
 
     /// Invocations wanted on each axis; work-groups are `ceil(items / work-group size)`, so the last one may be ragged.
@@ -207,7 +211,7 @@ impl<'a> Call<'a> {
     ) -> Result<Report> {
         let decided = &decision.plan;
         let footprints = if decision.crew.is_some() { Vec::new() } else { self.footprints_of(ready, &decision) };
-        let decide_ns = start.elapsed().as_nanos() as f64;
+        let decide_ns = ns_since(start);
         let uniforms = ready.uniform_slices();
         let job = Job { needs: decision.kept_needs(), ..self.job(ready, &uniforms, &footprints) };
         if let Some((lost, devices)) = &decided.lost {
@@ -218,7 +222,7 @@ impl<'a> Call<'a> {
             None => coexec::execute(&job, &decided.assignments)?,
         };
         outcome.moved.extend(earlier.moved);
-        let actual_ns = start.elapsed().as_nanos() as f64;
+        let actual_ns = ns_since(start);
         self.observe(ready, &decision, &outcome, actual_ns);
         let is_split = decided.assignments.len() > 1;
         let owners = is_split.then(|| Owners { grid: ready.grid, parts: decided.assignments.clone() });
@@ -253,7 +257,7 @@ impl<'a> Call<'a> {
             outcome,
             steps: 1,
             shared: 1,
-            calibration_ns: calibration.as_nanos() as f64,
+            calibration_ns: ns(calibration),
             decide_ns,
             actual_ns: 0.0,
         }

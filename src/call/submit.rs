@@ -2,6 +2,7 @@
 
 use super::{Call, size::Size};
 use crate::{
+    clock::ns_since,
     error::Result,
     event::Event,
     report::Report,
@@ -55,7 +56,7 @@ impl Call<'_> {
         let start = start + calibration;
         let plan = &decision.plan;
         let mut outcome = Outcome::default();
-        let decide_ns = start.elapsed().as_nanos() as f64;
+        let decide_ns = ns_since(start);
         let queued = match plan.assignments.len() {
             1 => {
                 let footprints = self.footprints_of(&ready, &decision);

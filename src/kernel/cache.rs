@@ -68,11 +68,14 @@ impl Key {
     }
 }
 
+/// Kernels that look alike.
+type Alike = Vec<(Key, Arc<Compiled>)>;
+
 /// Kernels by what they were made of.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    /// Those that look alike.
-    kernels: HashMap<u64, Vec<(Key, Arc<Compiled>)>, BuildHasherDefault<Quick>>,
+    /// By [`Asked::glance`].
+    kernels: HashMap<u64, Alike, BuildHasherDefault<Quick>>,
     count: usize,
 }
 

@@ -3,6 +3,7 @@
 use super::{Bytes, ChunkReport, Considered, Details, Move, Phase, Phases};
 use crate::{
     backend::{ChunkRun, QueuedRun},
+    clock::ns,
     cost::{Cost, roofline::Prediction},
     kernel::Compiled,
     schedule::{
@@ -37,7 +38,7 @@ impl Facts {
     pub(crate) fn ended(&mut self, run: &QueuedRun, since: Instant) {
         self.outcome.ran.iter_mut().for_each(|ran| ran.run.run_ns = run.run_ns);
         self.shared = run.calls;
-        self.actual_ns = run.done.saturating_duration_since(since).as_nanos() as f64;
+        self.actual_ns = ns(run.done.saturating_duration_since(since));
     }
 
     fn id(&self, device: usize) -> String {

@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     backend::{Argument, Carry, Chunk, ChunkRun, GiveUp, Started, Transfer},
+    clock::ns_since,
     error::{Error, ErrorKind, Result},
 };
 use evener_lanes::{GroupRange, ir::Space, run::Watch};
@@ -153,7 +154,7 @@ impl<'a> Shift<'a> {
                 (Ok(ran), order) => {
                     driven.ran.extend(ran);
                     if let Order::Run(slices) = order {
-                        self.desk.done(self.worker, &slices, Took { run_ns: since.elapsed().as_nanos() as f64 });
+                        self.desk.done(self.worker, &slices, Took { run_ns: ns_since(since) });
                     }
                 }
             }

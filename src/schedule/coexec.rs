@@ -12,6 +12,7 @@ use super::{
 use crate::{
     backend::{Argument, Chunk, ChunkRun, Counted, Queued, Repeat, Started},
     call::args::Pinned,
+    clock::ns_since,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
     memory::places::Places,
@@ -187,7 +188,7 @@ fn together<'a>(
     let since = Instant::now();
     let privates: Vec<Option<Private<'_>>> = ready.iter().map(|b| private(job, &b.part)).collect();
     let merges = privates.iter().any(Option::is_some);
-    let copied_ns = since.elapsed().as_nanos() as f64;
+    let copied_ns = ns_since(since);
     run_parts(job, &ready, &privates, outcome, failed)?;
     let since = Instant::now();
     for (brought, private) in ready.iter().zip(privates) {
@@ -198,7 +199,7 @@ fn together<'a>(
         }
     }
     if merges {
-        outcome.merge_ns = copied_ns + since.elapsed().as_nanos() as f64;
+        outcome.merge_ns = copied_ns + ns_since(since);
     }
     Ok(())
 }
@@ -388,7 +389,7 @@ impl<'a> Brought<'a> {
         }
         let moves = outcome.moved[before..].iter();
         let (up, down) = moves.fold((0, 0), |(up, down), m| (up + m.moved.up, down + m.moved.down));
-        let ns = if up + down > 0 { since.elapsed().as_nanos() as f64 } else { 0.0 };
+        let ns = if up + down > 0 { ns_since(since) } else { 0.0 };
         Ok(Brought { part, ns, up, down })
     }
 
