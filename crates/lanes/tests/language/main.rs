@@ -7,6 +7,8 @@ mod atomics;
 mod constructs;
 mod coverage;
 mod functions;
+#[path = "../differential/guard.rs"]
+mod guard;
 mod halves;
 mod operators;
 mod places;

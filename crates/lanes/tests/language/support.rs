@@ -1,6 +1,7 @@
-//! Runs WGSL through every engine and the plain evaluator, and wants the same bytes from all.
+//! Runs WGSL through every engine and the plain evaluator, and wants the same bytes from all. Buffers lie beside pages that
+//! must not be touched.
 
-use super::lockstep;
+use super::{guard::Guarded, lockstep};
 use evener_lanes::{Buffer, Engine, Error, Grid, GroupRange, Level, Module, Program, Settings, ir, ir::Kernel};
 
 /// Every engine that can run here.
@@ -40,12 +41,11 @@ pub fn run_kernel(
     assert_eq!(again.to_string(), text, "the text form is read back");
     let grid = Grid { groups };
     let mut expected: Option<Vec<Vec<u8>>> = None;
-    for engine in engines() {
+    for (turn, engine) in engines().into_iter().enumerate() {
         let settings = Settings::default().contract(false).engine(engine);
         let program = Program::with(kernel.clone(), &settings).unwrap_or_else(|e| panic!("{e}\n{source}"));
-        let mut after = buffers.to_vec();
-        let bound: Vec<Buffer<'_>> = after.iter_mut().map(|b| Buffer::write(b)).collect();
-        program.run(&bound, grid, GroupRange::all(grid)).unwrap_or_else(|e| panic!("{e}\n{source}"));
+        let mut after =
+            run_guarded(&program, buffers, grid, turn).unwrap_or_else(|e| panic!("{engine:?}: {e}\n{source}"));
         canonical(&mut after);
         match &expected {
             Some(expected) => assert!(*expected == after, "{engine:?} differs\n{source}\n{kernel}"),
@@ -53,6 +53,27 @@ pub fn run_kernel(
         }
     }
     expected.expect("an engine")
+}
+
+/// Runs a program on buffers each of which lies before a guard page or behind one, by turns.
+fn run_guarded(program: &Program, buffers: &[Vec<u8>], grid: Grid, turn: usize) -> Result<Vec<Vec<u8>>, String> {
+    let (mut after, mut guarded) = (buffers.to_vec(), Guarded::new());
+    let placed: Option<Vec<*mut u8>> =
+        buffers.iter().enumerate().map(|(k, bytes)| guarded.place(bytes, (turn + k).is_multiple_of(2))).collect();
+    let starts = placed.as_deref().map_or_else(|| after.iter_mut().map(|b| b.as_mut_ptr()).collect(), <[_]>::to_vec);
+    let bound: Vec<Buffer<'_>> = starts
+        .iter()
+        .zip(buffers)
+        .map(|(start, bytes)| {
+            // SAFETY: as many bytes are there until the end of this function, and nothing else touches them during the run.
+            unsafe { Buffer::from_raw(*start, bytes.len() as u64, true) }
+        })
+        .collect();
+    program.run(&bound, grid, GroupRange::all(grid)).map_err(|e| e.to_string())?;
+    match placed {
+        Some(all) => (0..all.len()).map(|k| guarded.bytes(k)).collect(),
+        None => Ok(after),
+    }
 }
 
 /// [`run`], compared with the plain evaluator too. Only for programs whose results are exact.
