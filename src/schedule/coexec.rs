@@ -6,7 +6,7 @@ use super::{
     merge::Private,
     movement::{self, ArgumentMoved, Needs, Part},
     plan::Assignment,
-    stream::{self, Stream, Streamed},
+    stream::{self, Done, Stream, Streamed},
     windows::{self, Cutter},
 };
 use crate::{
@@ -109,7 +109,9 @@ impl Job<'_> {
         let device = self.devices[device];
         let Some(room) = device.room() else { return Streamed::default() };
         let (kernel, grid) = (self.kernel, self.grid);
-        let cutter = Cutter::new(kernel, self.shape, &kernel.analysis.split(&self.shape), room, range);
+        let kept = part.kept().and_then(|kept| Some(kept.cutter(self, &part.assignment)?.keeping(kept.by_binding())));
+        let cutter =
+            kept.unwrap_or_else(|| Cutter::new(kernel, self.shape, &kernel.analysis.split(&self.shape), room, range));
         Stream { kernel, grid, arguments, device, part: range, stop }.run(cutter)
     }
 }
@@ -166,7 +168,10 @@ pub(crate) fn enqueue(
     predicted_ns: f64,
     outcome: &mut Outcome,
 ) -> Option<Arc<dyn Queued>> {
-    let [Assignment { device: 1.., .. }] = assignments else { return None };
+    let [Assignment { device: device @ 1.., .. }] = assignments else { return None };
+    if job.needs.and_then(OnceLock::get).is_none() && job.windowed(*device).is_some() {
+        return None;
+    }
     let part = movement::parts(job, assignments).pop().filter(|part| part.is_resident(job))?;
     // What cannot be brought or recorded, the call says when it runs.
     let brought = Brought::new(job, part, outcome).ok()?;
@@ -202,7 +207,7 @@ fn run_parts(
     for k in gpu {
         started.push((k, start(job, &ready[k].part, arguments(k), !at_once, outcome)));
     }
-    streams.iter().for_each(|&k| make_room(job, device(k), outcome));
+    streams.iter().for_each(|&k| make_room(job, &ready[k].part, outcome));
     let mut fault = None;
     let stop = AtomicBool::new(false);
     // Streams upload beside the CPU: they read only bytes that are no other part's to write.
@@ -252,29 +257,43 @@ fn run_parts(
 fn gather(
     job: &Job<'_>,
     brought: &Brought,
-    streamed: Streamed,
+    mut streamed: Streamed,
     outcome: &mut Outcome,
     failed: &mut Vec<(Part, Error)>,
 ) {
     let part = &brought.part;
+    let number = part.assignment.device;
+    let device = job.devices[number];
     if streamed.chunks > 0 {
-        let id = &job.devices[part.assignment.device].info().id;
-        let why = job.windowed(part.assignment.device).unwrap_or_default();
-        outcome.windows.push(stream::describe(id, &why, &streamed));
-        outcome.moved.extend(part.slices_moved(job));
+        let why = job.windowed(number).unwrap_or_default();
+        let kept = part.kept().map_or(0, |kept| kept.bytes(job.arguments));
+        outcome.windows.push(stream::describe(&device.info().id, &why, kept, &streamed));
+        outcome.moved.extend(movement::streamed_moved(job, number, &streamed.moved));
     }
-    // Also after a failure: what came back is on the host.
-    part.wrote(job);
-    for (n, (range, run)) in streamed.done.into_iter().enumerate() {
+    if device.is_lost() || streamed.failed.iter().any(|(_, e)| e.kind() == ErrorKind::DeviceLost) {
+        // With the device went what chunks had left there: they read nothing that others wrote, and run again.
+        let (gone, done): (Vec<_>, Vec<_>) = streamed.done.into_iter().partition(|done| done.stays);
+        let why = || Error::new(ErrorKind::DeviceLost, format!("{} was lost with results", device.info().id));
+        streamed.failed.extend(gone.into_iter().map(|done| (done.range, why())));
+        streamed.done = done;
+    }
+    match part.kept() {
+        Some(_) => streamed.done.iter().for_each(|done| part.streamed(job, done.range, done.stays)),
+        // Also after a failure: what came back is on the host.
+        None => part.wrote(job),
+    }
+    for (n, Done { range, run, .. }) in streamed.done.into_iter().enumerate() {
         let ran = if n == 0 { brought.ran(run) } else { Ran { assignment: part.assignment, run } };
         outcome.ran.push(Ran { assignment: Assignment { range, ..part.assignment }, ..ran });
     }
-    failed.extend(streamed.failed.into_iter().map(|(range, error)| (part.rest(range), error)));
+    failed.extend(streamed.failed.into_iter().map(|(range, error)| (part.left(job, range), error)));
 }
 
 /// Arrays that are not in use leave what a stream will take.
-fn make_room(job: &Job<'_>, device: usize, outcome: &mut Outcome) {
+fn make_room(job: &Job<'_>, part: &Part, outcome: &mut Outcome) {
+    let device = part.assignment.device;
     let room = job.devices[device].room().map_or(0, |room| room.memory_bytes.min(windows::STREAM_BYTES));
+    let room = part.kept().map_or(room, |kept| room.min(kept.spare()));
     let mut evicted = Vec::new();
     // What cannot leave is in use: then chunks are halved until they fit.
     let _ = job.places.make_room(device, room, &mut evicted);

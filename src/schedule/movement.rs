@@ -4,7 +4,7 @@
 //! unwritten, and what it wrote is valid there alone afterwards. An array is used on the host by the CPU, and by a device
 //! that cannot hold it or whose part of it cannot be told apart: that device gets it as a host slice.
 
-use super::{coexec::Job, plan::Assignment, transfers, windows};
+use super::{coexec::Job, keep::Kept, plan::Assignment, transfers, windows};
 use crate::{
     backend::{Argument, Transfer},
     call::args::Pinned,
@@ -75,6 +75,8 @@ pub(crate) struct Needs {
     uses: Vec<Use>,
     /// The arguments that its device gets as host slices, although they are arrays.
     at_home: Vec<usize>,
+    /// What of arrays its device has in pages, where it streams the chunk.
+    kept: Option<Kept>,
 }
 
 /// An argument's array used by a chunk. Runs are bytes of the array.
@@ -92,9 +94,11 @@ pub(super) fn parts(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
         return vec![Part::new(job, (0, *assignment), needs.clone())];
     }
     let parts = parts_anew(job, assignments);
-    if let (Some(kept), [part]) = (job.needs, &parts[..]) {
+    if let (Some(needs), [part]) = (job.needs, &parts[..])
+        && part.needs.kept.is_none()
+    {
         // Of two calls at once either may be first: they are the same.
-        let _ = kept.set(part.needs.clone());
+        let _ = needs.set(part.needs.clone());
     }
     parts
 }
@@ -112,10 +116,13 @@ fn parts_anew(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
     (assignments.iter().zip(moved).enumerate())
         .map(|(number, (assignment, transfers))| {
             // What goes through a device in windows is at home on the host.
-            let holds =
-                holds(job.places, assignment.device, job.arguments) && job.windowed(assignment.device).is_none();
+            let streamed = job.windowed(assignment.device).is_some();
+            let holds = !streamed && holds(job.places, assignment.device, job.arguments);
             let place_of = |b, place| if holds && !at_home(b, place) { place } else { HOST };
-            let mut needs = needs(job, assignment.device, transfers, &fine, place_of);
+            // Of a set of many runs, the gaps would have to be valid where the runs are.
+            let may = |b: usize| !at_home(b, assignment.device) && !fine[b] && in_words(&job.arguments[b]);
+            let kept = if streamed { Kept::choose(job, assignment, &transfers, may) } else { None };
+            let mut needs = needs(job, assignment.device, (transfers, kept), &fine, place_of);
             if let Some(repeat) = job.repeat.filter(|r| r.steps > 1) {
                 needs.alternate(repeat.swap);
             }
@@ -126,7 +133,8 @@ fn parts_anew(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
 
 /// Whether the arguments are arrays in the memory of their part's own device, all of them.
 pub(crate) fn all_resident(job: &Job<'_>, assignments: &[Assignment]) -> bool {
-    parts(job, assignments).iter().all(|part| part.is_resident(job))
+    assignments.iter().all(|a| job.windowed(a.device).is_none())
+        && parts(job, assignments).iter().all(|part| part.is_resident(job))
 }
 
 /// A chunk that runs on the CPU after a device failed.
@@ -155,17 +163,20 @@ fn holds(places: &Places, place: usize, arguments: &[Argument]) -> bool {
 fn needs(
     job: &Job<'_>,
     device: usize,
-    mut transfers: Vec<Transfer>,
+    (mut transfers, kept): (Vec<Transfer>, Option<Kept>),
     fine: &[bool],
     place_of: impl Fn(usize, usize) -> usize,
 ) -> Needs {
     let (mut uses, mut at_home) = (Vec::new(), Vec::new());
     for (binding, argument) in job.arguments.iter().enumerate() {
         let Some(array) = argument.array else { continue };
-        // A word that is only in part the argument's could not be moved without its neighbours.
-        let end = array.offset + argument.len;
-        let whole_words = array.offset.is_multiple_of(ALIGN) && (end.is_multiple_of(ALIGN) || end == array.bytes);
-        let place = if whole_words { place_of(binding, device) } else { HOST };
+        let place = if in_words(argument) { place_of(binding, device) } else { HOST };
+        let pages = kept.as_ref().and_then(|kept| kept.pages(binding));
+        if let (Some(transfer), Some(pages)) = (transfers.get(binding), pages) {
+            let all = Use::new(binding, HOST, transfer, array.offset, fine[binding]);
+            uses.extend(all.divide(device, pages.held()));
+            continue;
+        }
         if let Some(transfer) = transfers.get_mut(binding) {
             uses.push(Use::new(binding, place, transfer, array.offset, fine[binding]));
             if place != HOST {
@@ -176,10 +187,24 @@ fn needs(
             at_home.push(binding);
         }
     }
-    Needs { transfers, uses, at_home }
+    Needs { transfers, uses, at_home, kept }
+}
+
+/// Whether an argument is whole words of its array: one that is only in part the argument's could not be moved without its
+/// neighbours.
+fn in_words(argument: &Argument) -> bool {
+    let Some(array) = argument.array else { return false };
+    let end = array.offset + argument.len;
+    array.offset.is_multiple_of(ALIGN) && (end.is_multiple_of(ALIGN) || end == array.bytes)
 }
 
 impl Use {
+    /// What of a use on the host is on a device instead, and the rest.
+    fn divide(&self, place: usize, held: &Intervals) -> [Use; 2] {
+        let ([needs, needs_home], [writes, writes_home]) = (held.divide(&self.needs), held.divide(&self.writes));
+        [Use { place, needs, writes, ..*self }, Use { place: HOST, needs: needs_home, writes: writes_home, ..*self }]
+    }
+
     fn new(binding: usize, place: usize, transfer: &Transfer, offset: u64, fine: bool) -> Self {
         let shift = |r: Range<u64>| r.start + offset..r.end + offset;
         let mut needs: Intervals = transfer.upload.iter().cloned().map(shift).collect();
@@ -243,14 +268,55 @@ impl Part {
     /// # Errors
     /// Bytes that only a lost device had; memory; a lost device.
     pub(super) fn bring(&self, job: &Job<'_>, moved: &mut Vec<ArgumentMoved>) -> Result<()> {
+        let kept = self.needs.kept.as_ref();
+        moved.extend(kept.iter().flat_map(|k| k.evicted()).map(|m| ArgumentMoved::of_array(None, *m)));
         for u in &self.needs.uses {
             let Some(array) = &job.arrays[u.binding] else { continue };
+            let pages = kept.and_then(|kept| kept.pages(u.binding)).filter(|_| u.place != HOST);
             let mut moves = Vec::new();
-            let result = array.acquire(u.place, &u.needs, &mut moves);
+            let result = match pages {
+                Some(pages) => pages.acquire(&u.needs, &mut moves),
+                None => array.acquire(u.place, &u.needs, &mut moves),
+            };
             moved.extend(moves.into_iter().map(|moved| ArgumentMoved::of_array(Some(u.binding), moved)));
             result?;
         }
         Ok(())
+    }
+
+    /// What of arrays its device has in pages.
+    pub(super) fn kept(&self) -> Option<&Kept> {
+        self.needs.kept.as_ref()
+    }
+
+    /// Records what a streamed chunk of it wrote: pages of arrays if it `stays` on the device, else the host's bytes.
+    pub(super) fn streamed(&self, job: &Job<'_>, range: GroupRange, stays: bool) {
+        let place = if stays { self.assignment.device } else { HOST };
+        self.chunk(job, range, place).wrote(job);
+    }
+
+    /// A part of a streamed part, with what it needs and writes of arrays at a place.
+    fn chunk(&self, job: &Job<'_>, range: GroupRange, place: usize) -> Part {
+        let sizes: Vec<u64> = job.arguments.iter().map(|a| a.len).collect();
+        let footprint = job.kernel.analysis.footprint(&job.shape, &range);
+        let transfers = transfers::of_footprint(&footprint, job.kernel.bindings(), &sizes);
+        let uses = transfers.iter().enumerate().filter_map(|(binding, transfer)| {
+            let offset = job.arguments[binding].array?.offset;
+            let fine = transfer.download.iter().any(|set| set.count() > MAX_RUNS);
+            Some(Use::new(binding, place, transfer, offset, fine))
+        });
+        let assignment = Assignment { range, ..self.assignment };
+        let needs = Arc::new(Needs { uses: uses.collect(), ..Needs::default() });
+        Part { number: self.number, assignment, arguments: self.arguments.clone(), needs }
+    }
+
+    /// What is left of a streamed part after it failed. Where chunks left results in pages, what it needs and writes is
+    /// exactly its own.
+    pub(super) fn left(&self, job: &Job<'_>, range: GroupRange) -> Part {
+        match self.needs.kept {
+            Some(_) => self.chunk(job, range, HOST),
+            None => self.rest(range),
+        }
     }
 
     /// What is left of a part after a stream of it failed.
@@ -311,6 +377,19 @@ pub(super) fn slices_moved(
     })
 }
 
+/// Bytes that a stream moved, by binding: up and down.
+pub(super) fn streamed_moved(
+    job: &Job<'_>,
+    device: usize,
+    moved: &[(u64, u64)],
+) -> impl Iterator<Item = ArgumentMoved> {
+    let storage = job.kernel.bindings().iter().zip(moved).enumerate().filter(|(_, (b, _))| b.space == Space::Storage);
+    storage.map(move |(binding, (_, &(up, down)))| {
+        let moved = Moved { device, up, down, evicted: false, mapped: false };
+        ArgumentMoved { binding: Some(binding), array: false, moved }
+    })
+}
+
 /// What a whole call would move if it ran on one device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WouldMove {
@@ -349,8 +428,10 @@ pub(crate) fn would_move(
             total.fetched.extend(fetched);
         }
         if place != HOST && (resident.is_none() || !holds) {
-            total.up += up;
-            total.down += down;
+            // What the device has of it in pages stays there.
+            let kept = resident.map(|(part, array)| array.kept(place, part.offset, transfer)).unwrap_or_default();
+            total.up += up - kept.0.min(up);
+            total.down += down - kept.1.min(down);
         }
     }
     total
