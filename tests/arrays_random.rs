@@ -183,12 +183,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn arrays_are_plain_vectors_to_the_host(steps in prop::collection::vec(step(), 1..20), tight in 0..3) {
+    fn arrays_are_plain_vectors_to_the_host(steps in prop::collection::vec(step(), 1..20), tight in 0..4) {
         let builder = Runtime::builder();
         let (builder, room) = match tight {
             0 => (builder, None),
             // Two arrays fit, so that every call evicts.
             1 => (builder.device_memory(2 * 4 * N as u64 + 64), None),
+            // Views of one fit, and not all of it.
+            2 => (builder.device_memory(1000), None),
             // None is bound whole: calls are streamed, and parts of the arrays stay.
             _ => (builder.device_memory(STREAMED.memory_bytes), Some(STREAMED)),
         };

@@ -122,6 +122,65 @@ fn what_stays_makes_room_for_calls_that_fit() {
 }
 
 #[test]
+fn clean_pages_go_before_dirty_ones() {
+    for rt in all(BUDGET / 2 * 3) {
+        let (x, mut y) = (rt.array(&ramp()).unwrap(), rt.array(&vec![1.0f32; N]).unwrap());
+        // All of `y` stays, and what is left of `x`.
+        let left = BUDGET / 8;
+        assert_eq!(saxpy(&rt, &x, &mut y).bytes, Bytes { up: 2 * ARRAY, down: 0 });
+        assert_eq!(saxpy(&rt, &x, &mut y).bytes, Bytes { up: ARRAY - left, down: 0 });
+        let mut small = rt.zeros::<f32>(N / 2).unwrap();
+        let report = rt.kernel(FILL).unwrap().call().arg("out", &mut small).items(N / 2).on(GPU).run().unwrap();
+        assert_eq!(report.bytes, Bytes::default(), "the pages of `x` were enough: {}", report.explain());
+        let want: Vec<f32> = ramp().iter().map(|x| 1.0 + 4.0 * x).collect();
+        assert_eq!(y.to_vec().unwrap(), want);
+    }
+}
+
+/// `x[i] += 1`.
+const COUNT_UP: &str = "
+    @group(0) @binding(0) var<storage, read_write> x: array<f32>;
+    @compute @workgroup_size(64) fn up(@builtin(global_invocation_id) id: vec3u) {
+        if (id.x < arrayLength(&x)) { x[id.x] += 1.0; }
+    }";
+
+#[test]
+fn views_of_an_array_over_the_budget_stay_and_leave_one_by_one() {
+    // A view is a quarter; three of them fit.
+    const VIEW: u64 = ARRAY / 4;
+    for rt in all(3 * VIEW) {
+        let kernel = rt.kernel(COUNT_UP).unwrap();
+        let (mut x, mut want) = (rt.array(&ramp()).unwrap(), ramp());
+        let mut up = |view: usize, expected: (u64, u64)| {
+            let part = view * N / 4..(view + 1) * N / 4;
+            let mut x = x.view_mut(part.clone()).unwrap();
+            let report = kernel.call().arg("x", &mut x).items(N / 4).on(GPU).run().unwrap();
+            assert!(report.windows.is_empty() && report.recoveries.is_empty(), "{}", report.explain());
+            assert_eq!(report.bytes, Bytes { up: expected.0, down: expected.1 }, "{view}: {}", report.explain());
+            want[part].iter_mut().for_each(|x| *x += 1.0);
+        };
+        (0..3).for_each(|view| up(view, (VIEW, 0)));
+        (0..3).for_each(|view| up(view, (0, 0)));
+        up(3, (VIEW, VIEW));
+        up(2, (0, 0));
+        up(0, (VIEW, VIEW));
+        up(3, (0, 0));
+        assert_eq!(x.to_vec().unwrap(), want);
+        // Read by the host, all is clean: what is least used goes without a copy.
+        let kernel = rt.kernel(COUNT_UP).unwrap();
+        let mut second = x.view_mut(N / 4..N / 2).unwrap();
+        let report = kernel.call().arg("x", &mut second).items(N / 4).on(GPU).run().unwrap();
+        assert_eq!(report.bytes, Bytes { up: VIEW, down: 0 }, "{}", report.explain());
+        // Parts at other places: what was there in other pieces goes first.
+        let mut middle = x.view_mut(N / 8..5 * N / 8).unwrap();
+        kernel.call().arg("x", &mut middle).items(N / 2).on(GPU).run().unwrap();
+        want[N / 4..N / 2].iter_mut().for_each(|x| *x += 1.0);
+        want[N / 8..5 * N / 8].iter_mut().for_each(|x| *x += 1.0);
+        assert_eq!(x.to_vec().unwrap(), want);
+    }
+}
+
+#[test]
 fn an_array_that_comes_to_fit_is_bound_in_one_piece() {
     for rt in all(BUDGET) {
         let (x, mut y) = (rt.array(&ramp()).unwrap(), rt.array(&vec![1.0f32; N]).unwrap());

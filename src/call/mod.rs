@@ -188,8 +188,7 @@ impl<'a> Call<'a> {
             }
             if count.read()?[0] == 0 {
                 self.arguments.resolve()?;
-                let nothing = Plan::nothing("the array counts no items");
-                return Ok(self.report(&nothing, &[], Outcome::default(), Duration::ZERO, 0.0));
+                return Ok(self.nothing_counted());
             }
         }
         let ready = self.prepare()?;
@@ -277,6 +276,12 @@ impl<'a> Call<'a> {
         }
         report.phases.decide = Phase { predicted_ns: 0.0, actual_ns: decide_ns };
         report
+    }
+
+    /// The report of a call whose array counts no items: nothing ran.
+    fn nothing_counted(&self) -> Report {
+        let nothing = Plan::nothing("the array counts no items");
+        self.report(&nothing, &[], Outcome::default(), Duration::ZERO, 0.0)
     }
 
     /// Checks everything that depends on the caller's input.

@@ -6,11 +6,11 @@
 //! - A *transfer* (under `state`) writes only host bytes that are not valid there, so none that a guard or a call's CPU
 //!   part may look at, and reads only valid ones.
 //! - A *call* pins the array first. A pinned array is not evicted, so what the call brought to its devices stays there. One
-//!   that uses [`Pages`] of it keeps them from being exchanged for memory in one piece.
+//!   that has [`Held`] segments of it keeps them from being exchanged for others.
 //!
 //! # Memory ordering
 //! `pins` is raised before the call takes `state`, and an eviction looks at it under `state`: either it sees the pin, or the
-//! call sees what the eviction did. The same goes for `keepers` and [`ArrayMemory::give_up_pages`].
+//! call sees what the eviction did. The same goes for `keepers` and [`ArrayMemory::give_up`].
 
 use super::{
     intervals::Intervals,
@@ -50,8 +50,8 @@ pub(crate) struct ArrayMemory {
     owned: Owned,
     places: Arc<Places>,
     pins: AtomicUsize,
-    /// Calls that use pages of it.
-    keepers: AtomicUsize,
+    /// Per place: uses of segments of it that must stay.
+    keepers: Vec<AtomicUsize>,
     state: Mutex<State>,
 }
 
@@ -90,31 +90,52 @@ pub(crate) struct Standing {
     owners: Option<Owners>,
 }
 
-/// Pages of an array that a call has on a device: they stay as long as this lives.
+/// Segments of an array that a call has on a device: they stay as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Pages {
+pub(crate) struct Held {
     array: Arc<ArrayMemory>,
     place: usize,
     held: Intervals,
 }
 
-impl Pages {
-    /// Memory for these bytes of an array on a device, as far as there is room beside `spare` bytes.
-    pub(crate) fn admit(
+impl Held {
+    fn new(array: &Arc<ArrayMemory>, place: usize) -> Self {
+        // Before it is asked what is there: from then on that stays.
+        array.keepers[place].fetch_add(1, Ordering::SeqCst);
+        Held { array: array.clone(), place, held: Intervals::default() }
+    }
+
+    /// Memory for pages of an array on a device, as far as there is room beside `spare` bytes.
+    pub(crate) fn pages(
         array: &Arc<ArrayMemory>,
         place: usize,
         (wanted, spare): (&Intervals, u64),
         moved: &mut Vec<Moved>,
     ) -> Self {
-        // Before it is asked what is there: from then on that stays.
-        array.keepers.fetch_add(1, Ordering::SeqCst);
-        let mut pages = Pages { array: array.clone(), place, held: Intervals::default() };
-        pages.held = array.places.admit_pages(place, array, (wanted, spare), moved);
-        pages
+        let mut held = Held::new(array, place);
+        held.held = array.places.admit_pages(place, array, (wanted, spare), moved);
+        held
+    }
+
+    /// Memory for a part of an array on a device, in one piece. `pins` are those of the call, which has nothing of the array
+    /// there yet but this piece.
+    ///
+    /// # Errors
+    /// As [`Places::admit`].
+    pub(crate) fn piece(
+        array: &Arc<ArrayMemory>,
+        place: usize,
+        (part, pins): (&Range<u64>, usize),
+        moved: &mut Vec<Moved>,
+    ) -> Result<Self> {
+        let mut held = Held::new(array, place);
+        array.places.admit(place, array, (part, pins), moved)?;
+        held.held = std::iter::once(part.clone()).collect();
+        Ok(held)
     }
 
     /// The bytes of the array that have memory there.
-    pub(crate) fn held(&self) -> &Intervals {
+    pub(crate) fn bytes(&self) -> &Intervals {
         &self.held
     }
 
@@ -127,9 +148,9 @@ impl Pages {
     }
 }
 
-impl Drop for Pages {
+impl Drop for Held {
     fn drop(&mut self) {
-        self.array.keepers.fetch_sub(1, Ordering::SeqCst);
+        self.array.keepers[self.place].fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -193,7 +214,7 @@ impl ArrayMemory {
             owned,
             places: places.clone(),
             pins: AtomicUsize::new(0),
-            keepers: AtomicUsize::new(0),
+            keepers: (0..places.count()).map(|_| AtomicUsize::new(0)).collect(),
             state: Mutex::new(state),
         })
     }
@@ -201,11 +222,6 @@ impl ArrayMemory {
     /// Its number in this process.
     pub(crate) fn id(&self) -> u64 {
         self.id
-    }
-
-    /// Bytes.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     /// First host byte.
@@ -250,7 +266,7 @@ impl ArrayMemory {
         if place == HOST {
             return self.fetch(&mut self.state(), runs, moved);
         }
-        self.places.admit(place, self, moved)?;
+        self.places.admit(place, self, (&(0..self.bytes), 0), moved)?;
         self.acquire_there(place, runs, moved)
     }
 
@@ -400,7 +416,8 @@ impl ArrayMemory {
         devices.filter(|place| !state.residency.valid(*place).runs().is_empty()).fold(0, |set, place| set | 1 << place)
     }
 
-    /// Gives a segment of its memory on a device back, unless it is in use, or dirty and `dirty` ones stay. Whether it did.
+    /// Gives a segment of its memory on a device back, unless more than `pins` calls use the array, or it is dirty and
+    /// `dirty` ones stay. Whether it did.
     ///
     /// # Errors
     /// What only the device has could not be copied to the host.
@@ -408,7 +425,7 @@ impl ArrayMemory {
         &self,
         place: usize,
         segment: &Range<u64>,
-        dirty: bool,
+        (dirty, pins): (bool, usize),
         moved: &mut Vec<Moved>,
     ) -> Result<bool> {
         // One that somebody moves just now is in use; waiting for it could be waiting in a circle.
@@ -419,7 +436,7 @@ impl ArrayMemory {
         };
         self.refresh(&mut state);
         let only_there = state.residency.dirty(place, segment);
-        if self.pins.load(Ordering::SeqCst) > 0 || (!dirty && !only_there.is_empty()) {
+        if self.pins.load(Ordering::SeqCst) > pins || (!dirty && !only_there.is_empty()) {
             return Ok(false);
         }
         let mut copied = Vec::new();
@@ -431,24 +448,27 @@ impl ArrayMemory {
         Ok(true)
     }
 
-    /// Gives up pages on a device, so that all of the array can be there in one piece.
+    /// Gives up segments on a device that overlap a part, so that the part can be there in one piece.
     ///
     /// # Errors
-    /// `OutOfMemory`: a call uses them; what only the device has could not be copied to the host.
-    pub(crate) fn give_up_pages(&self, place: usize, moved: &mut Vec<Moved>) -> Result<()> {
-        if self.places.held(place, self.id).is_empty() {
-            return Ok(());
-        }
+    /// `OutOfMemory`: more than `own` calls keep segments; what only the device has could not be copied to the host.
+    pub(crate) fn give_up(
+        &self,
+        place: usize,
+        (part, own): (&Range<u64>, usize),
+        moved: &mut Vec<Moved>,
+    ) -> Result<()> {
         let mut state = self.state();
-        if self.keepers.load(Ordering::SeqCst) > 0 {
-            let why = format!("another call uses a part of an array of {} bytes there", self.bytes);
-            return Err(Error::new(ErrorKind::OutOfMemory, why));
+        for segment in self.places.overlapping(place, self.id, part) {
+            if self.keepers[place].load(Ordering::SeqCst) > own {
+                let why = format!("another call uses a part of an array of {} bytes there", self.bytes);
+                return Err(Error::new(ErrorKind::OutOfMemory, why));
+            }
+            let only_there = state.residency.dirty(place, &segment);
+            self.fetch(&mut state, &only_there, moved)?;
+            state.residency.forget(place, segment.clone());
+            self.places.release(place, self.id, &segment);
         }
-        let whole = 0..self.bytes;
-        let only_there = state.residency.dirty(place, &whole);
-        self.fetch(&mut state, &only_there, moved)?;
-        state.residency.clear(place);
-        self.places.release(place, self.id, &whole);
         Ok(())
     }
 

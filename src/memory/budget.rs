@@ -45,13 +45,24 @@ impl<H: Clone> Ledger<H> {
         self.limit
     }
 
-    /// Marks an array as just used, all of it. `false` if no segment is all of it.
-    pub(crate) fn touch(&mut self, array: u64, bytes: u64) -> bool {
+    /// Marks the segment that holds all of a part of an array as just used. `false` if there is none.
+    pub(crate) fn touch(&mut self, array: u64, part: &Range<u64>) -> bool {
         self.clock += 1;
         let Some(entry) = self.entries.get_mut(&array) else { return false };
-        entry.touched = self.clock;
-        entry.segments.iter_mut().for_each(|(_, touched)| *touched = self.clock);
-        entry.segments.covering(&(0..bytes)).is_some()
+        let Some(touched) = entry.segments.covering_mut(part) else { return false };
+        (*touched, entry.touched) = (self.clock, self.clock);
+        true
+    }
+
+    /// The segment that holds all of a part of an array.
+    pub(crate) fn covering(&self, array: u64, part: &Range<u64>) -> Option<Range<u64>> {
+        self.entries.get(&array)?.segments.covering(part).map(|(segment, _)| segment.clone())
+    }
+
+    /// The segments that have any of a part of an array.
+    pub(crate) fn overlapping(&self, array: u64, part: &Range<u64>) -> Vec<Range<u64>> {
+        let within = self.entries.get(&array).into_iter().flat_map(|entry| entry.segments.within(part));
+        within.map(|(_, segment, _)| segment.clone()).collect()
     }
 
     /// Marks what of an array overlaps these runs as just used, and says when the array was used before; 0 for never. An
@@ -128,8 +139,8 @@ mod tests {
         ledger.enter(1, 0..40, 'a');
         ledger.enter(2, 0..40, 'b');
         assert_eq!((ledger.excess(20), ledger.excess(50)), (0, 30));
-        assert!(ledger.touch(1, 40));
-        assert!(!ledger.touch(9, 40));
+        assert!(ledger.touch(1, &(8..40)));
+        assert!(!ledger.touch(9, &(0..40)));
         assert_eq!(ledger.oldest_first(u64::MAX), [('b', 0..40), ('a', 0..40)]);
         ledger.remove(2, &(0..40));
         ledger.remove(2, &(0..40));
@@ -148,8 +159,11 @@ mod tests {
         let before = ledger.touch_runs(1, &Intervals::whole(10), 'a');
         assert_eq!(ledger.oldest_first(u64::MAX), [('a', 20..40), ('b', 0..10), ('a', 0..20)]);
         assert_eq!(ledger.oldest_first(before), [], "the other was used since");
-        assert!(!ledger.touch(1, 40), "no segment is all of it");
-        assert_eq!(ledger.oldest_first(u64::MAX), [('b', 0..10), ('a', 20..40), ('a', 0..20)]);
+        assert!(!ledger.touch(1, &(0..40)), "no segment is all of it");
+        assert!(ledger.touch(1, &(20..30)));
+        assert_eq!(ledger.oldest_first(u64::MAX), [('b', 0..10), ('a', 0..20), ('a', 20..40)]);
+        assert_eq!(ledger.covering(1, &(4..8)), Some(0..20));
+        assert_eq!(ledger.overlapping(1, &(19..21)), [0..20, 20..40]);
         assert_eq!(ledger.held(1), Intervals::whole(40));
     }
 }

@@ -38,6 +38,20 @@ pub(crate) struct Places {
     rooms: Vec<Mutex<Room>>,
 }
 
+/// Which segments may go.
+struct Which {
+    /// Those that were used before this time,
+    before: u64,
+    /// and of a call's own array, those that its pins alone hold.
+    own: Option<(u64, usize)>,
+}
+
+impl Default for Which {
+    fn default() -> Self {
+        Which { before: u64::MAX, own: None }
+    }
+}
+
 /// Arrays on one device.
 struct Room {
     ledger: Ledger<Weak<ArrayMemory>>,
@@ -74,25 +88,36 @@ impl Places {
         if place == HOST { u64::MAX } else { self.room(place).ledger.limit() }
     }
 
-    /// Memory for all of an array on a device, in one segment, and the array as the last used there. Others are evicted
-    /// for it.
+    /// Memory for a part of an array on a device, in one segment, as the last used there. Others are evicted for it, and
+    /// segments of the array that overlap it are given up, unless another call has any. `pins` of the array are the call's
+    /// own: of an array that nobody else uses, other segments may go, too.
     ///
     /// # Errors
-    /// `OutOfMemory`: the budget or the device has no room, or another call uses pages of the array; a lost device.
-    pub(crate) fn admit(&self, place: usize, array: &Arc<ArrayMemory>, moved: &mut Vec<Moved>) -> Result<()> {
-        if self.room(place).ledger.touch(array.id(), array.bytes()) {
+    /// `OutOfMemory`: the budget or the device has no room, or another call uses segments of the array; a lost device.
+    pub(crate) fn admit(
+        &self,
+        place: usize,
+        array: &Arc<ArrayMemory>,
+        (part, pins): (&Range<u64>, usize),
+        moved: &mut Vec<Moved>,
+    ) -> Result<()> {
+        if self.room(place).ledger.touch(array.id(), part) {
             return Ok(());
         }
-        array.give_up_pages(place, moved)?;
-        self.make_room(place, array.bytes(), moved)?;
-        let (device, whole) = (self.device(place), 0..array.bytes());
-        if let Err(error) = device.array_reserve(array.id(), &whole) {
+        array.give_up(place, (part, usize::from(pins > 0)), moved)?;
+        let excess = self.room(place).ledger.excess(part.end - part.start);
+        if excess > 0 {
+            self.evict_some(place, excess, Which { own: Some((array.id(), pins)), ..Which::default() }, moved)?;
+        }
+        self.make_room(place, part.end - part.start, moved)?;
+        let device = self.device(place);
+        if let Err(error) = device.array_reserve(array.id(), part) {
             if error.kind() != ErrorKind::OutOfMemory || !self.evict(place, u64::MAX, moved)? {
                 return Err(error);
             }
-            device.array_reserve(array.id(), &whole)?;
+            device.array_reserve(array.id(), part)?;
         }
-        self.room(place).ledger.enter(array.id(), whole, Arc::downgrade(array));
+        self.room(place).ledger.enter(array.id(), part.clone(), Arc::downgrade(array));
         Ok(())
     }
 
@@ -118,7 +143,7 @@ impl Places {
             let excess = self.room(place).ledger.excess(part.end - part.start + spare);
             let fits = excess == 0 || {
                 // What cannot be copied back stays.
-                let _ = self.evict_older(place, excess, before, moved);
+                let _ = self.evict_some(place, excess, Which { before, own: None }, moved);
                 self.room(place).ledger.excess(part.end - part.start + spare) == 0
             };
             if !fits || self.device(place).array_reserve(array.id(), &part).is_err() {
@@ -127,6 +152,16 @@ impl Places {
             self.room(place).ledger.enter(array.id(), part, Arc::downgrade(array));
         }
         self.held(place, array.id())
+    }
+
+    /// The segment that holds all of a part of an array on a device.
+    pub(crate) fn covering(&self, place: usize, array: u64, part: &Range<u64>) -> Option<Range<u64>> {
+        self.room(place).ledger.covering(array, part)
+    }
+
+    /// The segments on a device that have any of a part of an array.
+    pub(crate) fn overlapping(&self, place: usize, array: u64, part: &Range<u64>) -> Vec<Range<u64>> {
+        self.room(place).ledger.overlapping(array, part)
     }
 
     /// What of an array has memory on a device.
@@ -157,16 +192,17 @@ impl Places {
     /// Evicts at least `bytes` bytes of segments if there are so many not in use: the least recently used first, those that
     /// must be copied to the host last. Whether any was.
     pub(crate) fn evict(&self, place: usize, bytes: u64, moved: &mut Vec<Moved>) -> Result<bool> {
-        self.evict_older(place, bytes, u64::MAX, moved)
+        self.evict_some(place, bytes, Which::default(), moved)
     }
 
-    /// The same of those that were used before a time.
-    fn evict_older(&self, place: usize, bytes: u64, before: u64, moved: &mut Vec<Moved>) -> Result<bool> {
-        let oldest = self.room(place).ledger.oldest_first(before);
+    /// The same of some segments.
+    fn evict_some(&self, place: usize, bytes: u64, which: Which, moved: &mut Vec<Moved>) -> Result<bool> {
+        let oldest = self.room(place).ledger.oldest_first(which.before);
         let mut freed = 0;
         for dirty in [false, true] {
             for (array, segment) in oldest.iter().filter_map(|(array, s)| Some((array.upgrade()?, s))) {
-                if freed < bytes && array.evict(place, segment, dirty, moved)? {
+                let pins = which.own.map_or(0, |(own, pins)| if own == array.id() { pins } else { 0 });
+                if freed < bytes && array.evict(place, segment, (dirty, pins), moved)? {
                     freed += segment.end - segment.start;
                 }
             }

@@ -1,8 +1,8 @@
 //! Disjoint intervals of one array, each with something of its own: its buffer on a device, when it was used last.
 //!
-//! An array is on a device in one segment, bound in place, where all of it is there. Of one that is larger than the
-//! device's budget some pages are ([`page_bytes`]), from which its windows are filled on the device; they can leave one by
-//! one.
+//! An array is on a device in one segment, bound in place, where all of it fits; of a larger one, what the arguments that
+//! are views of it span. Where even that does not fit, some pages are there ([`page_bytes`]), from which its windows are
+//! filled on the device. Segments leave one by one.
 
 use super::intervals::Intervals;
 use std::ops::Range;
@@ -50,6 +50,12 @@ impl<T> Segments<T> {
     /// The one that holds all of a range.
     pub(crate) fn covering(&self, range: &Range<u64>) -> Option<(&Range<u64>, &T)> {
         self.parts.iter().find(|(r, _)| r.start <= range.start && range.end <= r.end).map(|(r, value)| (r, value))
+    }
+
+    /// What is with that one, to be changed.
+    pub(crate) fn covering_mut(&mut self, range: &Range<u64>) -> Option<&mut T> {
+        let found = self.parts.iter_mut().find(|(r, _)| r.start <= range.start && range.end <= r.end);
+        found.map(|(_, value)| value)
     }
 
     /// Those that have a part of a range, with that part, in order.

@@ -14,7 +14,7 @@ use crate::{
     call::args::Pinned,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
-    memory::places::Places,
+    memory::{array::Held, places::Places},
 };
 use evener_lanes::{
     Grid,
@@ -303,6 +303,8 @@ fn make_room(job: &Job<'_>, part: &Part, outcome: &mut Outcome) {
 /// A part with its arrays where it runs.
 struct Brought {
     part: Part,
+    /// Keeps them there.
+    _held: Vec<Held>,
     /// Time that took, and bytes.
     ns: f64,
     up: u64,
@@ -334,13 +336,14 @@ impl Brought {
     fn new(job: &Job<'_>, part: Part, outcome: &mut Outcome) -> Result<Self, Box<(Part, Error)>> {
         let since = Instant::now();
         let before = outcome.moved.len();
-        if let Err(error) = part.bring(job, &mut outcome.moved) {
-            return Err(Box::new((part, error)));
-        }
+        let _held = match part.bring(job, &mut outcome.moved) {
+            Ok(held) => held,
+            Err(error) => return Err(Box::new((part, error))),
+        };
         let moves = outcome.moved[before..].iter();
         let (up, down) = moves.fold((0, 0), |(up, down), m| (up + m.moved.up, down + m.moved.down));
         let ns = if up + down > 0 { since.elapsed().as_nanos() as f64 } else { 0.0 };
-        Ok(Brought { part, ns, up, down })
+        Ok(Brought { part, _held, ns, up, down })
     }
 
     fn ran(&self, run: ChunkRun) -> Ran {

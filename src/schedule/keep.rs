@@ -17,7 +17,7 @@ use super::{
 use crate::{
     backend::{Argument, Room, Transfer},
     memory::{
-        array::Pages,
+        array::Held,
         intervals::{self, Intervals},
         places::Moved,
         segments::page_bytes,
@@ -31,7 +31,7 @@ const CHUNKS_OF_BUDGET: u64 = 4;
 /// What stays, by binding.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    pages: Vec<Option<Pages>>,
+    pages: Vec<Option<Held>>,
     /// The same as bytes of the binding.
     bytes: Vec<Option<Intervals>>,
     /// Left to the chunks, bytes.
@@ -80,8 +80,8 @@ impl Kept {
         kept.bytes.resize_with(transfers.len(), || None);
         for wish in wishes {
             let (Some(array), argument) = (&job.arrays[wish.binding], job.arguments[wish.binding]) else { continue };
-            let pages = Pages::admit(array, place, (&wish.pages, spare), &mut kept.evicted);
-            kept.bytes[wish.binding] = Some(of_binding(pages.held(), argument));
+            let pages = Held::pages(array, place, (&wish.pages, spare), &mut kept.evicted);
+            kept.bytes[wish.binding] = Some(of_binding(pages.bytes(), argument));
             kept.pages[wish.binding] = Some(pages);
         }
         kept.bytes.iter().flatten().any(|bytes| !bytes.is_empty()).then_some(kept)
@@ -96,7 +96,7 @@ impl Kept {
     }
 
     /// Pages of an argument's array.
-    pub(super) fn pages(&self, binding: usize) -> Option<&Pages> {
+    pub(super) fn pages(&self, binding: usize) -> Option<&Held> {
         self.pages[binding].as_ref()
     }
 
@@ -118,7 +118,7 @@ impl Kept {
     /// Bytes of the arrays that stay.
     pub(super) fn bytes(&self, arguments: &[Argument]) -> u64 {
         let ids = self.pages.iter().zip(arguments).filter_map(|(pages, a)| Some((a.array?.id, pages.as_ref()?)));
-        let by_array: HashMap<u64, u64> = ids.map(|(id, p)| (id, intervals::bytes(p.held().runs()))).collect();
+        let by_array: HashMap<u64, u64> = ids.map(|(id, p)| (id, intervals::bytes(p.bytes().runs()))).collect();
         by_array.values().sum()
     }
 }

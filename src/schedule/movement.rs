@@ -10,6 +10,7 @@ use crate::{
     call::args::Pinned,
     error::Result,
     memory::{
+        array::Held,
         intervals::{self, Intervals},
         places::{Moved, Places},
         residency::HOST,
@@ -29,6 +30,9 @@ use std::{
 
 /// Runs of a written set that are kept apart. Beyond them the call's writes are one run, on the host or on the only device.
 const MAX_RUNS: u64 = 4096;
+
+/// Segments of arrays start at multiples of this.
+const SEGMENT_ALIGN: u64 = 256;
 
 /// Bytes of one argument that moved between the host and a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +88,8 @@ pub(crate) struct Needs {
 struct Use {
     binding: usize,
     place: usize,
+    /// What must be there in one piece, where that is not all of the array.
+    piece: Option<Range<u64>>,
     needs: Vec<Range<u64>>,
     writes: Vec<Range<u64>>,
 }
@@ -117,12 +123,13 @@ fn parts_anew(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
         .map(|(number, (assignment, transfers))| {
             // What goes through a device in windows is at home on the host.
             let streamed = job.windowed(assignment.device).is_some();
-            let holds = !streamed && holds(job.places, assignment.device, job.arguments);
-            let place_of = |b, place| if holds && !at_home(b, place) { place } else { HOST };
+            let pieces = pieces(job.places, assignment.device, job.arguments).filter(|_| !streamed);
+            let place_of = |b, place| if pieces.is_some() && !at_home(b, place) { place } else { HOST };
             // Of a set of many runs, the gaps would have to be valid where the runs are.
             let may = |b: usize| !at_home(b, assignment.device) && !fine[b] && in_words(&job.arguments[b]);
             let kept = if streamed { Kept::choose(job, assignment, &transfers, may) } else { None };
             let mut needs = needs(job, assignment.device, (transfers, kept), &fine, place_of);
+            needs.in_pieces(job.arguments, &pieces.unwrap_or_default());
             if let Some(repeat) = job.repeat.filter(|r| r.steps > 1) {
                 needs.alternate(repeat.swap);
             }
@@ -143,6 +150,7 @@ pub(super) fn recovery(job: &Job<'_>, failed: &Part) -> Part {
     let uses = failed.needs.uses.iter().map(|u| Use {
         binding: u.binding,
         place: HOST,
+        piece: None,
         needs: u.needs.clone(),
         writes: u.writes.clone(),
     });
@@ -150,14 +158,33 @@ pub(super) fn recovery(job: &Job<'_>, failed: &Part) -> Part {
     Part::new(job, (failed.number, assignment), Arc::new(needs))
 }
 
-/// Whether a device holds all the arrays among these arguments at once.
-fn holds(places: &Places, place: usize, arguments: &[Argument]) -> bool {
-    let arrays: HashMap<u64, u64> = arguments.iter().filter_map(|a| a.array).map(|a| (a.id, a.bytes)).collect();
-    if arrays.is_empty() || place == HOST {
-        return place == HOST;
+/// The piece of each array that a device must hold for these arguments to be bound where they are: all of it where all of
+/// all arrays fits, else what the arguments span. `None` where it does not hold that, or has no memory of its own.
+fn pieces(places: &Places, place: usize, arguments: &[Argument]) -> Option<HashMap<u64, Range<u64>>> {
+    let arrays = || arguments.iter().filter_map(|a| Some((a.array?, a.len)));
+    if place == HOST || arrays().next().is_none() {
+        return (place == HOST).then(HashMap::new);
     }
-    let largest = arrays.values().copied().max().unwrap_or(0);
-    largest <= places.device(place).info().limits.buffer_bytes && arrays.values().sum::<u64>() <= places.limit(place)
+    let largest = places.device(place).info().limits.buffer_bytes;
+    let fit = |pieces: &HashMap<u64, Range<u64>>| {
+        let bytes = || pieces.values().map(|piece| piece.end - piece.start);
+        bytes().all(|b| b <= largest) && bytes().sum::<u64>() <= places.limit(place)
+    };
+    let wholes: HashMap<u64, Range<u64>> = arrays().map(|(a, _)| (a.id, 0..a.bytes)).collect();
+    if fit(&wholes) {
+        return Some(wholes);
+    }
+    let mut spans: HashMap<u64, Range<u64>> = HashMap::new();
+    for (array, len) in arrays() {
+        let part = array.offset / SEGMENT_ALIGN * SEGMENT_ALIGN..array.offset + len;
+        let span = spans.entry(array.id).or_insert_with(|| part.clone());
+        *span = span.start.min(part.start)..span.end.max(part.end);
+    }
+    // A segment that has more than that cannot be made smaller.
+    for (id, span) in &mut spans {
+        *span = places.covering(place, *id, span).unwrap_or_else(|| span.clone());
+    }
+    fit(&spans).then_some(spans)
 }
 
 fn needs(
@@ -174,7 +201,7 @@ fn needs(
         let pages = kept.as_ref().and_then(|kept| kept.pages(binding));
         if let (Some(transfer), Some(pages)) = (transfers.get(binding), pages) {
             let all = Use::new(binding, HOST, transfer, array.offset, fine[binding]);
-            uses.extend(all.divide(device, pages.held()));
+            uses.extend(all.divide(device, pages.bytes()));
             continue;
         }
         if let Some(transfer) = transfers.get_mut(binding) {
@@ -202,7 +229,8 @@ impl Use {
     /// What of a use on the host is on a device instead, and the rest.
     fn divide(&self, place: usize, held: &Intervals) -> [Use; 2] {
         let ([needs, needs_home], [writes, writes_home]) = (held.divide(&self.needs), held.divide(&self.writes));
-        [Use { place, needs, writes, ..*self }, Use { place: HOST, needs: needs_home, writes: writes_home, ..*self }]
+        let part = |place, needs, writes| Use { binding: self.binding, place, piece: None, needs, writes };
+        [part(place, needs, writes), part(HOST, needs_home, writes_home)]
     }
 
     fn new(binding: usize, place: usize, transfer: &Transfer, offset: u64, fine: bool) -> Self {
@@ -218,11 +246,20 @@ impl Use {
                 set.for_each_run(|run| writes.insert(shift(run)));
             }
         }
-        Use { binding, place, needs: needs.runs().to_vec(), writes: writes.runs().to_vec() }
+        Use { binding, place, piece: None, needs: needs.runs().to_vec(), writes: writes.runs().to_vec() }
     }
 }
 
 impl Needs {
+    /// Notes what must be where it is used in one piece.
+    fn in_pieces(&mut self, arguments: &[Argument], pieces: &HashMap<u64, Range<u64>>) {
+        for u in self.uses.iter_mut().filter(|u| u.place != HOST) {
+            let array = arguments[u.binding].array;
+            let piece = array.and_then(|a| Some((pieces.get(&a.id)?, 0..a.bytes)));
+            u.piece = piece.filter(|(piece, whole)| *piece != whole).map(|(piece, _)| piece.clone());
+        }
+    }
+
     /// Both arrays of a swap are used in both roles, the second first as it is.
     fn alternate(&mut self, (a, b): (usize, usize)) {
         let of = |k: usize| self.uses.iter().position(|u| u.binding == k);
@@ -263,25 +300,34 @@ impl Part {
             && self.needs.uses.iter().all(|u| u.place != HOST)
     }
 
-    /// Brings what the chunk needs of arrays to where it runs.
+    /// Brings what the chunk needs of arrays to where it runs, and returns what must live until it ended.
     ///
     /// # Errors
     /// Bytes that only a lost device had; memory; a lost device.
-    pub(super) fn bring(&self, job: &Job<'_>, moved: &mut Vec<ArgumentMoved>) -> Result<()> {
+    pub(super) fn bring(&self, job: &Job<'_>, moved: &mut Vec<ArgumentMoved>) -> Result<Vec<Held>> {
+        let mut in_pieces = Vec::new();
+        let pins = |id: u64| job.arrays.iter().flatten().filter(|array| array.id() == id).count();
         let kept = self.needs.kept.as_ref();
         moved.extend(kept.iter().flat_map(|k| k.evicted()).map(|m| ArgumentMoved::of_array(None, *m)));
         for u in &self.needs.uses {
             let Some(array) = &job.arrays[u.binding] else { continue };
             let pages = kept.and_then(|kept| kept.pages(u.binding)).filter(|_| u.place != HOST);
             let mut moves = Vec::new();
-            let result = match pages {
-                Some(pages) => pages.acquire(&u.needs, &mut moves),
-                None => array.acquire(u.place, &u.needs, &mut moves),
+            let result = match (pages, &u.piece) {
+                (Some(pages), _) => pages.acquire(&u.needs, &mut moves),
+                (None, None) => array.acquire(u.place, &u.needs, &mut moves),
+                (None, Some(piece)) => {
+                    Held::piece(array, u.place, (piece, pins(array.id())), &mut moves).and_then(|piece| {
+                        let result = piece.acquire(&u.needs, &mut moves);
+                        in_pieces.push(piece);
+                        result
+                    })
+                }
             };
             moved.extend(moves.into_iter().map(|moved| ArgumentMoved::of_array(Some(u.binding), moved)));
             result?;
         }
-        Ok(())
+        Ok(in_pieces)
     }
 
     /// What of arrays its device has in pages.
@@ -414,7 +460,7 @@ pub(crate) fn would_move(
     let mut total = WouldMove::default();
     let room = places.device(place).room();
     let windows = room.is_some_and(|room| windows::whole_misfit(bindings, &sizes, &room).is_some());
-    let holds = holds(places, place, arguments) && !windows;
+    let holds = !windows && pieces(places, place, arguments).is_some();
     for (b, transfer) in transfers::of_footprint(footprint, bindings, &sizes).iter().enumerate() {
         let (up, down) =
             (intervals::bytes(&transfer.upload), transfer.download.iter().map(Strided::bytes).sum::<u64>());
