@@ -89,7 +89,7 @@ impl Kept {
 
     /// Cuts the part into chunks that fit beside what stays.
     pub(super) fn cutter<'j>(&self, job: &Job<'j>, assignment: &Assignment) -> Option<Cutter<'j>> {
-        let room = job.devices[assignment.device].room()?;
+        let room = job.places.device(assignment.device).room()?;
         let room = Room { memory_bytes: room.memory_bytes.min(self.spare), ..room };
         let split = job.kernel.analysis.split(&job.shape);
         Some(Cutter::new(job.kernel, job.shape, &split, room, assignment.range))

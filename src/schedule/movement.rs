@@ -23,6 +23,7 @@ use evener_lanes::{
     ir::{Binding, Space},
 };
 use std::{
+    borrow::Cow,
     collections::HashMap,
     ops::Range,
     sync::{Arc, OnceLock},
@@ -46,6 +47,11 @@ pub(crate) struct ArgumentMoved {
 }
 
 impl ArgumentMoved {
+    /// Whether any byte moved.
+    pub(crate) fn moves_bytes(&self) -> bool {
+        self.moved.up + self.moved.down > 0
+    }
+
     /// The same with nothing brought back.
     pub(super) fn up_alone(self) -> Self {
         ArgumentMoved { moved: Moved { down: 0, ..self.moved }, ..self }
@@ -59,19 +65,19 @@ impl ArgumentMoved {
 
 /// A chunk with its arguments as its device gets them.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct Part<'a> {
     /// Its place among the plan's assignments.
     pub(super) number: usize,
     /// What runs where.
     pub(super) assignment: Assignment,
     /// One per binding; those whose array is set are in the device's memory.
-    pub(super) arguments: Vec<Argument>,
-    /// What it moves.
-    needs: Arc<Needs>,
+    pub(super) arguments: Cow<'a, [Argument]>,
+    /// What it moves; `None`: nothing, and nothing of it is recorded.
+    needs: Option<Arc<Needs>>,
 }
 
 /// What a chunk moves, wherever its arrays are: the same for each call of one decision.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Needs {
     /// One per binding: what moves for host slices.
     transfers: Vec<Transfer>,
@@ -82,6 +88,9 @@ pub(crate) struct Needs {
     /// What of arrays its device has in pages, where it streams the chunk.
     kept: Option<Kept>,
 }
+
+/// What a chunk needs that works in place on what the host has.
+static NOTHING: Needs = Needs { transfers: Vec::new(), uses: Vec::new(), at_home: Vec::new(), kept: None };
 
 /// An argument's array used by a chunk. Runs are bytes of the array.
 #[derive(Clone, Debug)]
@@ -94,33 +103,41 @@ struct Use {
     writes: Vec<Range<u64>>,
 }
 
-/// The parts of a plan, in the order of its assignments.
-pub(super) fn parts(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
-    if let (Some(needs), [assignment]) = (job.needs.and_then(OnceLock::get), assignments) {
-        return vec![Part::new(job, (0, *assignment), needs.clone())];
+/// The only part of a plan: what it moves is that of an earlier call where one has found it.
+pub(super) fn only<'a>(job: &'a Job<'_>, assignment: Assignment) -> Part<'a> {
+    if let Some(needs) = job.needs.and_then(OnceLock::get) {
+        return Part::new(job, (0, assignment), Some(needs.clone()));
     }
-    let parts = parts_anew(job, assignments);
-    if let (Some(needs), [part]) = (job.needs, &parts[..])
-        && part.needs.kept.is_none()
-    {
+    if job.footprints.is_empty() {
+        return Part::new(job, (0, assignment), None);
+    }
+    let needs = needs_of(job, &[assignment]).swap_remove(0);
+    if let Some(kept) = job.needs.filter(|_| needs.kept.is_none()) {
         // Of two calls at once either may be first: they are the same.
-        let _ = needs.set(part.needs.clone());
+        let _ = kept.set(needs.clone());
     }
-    parts
+    Part::new(job, (0, assignment), Some(needs))
 }
 
-fn parts_anew(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
-    let sizes: Vec<u64> = job.arguments.iter().map(|a| a.len).collect();
+/// The parts of a plan of several, in the order of its assignments.
+pub(super) fn parts<'a>(job: &'a Job<'_>, assignments: &[Assignment]) -> Vec<Part<'a>> {
+    let needs = needs_of(job, assignments).into_iter().map(Some);
+    assignments.iter().copied().enumerate().zip(needs).map(|(part, needs)| Part::new(job, part, needs)).collect()
+}
+
+/// What the parts of a plan move, in the order of its assignments.
+fn needs_of(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Arc<Needs>> {
+    let (bindings, sizes) = (job.kernel.bindings(), job.shape.sizes);
     let moved: Vec<Vec<Transfer>> =
-        job.footprints.iter().map(|f| transfers::of_footprint(f, job.kernel.bindings(), &sizes)).collect();
+        job.footprints.iter().map(|f| transfers::of_footprint(f, bindings, sizes)).collect();
     let fine: Vec<bool> = (0..job.arguments.len())
         .map(|b| moved.iter().filter_map(|t| t.get(b)).flat_map(|t| &t.download).any(|set| set.count() > MAX_RUNS))
         .collect();
     // What merges is combined on the host.
     let merges = |b: usize| job.footprints.iter().filter_map(|f| f.bindings.get(b)).any(|f| !f.merges.is_empty());
     let at_home = |b: usize, place: usize| place == HOST || (assignments.len() > 1 && (fine[b] || merges(b)));
-    (assignments.iter().zip(moved).enumerate())
-        .map(|(number, (assignment, transfers))| {
+    (assignments.iter().zip(moved))
+        .map(|(assignment, transfers)| {
             // What goes through a device in windows is at home on the host.
             let streamed = job.windowed(assignment.device).is_some();
             let pieces = pieces(job.places, assignment.device, job.arguments).filter(|_| !streamed);
@@ -133,29 +150,28 @@ fn parts_anew(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
             if let Some(repeat) = job.repeat.filter(|r| r.steps > 1) {
                 needs.alternate(repeat.swap);
             }
-            Part::new(job, (number, *assignment), Arc::new(needs))
+            Arc::new(needs)
         })
         .collect()
 }
 
-/// Whether the arguments are arrays in the memory of their part's own device, all of them.
-pub(crate) fn all_resident(job: &Job<'_>, assignments: &[Assignment]) -> bool {
-    assignments.iter().all(|a| job.windowed(a.device).is_none())
-        && parts(job, assignments).iter().all(|part| part.is_resident(job))
+/// Whether the arguments are arrays in the memory of the device that runs the only part of a plan, all of them.
+pub(crate) fn is_resident(job: &Job<'_>, assignment: Assignment) -> bool {
+    job.windowed(assignment.device).is_none() && only(job, assignment).is_resident(job)
 }
 
 /// A chunk that runs on the CPU after a device failed.
-pub(super) fn recovery(job: &Job<'_>, failed: &Part) -> Part {
+pub(super) fn recovery<'a>(job: &'a Job<'_>, failed: &Part<'_>) -> Part<'a> {
     let assignment = Assignment { device: HOST, range: failed.assignment.range };
-    let uses = failed.needs.uses.iter().map(|u| Use {
+    let uses = failed.needs().uses.iter().map(|u| Use {
         binding: u.binding,
         place: HOST,
         piece: None,
         needs: u.needs.clone(),
         writes: u.writes.clone(),
     });
-    let needs = Needs { uses: uses.collect(), ..Needs::default() };
-    Part::new(job, (failed.number, assignment), Arc::new(needs))
+    let needs = Needs::of_arrays(uses.collect());
+    Part::new(job, (failed.number, assignment), Some(Arc::new(needs)))
 }
 
 /// The piece of each array that a device must hold for these arguments to be bound where they are: all of it where all of
@@ -251,6 +267,10 @@ impl Use {
 }
 
 impl Needs {
+    fn of_arrays(uses: Vec<Use>) -> Self {
+        Needs { transfers: Vec::new(), uses, at_home: Vec::new(), kept: None }
+    }
+
     /// Notes what must be where it is used in one piece.
     fn in_pieces(&mut self, arguments: &[Argument], pieces: &HashMap<u64, Range<u64>>) {
         for u in self.uses.iter_mut().filter(|u| u.place != HOST) {
@@ -281,23 +301,36 @@ impl Needs {
     }
 }
 
-impl Part {
-    fn new(job: &Job<'_>, (number, assignment): (usize, Assignment), needs: Arc<Needs>) -> Part {
-        let mut arguments = job.arguments.to_vec();
-        needs.at_home.iter().for_each(|&binding| arguments[binding].array = None);
+impl<'a> Part<'a> {
+    fn new(job: &'a Job<'_>, (number, assignment): (usize, Assignment), needs: Option<Arc<Needs>>) -> Self {
+        let mut arguments = Cow::Borrowed(job.arguments);
+        for &binding in needs.iter().flat_map(|needs| &needs.at_home) {
+            if arguments[binding].array.is_some() {
+                arguments.to_mut()[binding].array = None;
+            }
+        }
         Part { number, assignment, arguments, needs }
+    }
+
+    fn needs(&self) -> &Needs {
+        self.needs.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// Whether it moves nothing.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.needs.is_none()
     }
 
     /// One per binding: what moves for host slices.
     pub(super) fn transfers(&self) -> &[Transfer] {
-        &self.needs.transfers
+        &self.needs().transfers
     }
 
     /// Whether all its storage is arrays in its device's own memory.
     pub(super) fn is_resident(&self, job: &Job<'_>) -> bool {
         let storage = job.kernel.bindings().iter().zip(job.arguments).filter(|(b, _)| b.space == Space::Storage);
         storage.map(|(_, argument)| argument).all(|a| a.array.is_some())
-            && self.needs.uses.iter().all(|u| u.place != HOST)
+            && self.needs().uses.iter().all(|u| u.place != HOST)
     }
 
     /// Brings what the chunk needs of arrays to where it runs, and returns what must live until it ended.
@@ -307,9 +340,9 @@ impl Part {
     pub(super) fn bring(&self, job: &Job<'_>, moved: &mut Vec<ArgumentMoved>) -> Result<Vec<Held>> {
         let mut in_pieces = Vec::new();
         let pins = |id: u64| job.arrays.iter().flatten().filter(|array| array.id() == id).count();
-        let kept = self.needs.kept.as_ref();
+        let kept = self.needs().kept.as_ref();
         moved.extend(kept.iter().flat_map(|k| k.evicted()).map(|m| ArgumentMoved::of_array(None, *m)));
-        for u in &self.needs.uses {
+        for u in &self.needs().uses {
             let Some(array) = &job.arrays[u.binding] else { continue };
             let pages = kept.and_then(|kept| kept.pages(u.binding)).filter(|_| u.place != HOST);
             let mut moves = Vec::new();
@@ -332,7 +365,7 @@ impl Part {
 
     /// What of arrays its device has in pages.
     pub(super) fn kept(&self) -> Option<&Kept> {
-        self.needs.kept.as_ref()
+        self.needs().kept.as_ref()
     }
 
     /// Records what a streamed chunk of it wrote: pages of arrays if it `stays` on the device, else the host's bytes.
@@ -342,45 +375,44 @@ impl Part {
     }
 
     /// A part of a streamed part, with what it needs and writes of arrays at a place.
-    fn chunk(&self, job: &Job<'_>, range: GroupRange, place: usize) -> Part {
-        let sizes: Vec<u64> = job.arguments.iter().map(|a| a.len).collect();
+    fn chunk(&self, job: &Job<'_>, range: GroupRange, place: usize) -> Part<'a> {
         let footprint = job.kernel.analysis.footprint(&job.shape, &range);
-        let transfers = transfers::of_footprint(&footprint, job.kernel.bindings(), &sizes);
+        let transfers = transfers::of_footprint(&footprint, job.kernel.bindings(), job.shape.sizes);
         let uses = transfers.iter().enumerate().filter_map(|(binding, transfer)| {
             let offset = job.arguments[binding].array?.offset;
             let fine = transfer.download.iter().any(|set| set.count() > MAX_RUNS);
             Some(Use::new(binding, place, transfer, offset, fine))
         });
+        let needs = Some(Arc::new(Needs::of_arrays(uses.collect())));
         let assignment = Assignment { range, ..self.assignment };
-        let needs = Arc::new(Needs { uses: uses.collect(), ..Needs::default() });
         Part { number: self.number, assignment, arguments: self.arguments.clone(), needs }
     }
 
     /// What is left of a streamed part after it failed. Where chunks left results in pages, what it needs and writes is
     /// exactly its own.
-    pub(super) fn left(&self, job: &Job<'_>, range: GroupRange) -> Part {
-        match self.needs.kept {
+    pub(super) fn left(&self, job: &Job<'_>, range: GroupRange) -> Part<'a> {
+        match self.needs().kept {
             Some(_) => self.chunk(job, range, HOST),
             None => self.rest(range),
         }
     }
 
     /// What is left of a part after a stream of it failed.
-    pub(super) fn rest(&self, range: GroupRange) -> Part {
+    pub(super) fn rest(&self, range: GroupRange) -> Part<'a> {
         let assignment = Assignment { range, ..self.assignment };
-        let needs = Arc::new(Needs { uses: self.needs.uses.clone(), ..Needs::default() });
+        let needs = Some(Arc::new(Needs::of_arrays(self.needs().uses.clone())));
         Part { number: self.number, assignment, arguments: self.arguments.clone(), needs }
     }
 
     /// A chunk of host slices that failed on its device.
-    pub(super) fn of_slices(job: &Job<'_>, assignment: Assignment) -> Part {
-        Part::new(job, (0, assignment), Arc::default())
+    pub(super) fn of_slices(job: &'a Job<'_>, assignment: Assignment) -> Part<'a> {
+        Part::new(job, (0, assignment), None)
     }
 
     /// Records what the chunk wrote.
     pub(super) fn wrote(&self, job: &Job<'_>) {
         let bindings = job.kernel.bindings();
-        for u in self.needs.uses.iter().filter(|u| !u.writes.is_empty()) {
+        for u in self.needs().uses.iter().filter(|u| !u.writes.is_empty()) {
             if let Some(array) = &job.arrays[u.binding] {
                 let writer = (bindings[u.binding].name.as_str(), job.kernel.reflection.entry.as_str());
                 array.written(u.place, u.writes.iter().cloned(), writer);
@@ -390,7 +422,7 @@ impl Part {
 
     /// Records that the chunk failed on its device: what it may have written there is unknown.
     pub(super) fn failed(&self, job: &Job<'_>) {
-        for u in self.needs.uses.iter().filter(|u| u.place != HOST) {
+        for u in self.needs().uses.iter().filter(|u| u.place != HOST) {
             if let Some(array) = &job.arrays[u.binding] {
                 array.forget(u.place, u.writes.iter().cloned());
             }
@@ -404,7 +436,8 @@ impl Part {
 
     /// Bytes of device memory that the chunk takes beside arrays.
     pub(super) fn slice_bytes(&self, job: &Job<'_>) -> u64 {
-        let storage = job.kernel.bindings().iter().zip(&self.arguments).filter(|(b, _)| b.space == Space::Storage);
+        let storage =
+            job.kernel.bindings().iter().zip(self.arguments.iter()).filter(|(b, _)| b.space == Space::Storage);
         storage.map(|(_, a)| a).filter(|a| a.array.is_none()).map(|a| a.len).sum()
     }
 }

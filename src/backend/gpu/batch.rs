@@ -115,8 +115,9 @@ impl Open {
     }
 
     /// Submits the calls. What is refused has not run, and is submitted again in parts ([`again`]). A call that is refused
-    /// alone counts as the loss of the device, and of what only it has: what follows builds on its results.
-    fn submit(self, live: &Live) {
+    /// alone counts as the loss of the device, and of what only it has: what follows builds on its results. What is to be
+    /// waited for, unless it failed.
+    fn submit(self, live: &Live) -> Option<wgpu::SubmissionIndex> {
         let Open { mut pass, encoder, calls, flight, .. } = self;
         let ticket = &flight.ticket;
         let _unmapped = live.gate.unmapped();
@@ -136,19 +137,29 @@ impl Open {
             })
         });
         let number = calls.len() as u32;
-        match submitted {
+        let index = match submitted {
             Ok((index, probe)) => {
                 let _ = flight.submitted.set(Submitted { at, calls: number, _probe: Some(probe) });
-                live.waiter.watch(index, ticket.clone());
+                Some(index)
             }
             Err(error) => {
                 live.faults.lose(format!("calls that share a submission failed: {error}"));
                 let _ = flight.submitted.set(Submitted { at, calls: number, _probe: None });
                 ticket.fail();
+                None
             }
-        }
+        };
         calls.into_iter().for_each(|call| call.prepared.give_back());
         *lock(&live.batches.last) = Some(flight);
+        index
+    }
+
+    /// Submits the calls for nobody to wait for: the device's own thread does.
+    fn submit_watched(self, live: &Live) {
+        let ticket = self.flight.ticket.clone();
+        if let Some(index) = self.submit(live) {
+            live.waiter.watch(index, ticket);
+        }
     }
 }
 
@@ -180,8 +191,14 @@ impl Live {
         // Locked to the end: who finds nothing recorded comes after what was.
         let mut open = lock(&self.batches.open);
         if let Some(open) = open.take() {
-            open.submit(self);
+            open.submit_watched(self);
         }
+    }
+
+    /// Submits what is recorded if it is this flight's calls, for the caller to wait for.
+    fn submit_flight(&self, flight: &Arc<Flight>) -> Option<wgpu::SubmissionIndex> {
+        let mut open = lock(&self.batches.open);
+        open.take_if(|open| Arc::ptr_eq(&open.flight, flight))?.submit(self)
     }
 
     /// The same if it uses this array, whose memory is about to go to another.
@@ -208,7 +225,7 @@ pub(super) fn enqueue(live: &Arc<Live>, job: &Job<'_>, predicted_ns: f64) -> Res
     let is_mine = open.as_ref().is_some_and(|o| Arc::ptr_eq(&o.flight, &flight));
     let due = if is_mine && live.is_idle() { open.take() } else { open.take_if(|o| o.is_full()) };
     if let Some(due) = due {
-        due.submit(live);
+        due.submit_watched(live);
     }
     drop(open);
     Ok(Some(Arc::new(InBatch { live: live.clone(), flight })))
@@ -265,9 +282,8 @@ impl Queued for InBatch {
 
     fn wait(&self) -> Result<QueuedRun> {
         let (live, flight) = (&self.live, &self.flight);
-        let is_open = lock(&live.batches.open).as_ref().is_some_and(|o| Arc::ptr_eq(&o.flight, flight));
-        if is_open {
-            live.flush();
+        if let Some(index) = live.submit_flight(flight) {
+            flight.ticket.serve(&live.device, &live.faults, index);
         }
         let done = flight.ticket.wait(&live.faults)?;
         let calls = flight.submitted.get().map_or(1, |s| s.calls).max(1);
