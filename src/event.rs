@@ -34,7 +34,8 @@ impl Event {
     pub fn wait(self) -> Result<Report> {
         let mut report = *self.report;
         if let Some((queued, since)) = self.queued {
-            report.ended(&queued.wait()?, since);
+            let run = queued.wait()?;
+            report.facts_mut().into_iter().for_each(|facts| facts.ended(&run, since));
         }
         Ok(report)
     }

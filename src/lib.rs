@@ -22,10 +22,12 @@
 pub mod array;
 pub mod backend;
 pub mod call;
+mod clock;
 pub mod cost;
 mod device;
 pub mod error;
 pub mod event;
+mod hash;
 mod interop;
 pub mod kernel;
 mod memory;

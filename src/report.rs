@@ -1,23 +1,110 @@
 //! What a call did: where it ran and why, predicted against actual time by phase, bytes moved.
 //!
-//! Formatted only when asked: `Display` is one line, [`Report::explain`] a table, serde gives JSON. It holds no argument data.
+//! Made only when asked: a call leaves the [`Facts`], and the [`Details`] are made of them when the report is looked at.
+//! `Display` is one line, [`Details::explain`] a table, serde gives JSON. It holds no argument data.
 
-use crate::{
-    backend::QueuedRun,
-    cost::{Cost, roofline::Prediction},
-    kernel::Compiled,
-    schedule::{
-        coexec::Outcome,
-        movement::ArgumentMoved,
-        plan::{Assignment, Candidate, Plan},
-    },
+mod facts;
+
+use crate::cost::Cost;
+pub(crate) use facts::Facts;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    fmt::Write as _,
+    ops::{Deref, DerefMut},
+    sync::OnceLock,
 };
-use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, fmt::Write as _, time::Instant};
 
-/// The report of one call. Times are in ns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The report of one call: its [`Details`], which are made when they are first looked at. Most calls are short and most
+/// reports are not read: what the details say in words and by name takes as long as a short call.
+///
+/// ```
+/// # use evener::prelude::*;
+/// # fn main() -> evener::Result<()> {
+/// # let rt = Runtime::builder().gpu(false).profile(None).build()?;
+/// let mut y = vec![1.0f32; 8];
+/// let report = rt.map("2.0 * y").arg("y", &mut y).run()?;
+/// assert_eq!(report.chose, "cpu");
+/// println!("{report}\n{}", report.explain());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
 pub struct Report {
+    /// `None` of one that was read from a file: its details are there.
+    facts: Option<Facts>,
+    details: OnceLock<Box<Details>>,
+}
+
+impl Report {
+    /// Of a call of this process.
+    pub(crate) fn new(facts: Facts) -> Self {
+        Report { facts: Some(facts), details: OnceLock::new() }
+    }
+
+    /// What the call left; details that were made of it are made anew.
+    pub(crate) fn facts_mut(&mut self) -> Option<&mut Facts> {
+        self.details.take();
+        self.facts.as_mut()
+    }
+}
+
+impl Deref for Report {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        let make = || Box::new(self.facts.as_ref().map(Facts::details).unwrap_or_default());
+        self.details.get_or_init(make)
+    }
+}
+
+impl DerefMut for Report {
+    fn deref_mut(&mut self) -> &mut Details {
+        let _: &Details = self;
+        let Some(details) = self.details.get_mut() else { unreachable!("they were made a moment ago") };
+        details
+    }
+}
+
+impl From<Details> for Report {
+    fn from(details: Details) -> Self {
+        Report { facts: None, details: OnceLock::from(Box::new(details)) }
+    }
+}
+
+impl PartialEq for Report {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Details::serialize(self, to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Report {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Details::deserialize(from).map(Report::from)
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Details::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        <Details as fmt::Display>::fmt(self, f)
+    }
+}
+
+/// What a [`Report`] says. Times are in ns.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Details {
     /// Name of the kernel: its entry point, or `map` for an expression.
     pub kernel: String,
     /// The entry point.
@@ -175,115 +262,7 @@ struct DeviceSum<'a> {
     down_bytes: u64,
 }
 
-impl Report {
-    pub(crate) fn new(
-        kernel: &str,
-        compiled: &Compiled,
-        plan: &Plan,
-        candidates: &[Candidate],
-        outcome: Outcome,
-    ) -> Self {
-        let id = |device: usize| candidates[device].id.to_string();
-        let groups = plan.groups;
-        let total: u64 = groups.iter().map(|g| u64::from(*g)).product();
-        let share = |groups: u64| groups as f64 / total.max(1) as f64;
-        let mut placement = BTreeMap::new();
-        for ran in &outcome.ran {
-            *placement.entry(id(ran.assignment.device)).or_insert(0.0) += share(ran.assignment.range.count());
-        }
-        let repeated = |(late, had_ns): &(Assignment, f64)| {
-            let (id, groups, had) = (id(late.device), late.range.count(), Cost::from_ns(*had_ns));
-            format!("{id} had not ended {groups} work-groups after {had}: the cpu ran them once more")
-        };
-        let chose = match plan.assignments.as_slice() {
-            [] => "none".into(),
-            // Of a race, the one that was there first.
-            [one] if plan.rival.is_some() => id(outcome.ran.first().map_or(one.device, |r| r.assignment.device)),
-            [one] => id(one.device),
-            _ => "split".into(),
-        };
-        let mut considered: Vec<Considered> = plan
-            .considered
-            .iter()
-            .filter(|(_, cost)| cost.is_finite())
-            .map(|(placement, cost)| Considered { placement: placement.to_string(), predicted_ns: cost.ns() })
-            .collect();
-        considered.sort_by(|a, b| a.predicted_ns.total_cmp(&b.predicted_ns));
-        let mut report = Report {
-            kernel: kernel.into(),
-            entry: compiled.reflection.entry.clone(),
-            groups,
-            steps: 1,
-            shared: 1,
-            chose,
-            reason: plan.reason.clone(),
-            placement,
-            predicted_ns: if plan.predicted.is_finite() { plan.predicted.ns() } else { 0.0 },
-            actual_ns: 0.0,
-            first_use: plan.assignments.iter().any(|a| candidates[a.device].one_time != Cost::ZERO),
-            calibration_ns: 0.0,
-            phases: Phases {
-                merge: Phase { predicted_ns: plan.merge.ns(), actual_ns: outcome.merge_ns },
-                ..Phases::default()
-            },
-            bytes: Bytes::default(),
-            moves: moves(&outcome.moved, compiled, &id),
-            recoveries: outcome.recoveries,
-            windows: outcome.windows,
-            repeated: outcome.given_up.iter().map(repeated).collect(),
-            refused: candidates.iter().filter_map(|c| Some(format!("{}: {}", c.id, c.refusal.as_ref()?))).collect(),
-            candidates: considered,
-            chunks: Vec::new(),
-            interpreted: None,
-        };
-        for a in &plan.assignments {
-            report.predict(&candidates[a.device].predict(share(a.range.count())));
-        }
-        report.chunks = outcome
-            .ran
-            .iter()
-            .map(|ran| ChunkReport {
-                device: id(ran.assignment.device),
-                start: ran.assignment.range.start,
-                end: ran.assignment.range.end,
-                upload_ns: ran.run.upload_ns,
-                run_ns: ran.run.run_ns,
-                download_ns: ran.run.download_ns,
-                up_bytes: ran.run.up_bytes,
-                down_bytes: ran.run.down_bytes,
-            })
-            .collect();
-        report.measure();
-        report
-    }
-
-    /// Takes in what a recorded call took that began at `since`.
-    pub(crate) fn ended(&mut self, run: &QueuedRun, since: Instant) {
-        self.chunks.iter_mut().for_each(|chunk| chunk.run_ns = run.run_ns);
-        self.shared = run.calls;
-        self.measure();
-        self.actual_ns = run.done.saturating_duration_since(since).as_nanos() as f64;
-    }
-
-    fn predict(&mut self, prediction: &Prediction) {
-        let longest = |phase: &mut Phase, cost: Cost| phase.predicted_ns = phase.predicted_ns.max(cost.ns());
-        longest(&mut self.phases.upload, prediction.upload);
-        longest(&mut self.phases.run, prediction.run);
-        longest(&mut self.phases.download, prediction.download);
-    }
-
-    fn measure(&mut self) {
-        let mut phases = self.phases;
-        for sum in self.by_device() {
-            let longest = |phase: &mut Phase, ns: f64| phase.actual_ns = phase.actual_ns.max(ns);
-            longest(&mut phases.upload, sum.upload_ns);
-            longest(&mut phases.run, sum.run_ns);
-            longest(&mut phases.download, sum.download_ns);
-        }
-        self.phases = phases;
-        self.bytes = Bytes { up: self.moves.iter().map(|m| m.up).sum(), down: self.moves.iter().map(|m| m.down).sum() };
-    }
-
+impl Details {
     /// The chunks of each device put together, devices in the order of their first one.
     fn by_device(&self) -> Vec<DeviceSum<'_>> {
         let mut sums: Vec<DeviceSum<'_>> = Vec::new();
@@ -364,7 +343,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Details {
     /// `saxpy: cpu 71 % | gpu:0 29 %, 4.10 ms (predicted 4.30 ms); cpu alone 5.90 ms, gpu:0 alone 9.80 ms`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.kernel)?;
@@ -391,27 +370,6 @@ impl fmt::Display for Report {
 
 fn one() -> u32 {
     1
-}
-
-/// What moved, summed by device and argument.
-fn moves(moved: &[ArgumentMoved], compiled: &Compiled, id: &dyn Fn(usize) -> String) -> Vec<Move> {
-    let mut sums: BTreeMap<(usize, Option<usize>, bool, bool), Bytes> = BTreeMap::new();
-    for m in moved.iter().filter(|m| m.moved.up + m.moved.down > 0) {
-        let sum = sums.entry((m.moved.device, m.binding, m.array, m.moved.mapped)).or_default();
-        sum.up += m.moved.up;
-        sum.down += m.moved.down;
-    }
-    let name = |binding: Option<usize>| binding.map_or(String::new(), |b| compiled.bindings()[b].name.clone());
-    sums.into_iter()
-        .map(|((device, binding, array, mapped), Bytes { up, down })| Move {
-            device: id(device),
-            argument: name(binding),
-            array,
-            up,
-            down,
-            mapped,
-        })
-        .collect()
 }
 
 /// Bytes in the unit that fits.

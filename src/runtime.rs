@@ -14,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     kernel::{
         Compiled, Kernel, KernelOptions, Source,
+        cache::{Asked, Known},
         layout::Element,
         native::{Native, NativeChunk},
     },
@@ -21,7 +22,7 @@ use crate::{
     schedule::{course::Courses, placement::Placement, remember::Remembered},
 };
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     fmt,
     path::PathBuf,
     sync::{
@@ -52,7 +53,7 @@ struct Inner {
     /// Saved again at so many observations.
     save_at: AtomicU64,
     /// Kernels of map expressions and of kernel libraries, by their source. Not `Kernel`s, which hold the runtime.
-    kept: Mutex<HashMap<String, Arc<Compiled>>>,
+    kept: Mutex<Known>,
 }
 
 impl Runtime {
@@ -100,6 +101,11 @@ impl Runtime {
     /// The devices: the CPU first, then `gpu:0`, `gpu:1`, ...
     pub fn devices(&self) -> Vec<DeviceInfo> {
         self.inner.slots.iter().map(|s| s.backend.info().clone()).collect()
+    }
+
+    /// How many those are.
+    pub fn device_count(&self) -> usize {
+        self.inner.slots.len()
     }
 
     /// What was found and is not used, and why: software rasterisers, missing drivers.
@@ -354,39 +360,42 @@ impl Runtime {
         runtime
     }
 
-    /// As [`Runtime::kernel`] for one source, but made once and kept as long as the runtime: for libraries of kernels,
-    /// whose functions get the same source again and again.
+    /// As [`Runtime::kernel`], but made once and kept as long as the runtime: for libraries of kernels, whose functions
+    /// ask for the same source again and again.
     ///
     /// # Errors
     /// As [`Runtime::kernel`].
-    pub fn kept_kernel(&self, source: &str) -> Result<Kernel> {
-        self.kept(source.to_owned(), || self.kernel(source))
+    pub fn kept_kernel<'a>(&self, source: impl Into<Source<'a>>) -> Result<Kernel> {
+        let source = source.into();
+        self.kept(&source, false, || self.kernel(source.clone()))
     }
 
-    /// As [`Runtime::kernel_with_native`] for one source, made once and kept like [`Runtime::kept_kernel`]: the body of the
+    /// As [`Runtime::kernel_with_native`], made once and kept like [`Runtime::kept_kernel`]: the body of the
     /// first call for a source stays.
     ///
     /// # Errors
     /// As [`Runtime::kernel`].
-    pub fn kept_kernel_with_native(
+    pub fn kept_kernel_with_native<'a>(
         &self,
-        source: &str,
+        source: impl Into<Source<'a>>,
         body: impl Fn(&mut NativeChunk<'_>) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Kernel> {
-        // No WGSL starts so: another key than that of the same source without a body.
-        let key = format!("native\0{source}");
-        self.kept(key, || self.kernel_with_native(source, &KernelOptions::default(), body))
+        let source = source.into();
+        self.kept(&source, true, || self.kernel_with_native(source.clone(), &KernelOptions::default(), body))
     }
 
-    fn kept(&self, key: String, make: impl FnOnce() -> Result<Kernel>) -> Result<Kernel> {
+    fn kept(&self, source: &Source<'_>, native: bool, make: impl FnOnce() -> Result<Kernel>) -> Result<Kernel> {
+        let asked = Asked { sources: source.parts(), entry: None, overrides: &BTreeMap::new(), native };
         let lock = || self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = lock().get(&key).cloned();
-        if let Some(compiled) = found {
-            return Ok(Kernel::new(self.clone(), compiled));
-        }
-        let kernel = make()?;
-        lock().insert(key, kernel.compiled().clone());
-        Ok(kernel)
+        let found = lock().find(&asked).cloned();
+        let kernel = match found {
+            Some(compiled) => compiled,
+            None => {
+                let made = make()?;
+                lock().add(&asked, made.compiled().clone())
+            }
+        };
+        Ok(Kernel::new(self.clone(), kernel))
     }
 }
 

@@ -169,12 +169,13 @@ fn files_are_checked_by_scalar_and_stride() {
     bad("array<f32>", f(Scalar::F32), &[usize::MAX, 9], ErrorKind::ArgumentSize, &["64 bits"]);
 }
 
-fn uniform(ty: &str) -> UniformBuffer {
-    UniformBuffer::new(&parameter(&format!(
+/// Of a parameter that lives as long as the test.
+fn uniform(ty: &str) -> UniformBuffer<'static> {
+    UniformBuffer::new(Box::leak(Box::new(parameter(&format!(
         "struct Inner {{ a: vec3<f32>, b: u32 }}
          struct P {{ n: u32, x: f32, v: vec3<f32>, table: array<vec4<f32>, 2>, inner: Inner, m: mat2x2<f32> }}
          @group(0) @binding(0) var<uniform> p: {ty};"
-    )))
+    )))))
 }
 
 #[derive(Clone, Copy, Element)]

@@ -59,7 +59,7 @@ impl<'r> Passes<'r> {
 
     /// The calls of a function on these data that are better kept together than each placed by itself.
     pub(crate) fn of(runtime: &'r Runtime, function: &str, element: &str, data: &HostArg<'_>) -> Self {
-        let open = runtime.placement() == Placement::Auto && runtime.devices().len() > 1;
+        let open = runtime.placement() == Placement::Auto && runtime.device_count() > 1;
         let route = open.then(|| Route::new(runtime, function, element, data));
         Passes { route, ..Passes::new(runtime) }
     }
@@ -74,18 +74,14 @@ impl<'r> Passes<'r> {
         sources: &[&str],
         body: impl Fn(&mut NativeChunk<'_>) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Kernel> {
-        self.runtime.kept_kernel_with_native(&sources.concat(), body)
+        self.runtime.kept_kernel_with_native(sources, body)
     }
 
     pub(crate) fn run(&mut self, call: Call<'_>) -> Result<()> {
-        let kept_to = self.kept_to();
-        let mut report = match kept_to {
+        let report = match self.kept_to() {
             Some(device) => call.preferring(device).run()?,
             None => call.run()?,
         };
-        if kept_to.is_some() {
-            report.reason = "the calls of a function keep to one device".into();
-        }
         if let Some(route) = self.route.as_mut().filter(|r| r.course.is_none()) {
             route.follow(self.runtime, &report);
         }

@@ -2,10 +2,11 @@
 
 use super::{Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, Limits, Room, Started, Warmth};
 use crate::{
+    clock::ns_since,
     error::{Error, Result},
     kernel::Compiled,
 };
-use evener_lanes::Buffer;
+use evener_lanes::{Buffer, Few};
 use std::{
     fmt,
     sync::{
@@ -45,16 +46,6 @@ impl CpuBackend {
     pub fn threads(&self) -> usize {
         self.pool.as_ref().map_or_else(rayon::current_num_threads, |p| p.current_num_threads())
     }
-
-    fn run(&self, chunk: &Chunk<'_>) -> Result<ChunkRun> {
-        let start = Instant::now();
-        match &self.pool {
-            Some(pool) => pool.install(|| run(chunk)),
-            None => run(chunk),
-        }?;
-        self.warm.store(true, Ordering::Relaxed); // a hint for predictions, ordering nothing
-        Ok(ChunkRun { run_ns: start.elapsed().as_nanos() as f64, ..ChunkRun::default() })
-    }
 }
 
 fn run(chunk: &Chunk<'_>) -> Result<()> {
@@ -64,7 +55,7 @@ fn run(chunk: &Chunk<'_>) -> Result<()> {
         chunk.watch.inspect(|w| w.came(1.0));
         return Ok(());
     }
-    let buffers: Vec<Buffer<'_>> = chunk.arguments.iter().map(lane_buffer).collect();
+    let buffers: Few<Buffer<'_>> = chunk.arguments.iter().map(lane_buffer).collect();
     let program = &chunk.kernel.program;
     let ran = match chunk.watch {
         None => program.run(&buffers, chunk.grid, chunk.range),
@@ -99,6 +90,16 @@ impl Backend for CpuBackend {
 
     fn warmth(&self, _kernel: &Compiled) -> Warmth {
         Warmth { device: self.warm.load(Ordering::Relaxed), kernel: true }
+    }
+
+    fn run(&self, chunk: &Chunk<'_>) -> Result<ChunkRun> {
+        let start = Instant::now();
+        match &self.pool {
+            Some(pool) => pool.install(|| run(chunk)),
+            None => run(chunk),
+        }?;
+        self.warm.store(true, Ordering::Relaxed); // a hint for predictions, ordering nothing
+        Ok(ChunkRun { run_ns: ns_since(start), ..ChunkRun::default() })
     }
 
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {

@@ -8,6 +8,7 @@ use super::{
     Warmth,
 };
 use crate::{
+    clock::ns_since,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
     memory::staging::readable,
@@ -239,7 +240,7 @@ impl Backend for FakeGpu {
         // Uniforms travel with the launch and are not counted.
         let storage = chunk.kernel.bindings().iter().zip(chunk.transfers).filter(|(b, _)| b.space == Space::Storage);
         let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
-        let upload_ns = start.elapsed().as_nanos() as f64;
+        let upload_ns = ns_since(start);
         Ok(Box::new(FakeRun {
             claim: Arc::default(),
             device: self,
@@ -460,7 +461,7 @@ impl Started for FakeRun<'_> {
             let buffers: Vec<Buffer<'_>> = (0..buffers.len()).map(|k| buffers[places(k)]).collect();
             cores().install(|| chunk.kernel.program.run(&buffers, chunk.grid, chunk.range))?;
         }
-        let run_ns = start.elapsed().as_nanos() as f64;
+        let run_ns = ns_since(start);
         if self.step == Script::LostInRun {
             return Err(self.device.lose());
         }
@@ -474,7 +475,7 @@ impl Started for FakeRun<'_> {
         Ok(ChunkRun {
             upload_ns: self.upload_ns,
             run_ns,
-            download_ns: start.elapsed().as_nanos() as f64,
+            download_ns: ns_since(start),
             up_bytes: self.up_bytes,
             down_bytes: chunk.transfers.iter().flat_map(|t| &t.download).map(Strided::bytes).sum(),
         })

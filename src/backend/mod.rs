@@ -426,6 +426,14 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// Device loss, memory, driver refusal.
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>>;
 
+    /// Runs a chunk and waits for it.
+    ///
+    /// # Errors
+    /// Those of [`Backend::start`] and [`Started::finish`].
+    fn run(&self, chunk: &Chunk<'_>) -> Result<ChunkRun> {
+        self.start(chunk)?.finish()
+    }
+
     /// Records a chunk over arrays in its memory, to be submitted with the chunks before and after it, and returns before it
     /// ran. Whatever comes after it on the device comes after it in time. `None`: it cannot be recorded; start it.
     ///

@@ -11,6 +11,7 @@ use super::{
     fake::{Claim, Place, Staged, Words, copy, staged_upload},
 };
 use crate::{
+    clock::ns_since,
     error::{Error, ErrorKind, Result, did_you_mean},
     kernel::Compiled,
     runtime::Builder,
@@ -120,10 +121,6 @@ fn micros(us: f64) -> Duration {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn ns_since(start: Instant) -> f64 {
-    start.elapsed().as_nanos() as f64
 }
 
 /// The CPU, slower than it is.

@@ -269,7 +269,7 @@ impl<'a, T: Element, const N: usize> IntoArg<'a> for &'a mut [T; N] {
 enum Bound<'a> {
     Nothing,
     Slice(HostArg<'a>),
-    Uniform(UniformBuffer),
+    Uniform(UniformBuffer<'a>),
 }
 
 /// Arguments in the order of the bindings.
@@ -389,7 +389,7 @@ impl<'a> Arguments<'a> {
         self.uniform(name, |buffer, rest| buffer.set_text(rest, text))
     }
 
-    fn uniform(&mut self, name: Name<'_>, set: impl FnOnce(&mut UniformBuffer, &str) -> Result<()>) -> Result<()> {
+    fn uniform(&mut self, name: Name<'_>, set: impl FnOnce(&mut UniformBuffer<'_>, &str) -> Result<()>) -> Result<()> {
         let Some((k, rest)) = self.find(name)? else { return Ok(()) };
         let parameter = &self.parameters()[k];
         if parameter.binding.space != Space::Uniform {
@@ -425,8 +425,7 @@ impl<'a> Arguments<'a> {
                     if let [first, ..] = &buffer.missing()[..] {
                         return Err(missing(first, format!("set(\"{first}\", ..)")));
                     }
-                    uniforms.push(buffer.bytes().to_vec());
-                    arguments.push(None);
+                    arguments.push(uniform(buffer.bytes(), &mut uniforms));
                 }
                 (Bound::Slice(arg), Space::Uniform) => {
                     if let (Some(array), Some(part)) = (&arg.array, arg.argument.array) {
@@ -434,12 +433,11 @@ impl<'a> Arguments<'a> {
                     }
                     // SAFETY: the slice is borrowed for the call, and nothing runs yet.
                     let bytes = unsafe { std::slice::from_raw_parts(arg.argument.ptr, arg.argument.len as usize) };
-                    uniforms.push(bytes.to_vec());
-                    arguments.push(None);
+                    arguments.push(uniform(bytes, &mut uniforms));
                 }
                 (Bound::Slice(arg), Space::Storage) => {
                     uniforms.push(Vec::new());
-                    arguments.push(Some(arg.argument));
+                    arguments.push(arg.argument);
                 }
                 (Bound::Nothing, Space::Uniform) => {
                     return Err(missing(name, format!("{}, give .set(\"{name}\", ..)", parameter.ty)));
@@ -450,7 +448,6 @@ impl<'a> Arguments<'a> {
                 }
             }
         }
-        let arguments = point(arguments, &mut uniforms);
         self.check_overlap(&arguments)?;
         Ok(Resolved { arguments, uniforms, arrays })
     }
@@ -538,7 +535,7 @@ impl<'a> Arguments<'a> {
             match (bound, binding.space) {
                 (Bound::Slice(arg), Space::Storage) => {
                     uniforms.push(Vec::new());
-                    arguments.push(Some(Argument { array: None, ..arg.argument }));
+                    arguments.push(Argument { array: None, ..arg.argument });
                 }
                 (Bound::Slice(_), Space::Uniform) | (_, Space::Uniform) => {
                     let mut buffer = match bound {
@@ -556,8 +553,7 @@ impl<'a> Arguments<'a> {
                             notes.push(format!("{path} = {text}"));
                         }
                     }
-                    uniforms.push(buffer.bytes().to_vec());
-                    arguments.push(None);
+                    arguments.push(uniform(buffer.bytes(), &mut uniforms));
                 }
                 (_, Space::Storage) => {
                     let stride = u64::from(binding.runtime_stride.unwrap_or(0));
@@ -568,27 +564,18 @@ impl<'a> Arguments<'a> {
                     uniforms.push(Vec::new());
                     let access = binding.access;
                     let ptr = std::ptr::NonNull::dangling().as_ptr();
-                    arguments.push(Some(Argument { ptr, len, writable: access.write || access.atomic, array: None }));
+                    arguments.push(Argument { ptr, len, writable: access.write || access.atomic, array: None });
                 }
             }
         }
-        let arguments = point(arguments, &mut uniforms);
         Resolved { arrays: arguments.iter().map(|_| None).collect(), arguments, uniforms }
     }
 }
 
-/// Lets the arguments of uniforms point at their bytes. The vectors' heap blocks do not move when the outer vector does.
-fn point(arguments: Vec<Option<Argument>>, uniforms: &mut [Vec<u8>]) -> Vec<Argument> {
-    arguments
-        .into_iter()
-        .zip(uniforms)
-        .map(|(argument, bytes)| {
-            argument.unwrap_or(Argument {
-                ptr: bytes.as_mut_ptr(),
-                len: bytes.len() as u64,
-                writable: false,
-                array: None,
-            })
-        })
-        .collect()
+/// Keeps the bytes of a uniform, and points at them: a vector's heap block does not move when the vector does.
+fn uniform(bytes: &[u8], kept: &mut Vec<Vec<u8>>) -> Argument {
+    let mut own = bytes.to_vec();
+    let argument = Argument { ptr: own.as_mut_ptr(), len: own.len() as u64, writable: false, array: None };
+    kept.push(own);
+    argument
 }

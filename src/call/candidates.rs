@@ -10,13 +10,13 @@ use crate::{
         roofline::{Rates, Work},
     },
     device::{Slot, typical},
-    report::Report,
     schedule::{
-        coexec::{Beaten, Ran},
-        feedback::{PartRun, teach, teach_whole},
-        movement::{self, WouldMove},
+        coexec::{Beaten, Outcome},
+        feedback::{PartRun, is_telling, teach, teach_whole},
+        movement::{self, ArgumentMoved, WouldMove},
         placement::Placement,
         plan::{Assignment, Candidate, Moves, Plan},
+        remember::Decision,
         transfers,
         windows::{self, Cutter},
     },
@@ -176,7 +176,7 @@ impl Call<'_> {
             (typical(info).into(), false)
         });
         let work = Work {
-            features: ready.features,
+            features: ready.features(self.kernel),
             invocations: ready.invocations(self.kernel),
             working_set: ready.sizes.iter().sum::<u64>() as f64,
             up_bytes: moved.up as f64,
@@ -208,28 +208,36 @@ impl Call<'_> {
         Key { kernel: self.kernel.fingerprint, device, invocations: ready.invocations(self.kernel) }
     }
 
-    /// The only feedback: what the parts of the call took teaches the next prediction.
-    pub(super) fn observe(&self, decided: &Plan, candidates: &[Candidate], parts: &[PartRun], report: &Report) {
-        let cold = decided.assignments.iter().any(|a| candidates[a.device].one_time > Cost::ZERO);
-        if cold || !report.recoveries.is_empty() || self.assignments.is_some() || self.workers.is_some() {
+    /// The only feedback: what the parts of a call that took so long teaches the next prediction.
+    pub(super) fn observe(&self, ready: &Ready, decision: &Decision, outcome: &Outcome, took_ns: f64) {
+        let Decision { plan, candidates, calls, .. } = decision;
+        let cold = plan.assignments.iter().any(|a| candidates[a.device].one_time > Cost::ZERO);
+        if cold || !outcome.recoveries.is_empty() || self.assignments.is_some() || self.workers.is_some() {
             return;
         }
-        self.runtime.learned().spend(report.actual_ns, decided.explored.ns());
-        teach(self.runtime.learned(), self.kernel.fingerprint, candidates, parts);
-        teach_whole(self.runtime.learned(), self.kernel.fingerprint, candidates, decided, parts, report.actual_ns);
+        if let [only] = &outcome.ran[..]
+            && plan.rival.is_none()
+            && !is_telling(&only.run)
+        {
+            return;
+        }
+        let again = decision.kept_needs().is_some() && !outcome.moved.iter().any(ArgumentMoved::moves_bytes);
+        if again && !calls.teaches(took_ns) {
+            return;
+        }
+        let (learned, kernel) = (self.runtime.learned(), self.kernel.fingerprint);
+        let parts = parts_of(ready, plan, outcome);
+        learned.spend(took_ns, plan.explored.ns());
+        teach(learned, kernel, candidates, &parts);
+        teach_whole(learned, kernel, candidates, plan, &parts, took_ns);
         self.runtime.keep_learned();
     }
 }
 
 /// What the devices did, each with all of its chunks. One that was late with a chunk takes at least the time that it had.
 /// One that was stopped tells its rate as far as it came.
-pub(super) fn parts_of(
-    ready: &Ready,
-    decided: &Plan,
-    ran: &[Ran],
-    given_up: &[(Assignment, f64)],
-    beaten: &[Beaten],
-) -> Vec<PartRun> {
+fn parts_of(ready: &Ready, decided: &Plan, outcome: &Outcome) -> Vec<PartRun> {
+    let Outcome { ran, given_up, beaten, .. } = outcome;
     let total = GroupRange::all(ready.grid).count() as f64;
     let chunk = |assignment: &Assignment, run: &ChunkRun, ended: bool| PartRun {
         device: assignment.device,

@@ -4,20 +4,19 @@ use super::{Call, args::Pinned, size::Size};
 use crate::{
     array::{Array, View},
     backend::Counted,
+    clock::ns,
     error::{Error, ErrorKind, Result},
-    report::Report,
+    report::{Facts, Report},
     schedule::{
         coexec::{self, Job, Outcome},
         movement,
         placement::Placement,
-        plan::{Assignment, Candidate, Plan},
+        plan::{Assignment, Plan},
+        remember::Decision,
     },
 };
 use evener_lanes::{Grid, GroupRange, analysis::Footprint};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 impl<'a> Call<'a> {
     /// As many invocations on the x axis as element `index` of an array says, for instance as another kernel counted them;
@@ -55,7 +54,8 @@ impl<'a> Call<'a> {
                 }
             });
         let result = element.map(|element| self.size = Size::Counted(element));
-        self.check(result)
+        self.note(result);
+        self
     }
 
     /// Runs a call whose count only devices have, on the one that has all it needs. `None`: the count must be read first.
@@ -71,10 +71,8 @@ impl<'a> Call<'a> {
         let grid = |items: u64| Size::Items(items.into()).grid(self.kernel);
         let expected = self.prepare_for(grid(self.arguments.longest().clamp(1, u32::MAX.into()))?)?;
         let (decision, calibration) = self.decide(&expected)?;
-        let (decided, candidates) = (&decision.plan, &decision.candidates);
-        let [Assignment { device, .. }] = decided.assignments[..] else { return Ok(None) };
-        let devices = self.devices();
-        if !devices[device].counts_items() {
+        let [Assignment { device, .. }] = decision.plan.assignments[..] else { return Ok(None) };
+        if !self.runtime.places().device(device).counts_items() {
             return Ok(None);
         }
         // What any count may touch is there, and all of it that the call may leave as it is.
@@ -85,53 +83,45 @@ impl<'a> Call<'a> {
         let counted = Counted::new(memory.part(element.start), group_items);
         let (uniforms, footprints) = (bounded.uniform_slices(), [Arc::new(footprint)]);
         // A device that fails leaves the count unknown: no recovery.
-        let job = Job { counted: Some(&counted), strict: true, ..self.job(&bounded, &uniforms, &devices, &footprints) };
-        let assignments = [Assignment { device, range }];
+        let job = Job { counted: Some(&counted), strict: true, ..self.job(&bounded, &uniforms, &footprints) };
+        let only = Assignment { device, range };
         let pinned = Pinned::new(memory);
-        let in_place = movement::all_resident(&job, &assignments)
+        let in_place = movement::is_resident(&job, only)
             && pinned.acquire(device, std::slice::from_ref(&element), &mut Vec::new()).is_ok();
         if !in_place {
             return Ok(None);
         }
-        let decide_ns = (start.elapsed() - calibration.min(start.elapsed())).as_nanos() as f64;
-        let outcome = match coexec::execute(&job, &assignments) {
+        let decide_ns = ns(start.elapsed().saturating_sub(calibration));
+        let outcome = match coexec::execute(&job, &[only]) {
             Ok(outcome) => outcome,
             Err(e) if !self.strict && !e.is_invalid_input() && e.kind() != ErrorKind::KernelFault => return Ok(None),
             Err(e) => return Err(e),
         };
         bounded.arrays.iter().flatten().for_each(|a| a.set_owners(None));
         let groups = counted.found().unwrap_or(0);
-        let mut report =
-            self.report_counted(groups, device, decided.clone(), candidates, outcome, (calibration, decide_ns));
-        report.actual_ns = (start.elapsed() - calibration.min(start.elapsed())).as_nanos() as f64;
-        Ok(Some(report))
+        let (decision, outcome) = counted_by_device(&decision, device, groups, outcome);
+        let facts = self.facts(Arc::new(decision), outcome, calibration, decide_ns);
+        let actual_ns = ns(start.elapsed().saturating_sub(calibration));
+        Ok(Some(Report::new(Facts { actual_ns, ..facts })))
     }
+}
 
-    /// The report of as many work-groups as the device found.
-    fn report_counted(
-        &self,
-        groups: u32,
-        device: usize,
-        decided: Plan,
-        candidates: &[Candidate],
-        mut outcome: Outcome,
-        (calibration, decide_ns): (Duration, f64),
-    ) -> Report {
-        let id = &candidates[device].id;
-        let ran = GroupRange::all(Grid { groups: [groups, 1, 1] });
-        outcome.ran.iter_mut().for_each(|part| part.assignment.range = ran);
-        let plan = match groups {
-            0 => {
-                outcome.ran.clear();
-                Plan::nothing(&format!("the array counts no items, as {id} found"))
-            }
-            _ => Plan {
-                reason: format!("{}; it counted the items itself", decided.reason),
-                assignments: vec![Assignment { device, range: ran }],
-                groups: [groups, 1, 1],
-                ..decided
-            },
-        };
-        self.report(&plan, candidates, outcome, calibration, decide_ns)
-    }
+/// The decision on as many work-groups as the device found, and what ran of them.
+fn counted_by_device(was: &Decision, device: usize, groups: u32, mut outcome: Outcome) -> (Decision, Outcome) {
+    let id = &was.candidates[device].id;
+    let range = GroupRange::all(Grid { groups: [groups, 1, 1] });
+    outcome.ran.iter_mut().for_each(|part| part.assignment.range = range);
+    let plan = match groups {
+        0 => {
+            outcome.ran.clear();
+            Plan::nothing(&format!("the array counts no items, as {id} found"))
+        }
+        _ => Plan {
+            reason: format!("{}; it counted the items itself", was.plan.reason),
+            assignments: vec![Assignment { device, range }],
+            groups: [groups, 1, 1],
+            ..was.plan.clone()
+        },
+    };
+    (Decision::new(plan, was.candidates.clone(), None), outcome)
 }

@@ -35,10 +35,8 @@ impl Call<'_> {
         }
         let calibration = self.measure(ready);
         let epoch = learned.epoch();
-        let decision = Arc::new(self.decide_anew(ready, self.is_open(ready))?);
-        if !given {
-            remembered.keep(&asked, &decision, epoch);
-        }
+        let decision = self.decide_anew(ready, self.is_open(ready))?;
+        let decision = if given { Arc::new(decision) } else { remembered.keep(&asked, decision, epoch) };
         Ok((decision, calibration))
     }
 

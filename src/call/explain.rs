@@ -147,7 +147,7 @@ impl Call<'_> {
                 None if self.kernel.native.is_some() => "native body".into(),
                 None => "machine code".into(),
             },
-            features: ready.features,
+            features: ready.features(self.kernel),
             sizes,
             assumptions,
         }

@@ -3,15 +3,17 @@
 use super::{Call, Ready, args::Name};
 use crate::{
     backend::Repeat,
+    clock::ns_since,
     error::{Error, ErrorKind, Result},
-    report::Report,
+    report::{Facts, Report},
     schedule::{
         coexec::{self, Job, Outcome},
         movement,
-        plan::{Assignment, Candidate, Plan},
+        plan::{Assignment, Candidate},
+        remember::Decision,
     },
 };
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 /// Predicted time of one submission: far under the time after which drivers take a device for hung.
 const SUBMISSION_NS: f64 = 250e6;
@@ -65,35 +67,28 @@ impl<'a> Call<'a> {
         let candidates: Vec<Candidate> =
             self.candidates(&ready).into_iter().map(|c| Candidate { steps: f64::from(steps), ..c }).collect();
         let decided = self.decide_steps(&ready, &candidates)?;
-        let decide_ns = start.elapsed().as_nanos() as f64;
-        let outcome = self.steps(&mut ready, &decided, &candidates, Repeat { steps, swap });
+        let decide_ns = ns_since(start);
+        let decision = Arc::new(Decision::new(decided, candidates, None));
+        let outcome = self.steps(&mut ready, &decision, Repeat { steps, swap });
         // Also after an error: what was computed last is under the first name.
         let (outcome, done) = outcome;
         drop(ready);
         if done % 2 == 1 {
             self.arguments.swap_handles(swap);
         }
-        let mut report = self.report(&decided, &candidates, outcome?, calibration, decide_ns);
-        report.steps = steps;
-        report.actual_ns = start.elapsed().as_nanos() as f64;
-        Ok(report)
+        let facts = self.facts(decision, outcome?, calibration, decide_ns);
+        Ok(Report::new(Facts { steps, actual_ns: ns_since(start), ..facts }))
     }
 
     /// Runs all steps and says how many were done.
-    fn steps(
-        &self,
-        ready: &mut Ready,
-        decided: &Plan,
-        candidates: &[Candidate],
-        repeat: Repeat,
-    ) -> (Result<Outcome>, u32) {
+    fn steps(&self, ready: &mut Ready, decision: &Decision, repeat: Repeat) -> (Result<Outcome>, u32) {
+        let Decision { plan: decided, candidates, .. } = decision;
         let footprints = self.footprints(ready, &decided.assignments);
-        let devices = self.devices();
         let mut total = Outcome::default();
         let mut done = 0;
         while done < repeat.steps {
             let uniforms = ready.uniform_slices();
-            let mut job = self.job(ready, &uniforms, &devices, &footprints);
+            let mut job = self.job(ready, &uniforms, &footprints);
             let steps = (repeat.steps - done).min(in_one_go(&job, &decided.assignments, candidates));
             job.repeat = (steps > 1).then_some(Repeat { steps, ..repeat });
             match coexec::execute(&job, &decided.assignments) {
@@ -112,7 +107,7 @@ impl<'a> Call<'a> {
 /// Steps of one submission: several where one device with its own memory runs all and holds all arrays.
 fn in_one_go(job: &Job<'_>, assignments: &[Assignment], candidates: &[Candidate]) -> u32 {
     let [one] = assignments else { return 1 };
-    if one.device == 0 || !movement::all_resident(job, assignments) {
+    if one.device == 0 || !movement::is_resident(job, *one) {
         return 1;
     }
     let step = &candidates[one.device];

@@ -12,25 +12,25 @@ mod size;
 mod submit;
 
 use crate::{
-    backend::{Argument, Backend},
+    backend::Argument,
+    clock::{ns, ns_since},
     error::{Error, Result},
     kernel::{Compiled, uniform::UniformValue},
     memory::array::Owners,
-    report::{Bytes, Phase, Report},
+    report::{Facts, Report},
     runtime::Runtime,
     schedule::{
         chunked,
         chunks::Worker,
         coexec::{self, Job, Outcome},
         placement::Placement,
-        plan::{Assignment, Candidate, Plan},
+        plan::{Assignment, Plan},
         remember::Decision,
     },
 };
 use args::{Arguments, IntoArg, Name, Pinned, Resolved};
-use candidates::parts_of;
 use evener_lanes::{
-    Grid, GroupRange,
+    Few, Grid, GroupRange,
     analysis::{CallShape, Features, Footprint, Split},
 };
 pub use size::Items;
@@ -45,8 +45,8 @@ use std::{
 #[derive(Debug)]
 pub struct Call<'a> {
     runtime: &'a Runtime,
-    kernel: &'a Compiled,
-    name: Option<&'a str>,
+    kernel: &'a Arc<Compiled>,
+    name: Option<&'static str>,
     arguments: Arguments<'a>,
     size: Size<'a>,
     placement: Placement,
@@ -62,7 +62,7 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub(crate) fn new(runtime: &'a Runtime, kernel: &'a Compiled) -> Self {
+    pub(crate) fn new(runtime: &'a Runtime, kernel: &'a Arc<Compiled>) -> Self {
         Call {
             runtime,
             kernel,
@@ -79,35 +79,38 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub(crate) fn named(mut self, name: &'a str) -> Self {
+    pub(crate) fn named(mut self, name: &'static str) -> Self {
         self.name = Some(name);
         self
     }
 
-    fn check(mut self, result: Result<()>) -> Self {
+    /// Keeps the first error. By reference, as the steps are: a call that is moved is copied each time.
+    fn note(&mut self, result: Result<()>) {
         if let Err(e) = result {
             self.error.get_or_insert(e);
         }
-        self
     }
 
     /// Sets a uniform, or one member of a uniform struct (`"params.n"`).
     pub fn set(mut self, name: impl Into<Name<'a>>, value: impl Into<UniformValue>) -> Self {
         let result = self.arguments.set(name.into(), &value.into());
-        self.check(result)
+        self.note(result);
+        self
     }
 
     /// Sets a uniform from text: `2.0`, or components with commas, `1,2,3`.
     pub fn set_text(mut self, name: impl Into<Name<'a>>, text: &str) -> Self {
         let result = self.arguments.set_text(name.into(), text);
-        self.check(result)
+        self.note(result);
+        self
     }
 
     /// Binds a slice or vector: `&x` for a buffer that the kernel only reads, `&mut x` for one that it writes. For bytes of
     /// elements whose kind is known only at run time: [`HostArg::from_bytes`](args::HostArg::from_bytes).
     pub fn arg(mut self, name: impl Into<Name<'a>>, value: impl IntoArg<'a>) -> Self {
         let result = self.arguments.bind(name.into(), value.into_arg());
-        self.check(result)
+        self.note(result);
+        self
     }
 
     /// Invocations wanted on each axis; work-groups are `ceil(items / work-group size)`, so the last one may be ragged.
@@ -188,69 +191,52 @@ impl<'a> Call<'a> {
             }
             if count.read()?[0] == 0 {
                 self.arguments.resolve()?;
-                let nothing = Plan::nothing("the array counts no items");
-                return Ok(self.report(&nothing, &[], Outcome::default(), Duration::ZERO, 0.0));
+                let nothing = Decision::new(Plan::nothing("the array counts no items"), Vec::new(), None);
+                return Ok(Report::new(self.facts(Arc::new(nothing), Outcome::default(), Duration::ZERO, 0.0)));
             }
         }
         let ready = self.prepare()?;
         self.settle(&ready);
         let (decision, calibration) = self.decide(&ready)?;
-        self.execute(&ready, &decision, calibration, (start + calibration, Outcome::default()))
+        self.execute(&ready, decision, calibration, (start + calibration, Outcome::default()))
     }
 
     /// Runs what was decided by a call that began at `start` and has moved some arrays already.
     fn execute(
         &self,
         ready: &Ready,
-        decision: &Decision,
+        decision: Arc<Decision>,
         calibration: Duration,
         (start, earlier): (Instant, Outcome),
     ) -> Result<Report> {
-        let Decision { plan: decided, candidates, crew, calls, .. } = decision;
-        let footprints = if crew.is_some() { Vec::new() } else { self.footprints_of(ready, decision) };
-        let decide_ns = start.elapsed().as_nanos() as f64;
-        let (devices, uniforms) = (self.devices(), ready.uniform_slices());
-        let job = Job { needs: decision.kept_needs(), ..self.job(ready, &uniforms, &devices, &footprints) };
+        let decided = &decision.plan;
+        let footprints = if decision.crew.is_some() { Vec::new() } else { self.footprints_of(ready, &decision) };
+        let decide_ns = ns_since(start);
+        let uniforms = ready.uniform_slices();
+        let job = Job { needs: decision.kept_needs(), ..self.job(ready, &uniforms, &footprints) };
         if let Some((lost, devices)) = &decided.lost {
             devices.iter().for_each(|d| self.runtime.slots()[*d].add_credit(*lost));
         }
-        let mut outcome = match crew {
+        let mut outcome = match &decision.crew {
             Some(crew) => chunked::execute(&job, crew)?,
             None => coexec::execute(&job, &decided.assignments)?,
         };
         outcome.moved.extend(earlier.moved);
-        let (ran, given_up, beaten) = (outcome.ran.clone(), outcome.given_up.clone(), outcome.beaten.clone());
-        let mut report = self.report(decided, candidates, outcome, calibration, decide_ns);
-        report.actual_ns = start.elapsed().as_nanos() as f64;
-        let again = decision.kept_needs().is_some() && report.bytes == Bytes::default();
-        if !again || calls.teaches(report.actual_ns) {
-            self.observe(decided, candidates, &parts_of(ready, decided, &ran, &given_up, &beaten), &report);
-        }
+        let actual_ns = ns_since(start);
+        self.observe(ready, &decision, &outcome, actual_ns);
         let is_split = decided.assignments.len() > 1;
         let owners = is_split.then(|| Owners { grid: ready.grid, parts: decided.assignments.clone() });
         ready.arrays.iter().flatten().for_each(|a| a.set_owners(owners.as_ref()));
-        Ok(report)
-    }
-
-    /// The devices of assignments, by their numbers.
-    fn devices(&self) -> Vec<&'a dyn Backend> {
-        self.runtime.slots().iter().map(|s| &*s.backend).collect()
+        Ok(Report::new(Facts { actual_ns, ..self.facts(decision, outcome, calibration, decide_ns) }))
     }
 
     /// What the plan's execution is told of the call.
-    fn job<'j>(
-        &'j self,
-        ready: &'j Ready,
-        uniforms: &'j [&'j [u8]],
-        devices: &'j [&'j dyn Backend],
-        footprints: &'j [Arc<Footprint>],
-    ) -> Job<'j> {
+    fn job<'j>(&'j self, ready: &'j Ready, uniforms: &'j [&'j [u8]], footprints: &'j [Arc<Footprint>]) -> Job<'j> {
         Job {
             kernel: self.kernel,
             grid: ready.grid,
             arguments: &ready.arguments,
             arrays: &ready.arrays,
-            devices,
             places: self.runtime.places(),
             footprints,
             needs: None,
@@ -261,22 +247,20 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn report(
-        &self,
-        decided: &Plan,
-        candidates: &[Candidate],
-        outcome: Outcome,
-        calibration: Duration,
-        decide_ns: f64,
-    ) -> Report {
-        let name = self.name.unwrap_or(self.kernel.reflection.entry.as_str());
-        let mut report = Report::new(name, self.kernel, decided, candidates, outcome);
-        report.calibration_ns = calibration.as_nanos() as f64;
-        if report.placement.contains_key("cpu") {
-            report.interpreted = self.kernel.interpreted().map(str::to_string);
+    /// What the report is made of, as long as the call has not ended.
+    fn facts(&self, decision: Arc<Decision>, outcome: Outcome, calibration: Duration, decide_ns: f64) -> Facts {
+        Facts {
+            kernel: self.kernel.clone(),
+            name: self.name,
+            decision,
+            because: self.preferred.map(|_| "the calls of a function keep to one device"),
+            outcome,
+            steps: 1,
+            shared: 1,
+            calibration_ns: ns(calibration),
+            decide_ns,
+            actual_ns: 0.0,
         }
-        report.phases.decide = Phase { predicted_ns: 0.0, actual_ns: decide_ns };
-        report
     }
 
     /// Checks everything that depends on the caller's input.
@@ -292,10 +276,8 @@ impl<'a> Call<'a> {
     /// Resolves the arguments and evaluates the analysis for them.
     fn ready(&self, grid: Grid, resolve: impl FnOnce(&Arguments<'a>) -> Result<Resolved>) -> Result<Ready> {
         let Resolved { arguments, uniforms, arrays } = resolve(&self.arguments)?;
-        let sizes: Vec<u64> = arguments.iter().map(|a| a.len).collect();
-        let slices: Vec<&[u8]> = uniforms.iter().map(Vec::as_slice).collect();
-        let features = self.kernel.analysis.features(&CallShape { grid, sizes: &sizes, uniforms: &slices });
-        Ok(Ready { grid, sizes, arguments, uniforms, arrays, features, split: OnceCell::new() })
+        let sizes = arguments.iter().map(|a| a.len).collect();
+        Ok(Ready { grid, sizes, arguments, uniforms, arrays, split: OnceCell::new() })
     }
 
     /// Footprints of the parts of a decision; none where what the only part moves is known.
@@ -307,11 +289,14 @@ impl<'a> Call<'a> {
     }
 
     /// Footprints of the parts; empty where nothing moves and nothing is recorded: on the CPU, which works in place, without
-    /// arrays, or alone with arrays that no device has.
+    /// arrays, or alone with arrays that no device has, for which there is none at all.
     fn footprints(&self, ready: &Ready, assignments: &[Assignment]) -> Vec<Arc<Footprint>> {
         let mut arrays = ready.arrays.iter().flatten();
-        let in_place =
-            if let [_] = assignments { arrays.all(|a| a.is_on_host_alone()) } else { arrays.next().is_none() };
+        let in_place = match assignments {
+            [Assignment { device: 0, .. }] if arrays.all(|a| a.is_on_host_alone()) => return Vec::new(),
+            [_] => false,
+            _ => arrays.next().is_none(),
+        };
         let of = |a: &Assignment| match a.device {
             0 if in_place => Arc::default(),
             _ => ready.footprint(self.kernel, &a.range),
@@ -324,13 +309,12 @@ impl<'a> Call<'a> {
 #[derive(Debug)]
 struct Ready {
     grid: Grid,
-    sizes: Vec<u64>,
+    sizes: Few<u64>,
     arguments: Vec<Argument>,
     /// Bytes of the uniform bindings, empty for storage. The arguments of uniforms point into these.
     uniforms: Vec<Vec<u8>>,
     /// The arrays of the arguments.
     arrays: Vec<Option<Pinned>>,
-    features: Features,
     split: OnceCell<Split>,
 }
 
@@ -341,7 +325,7 @@ impl Ready {
         self.arrays.swap(a, b);
     }
 
-    fn uniform_slices(&self) -> Vec<&[u8]> {
+    fn uniform_slices(&self) -> Few<&[u8]> {
         self.uniforms.iter().map(Vec::as_slice).collect()
     }
 
@@ -351,6 +335,10 @@ impl Ready {
 
     fn split(&self, kernel: &Compiled) -> &Split {
         self.split.get_or_init(|| kernel.analysis.split(&self.shape(&self.uniform_slices())))
+    }
+
+    fn features(&self, kernel: &Compiled) -> Features {
+        kernel.analysis.features(&self.shape(&self.uniform_slices()))
     }
 
     fn invocations(&self, kernel: &Compiled) -> f64 {

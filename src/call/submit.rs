@@ -2,8 +2,10 @@
 
 use super::{Call, size::Size};
 use crate::{
+    clock::ns_since,
     error::Result,
     event::Event,
+    report::Report,
     schedule::coexec::{self, Job, Outcome},
 };
 use std::time::Instant;
@@ -54,21 +56,21 @@ impl Call<'_> {
         let start = start + calibration;
         let plan = &decision.plan;
         let mut outcome = Outcome::default();
-        let decide_ns = start.elapsed().as_nanos() as f64;
+        let decide_ns = ns_since(start);
         let queued = match plan.assignments.len() {
             1 => {
                 let footprints = self.footprints_of(&ready, &decision);
-                let (devices, uniforms) = (self.devices(), ready.uniform_slices());
-                let job = Job { needs: decision.kept_needs(), ..self.job(&ready, &uniforms, &devices, &footprints) };
+                let uniforms = ready.uniform_slices();
+                let job = Job { needs: decision.kept_needs(), ..self.job(&ready, &uniforms, &footprints) };
                 coexec::enqueue(&job, &plan.assignments, plan.predicted.ns(), &mut outcome)
             }
             _ => None,
         };
         let Some(queued) = queued else {
-            return self.execute(&ready, &decision, calibration, (start, outcome)).map(Event::ended);
+            return self.execute(&ready, decision, calibration, (start, outcome)).map(Event::ended);
         };
         ready.arrays.iter().flatten().for_each(|a| a.set_owners(None));
-        let report = self.report(plan, &decision.candidates, outcome, calibration, decide_ns);
+        let report = Report::new(self.facts(decision, outcome, calibration, decide_ns));
         Ok(Event::queued(report, queued, start))
     }
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     backend::{Argument, Backend, Chunk, ChunkRun, DeviceInfo, DeviceKind, Transfer},
+    clock::ns_since,
     device::typical,
     error::Result,
     kernel::Compiled,
@@ -281,7 +282,7 @@ fn time(device: &dyn Backend, run: &MicroRun<'_>, out: &mut [f64], source: &[f64
     };
     let start = Instant::now();
     let run = device.start(&chunk)?.finish()?;
-    Ok(Timed { wall_ns: start.elapsed().as_nanos() as f64, run })
+    Ok(Timed { wall_ns: ns_since(start), run })
 }
 
 struct Bench<'a> {

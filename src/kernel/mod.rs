@@ -17,7 +17,7 @@ use std::{
     },
 };
 
-mod cache;
+pub(crate) mod cache;
 mod handle;
 pub mod layout;
 pub mod native;
@@ -60,7 +60,8 @@ impl Compiled {
     /// Invalid WGSL (with line and caret), unknown entry or override, unsupported features.
     pub fn new(sources: &[&str], entry: Option<&str>, overrides: &BTreeMap<String, f64>) -> Result<Arc<Self>> {
         static KNOWN: cache::Cache = cache::Cache::new();
-        KNOWN.get(cache::Key::new(sources, entry, overrides), || Self::compile(sources, entry, overrides))
+        let asked = cache::Asked { sources, entry, overrides, native: false };
+        KNOWN.get(&asked, || Self::compile(sources, entry, overrides))
     }
 
     /// The same with a native body. It is a kernel of its own: what its runs teach is not what the program's teach.

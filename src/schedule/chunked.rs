@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     backend::{Argument, Carry, Chunk, ChunkRun, GiveUp, Started, Transfer},
+    clock::ns_since,
     error::{Error, ErrorKind, Result},
 };
 use evener_lanes::{GroupRange, ir::Space, run::Watch};
@@ -153,7 +154,7 @@ impl<'a> Shift<'a> {
                 (Ok(ran), order) => {
                     driven.ran.extend(ran);
                     if let Order::Run(slices) = order {
-                        self.desk.done(self.worker, &slices, Took { run_ns: since.elapsed().as_nanos() as f64 });
+                        self.desk.done(self.worker, &slices, Took { run_ns: ns_since(since) });
                     }
                 }
             }
@@ -163,7 +164,7 @@ impl<'a> Shift<'a> {
 
     fn in_place(&self, arguments: &[Argument], slices: &Range<u64>, watch: Option<&Watch>) -> Result<Ran> {
         let chunk = Chunk { arguments, watch, ..self.chunk(slices, &[], None) };
-        let run = self.job.devices[self.device].start(&chunk)?.finish()?;
+        let run = self.job.places.device(self.device).run(&chunk)?;
         Ok(self.ran(slices, run))
     }
 
@@ -203,7 +204,7 @@ impl<'a> Shift<'a> {
         self.make_room(&mut driven);
         self.drive(&carry, &sent.first, &mut driven);
         if driven.failed.is_empty() && driven.given_up.is_empty() {
-            self.job.devices[self.device].take_back(carry);
+            self.job.places.device(self.device).take_back(carry);
         }
         driven
     }
@@ -280,7 +281,7 @@ impl<'a> Shift<'a> {
 
     /// Starts a chunk. Where the device's memory is full, all arrays that are not in use make room once.
     fn start<'c>(&'c self, chunk: &Chunk<'c>, driven: &mut Driven) -> Result<Box<dyn Started + 'c>> {
-        let device = self.job.devices[self.device];
+        let device = self.job.places.device(self.device);
         let started = device.start(chunk);
         let Err(error) = &started else { return started };
         let mut evicted = Vec::new();

@@ -10,8 +10,9 @@ use super::{
     windows::{self, Cutter},
 };
 use crate::{
-    backend::{Argument, Backend, Chunk, ChunkRun, Counted, Queued, Repeat, Started},
+    backend::{Argument, Chunk, ChunkRun, Counted, Queued, Repeat, Started},
     call::args::Pinned,
+    clock::ns_since,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
     memory::places::Places,
@@ -39,11 +40,10 @@ pub(crate) struct Job<'a> {
     pub(crate) arguments: &'a [Argument],
     /// The arrays that arguments are parts of.
     pub(crate) arrays: &'a [Option<Pinned>],
-    /// The CPU first; the indices of assignments.
-    pub(crate) devices: &'a [&'a dyn Backend],
-    /// The same devices as places for arrays.
+    /// The devices, the CPU first: the indices of assignments.
     pub(crate) places: &'a Places,
-    /// Footprint of each assignment, in their order; an empty one where nothing moves and nothing is recorded.
+    /// Footprint of each assignment, in their order; an empty one where nothing moves and nothing is recorded. None of the
+    /// only one where nothing of it does, or where what it moves is known.
     pub(crate) footprints: &'a [Arc<Footprint>],
     /// What the only assignment moves, where an earlier call has found that, or a place for it to be kept.
     pub(crate) needs: Option<&'a OnceLock<Arc<Needs>>>,
@@ -98,15 +98,14 @@ pub(crate) struct Outcome {
 impl Job<'_> {
     /// Why a device cannot hold the arguments whole; `None` where it can, or works in place.
     pub(super) fn windowed(&self, device: usize) -> Option<String> {
-        let room = self.devices[device].room()?;
-        let sizes: Vec<u64> = self.arguments.iter().map(|a| a.len).collect();
-        windows::whole_misfit(self.kernel.bindings(), &sizes, &room)
+        let room = self.places.device(device).room()?;
+        windows::whole_misfit(self.kernel.bindings(), self.shape.sizes, &room)
     }
 
     /// Runs a part in windows.
-    fn stream(&self, part: &Part, arguments: &[Argument], stop: &AtomicBool) -> Streamed {
+    fn stream(&self, part: &Part<'_>, arguments: &[Argument], stop: &AtomicBool) -> Streamed {
         let Assignment { device, range } = part.assignment;
-        let device = self.devices[device];
+        let device = self.places.device(device);
         let Some(room) = device.room() else { return Streamed::default() };
         let (kernel, grid) = (self.kernel, self.grid);
         let cutter = Cutter::new(kernel, self.shape, &kernel.analysis.split(&self.shape), room, range);
@@ -122,40 +121,87 @@ impl Job<'_> {
 pub(crate) fn execute(job: &Job<'_>, assignments: &[Assignment]) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut failed: Vec<(Part, Error)> = Vec::new();
+    match assignments {
+        [only] => {
+            if let Some(brought) = bring(job, movement::only(job, *only), &mut outcome, &mut failed)? {
+                alone(job, &brought, &mut outcome, &mut failed)?;
+            }
+        }
+        _ => together(job, movement::parts(job, assignments), &mut outcome, &mut failed)?,
+    }
+    recover(job, failed, outcome)
+}
+
+/// Brings a part's arrays to where it runs. `None` where that failed and may be mended, which `failed` says.
+fn bring<'a>(
+    job: &'a Job<'_>,
+    part: Part<'a>,
+    outcome: &mut Outcome,
+    failed: &mut Vec<(Part<'a>, Error)>,
+) -> Result<Option<Brought<'a>>> {
+    match Brought::new(job, part, outcome) {
+        Ok(brought) => Ok(Some(brought)),
+        Err(unmoved) if unmoved.0.assignment.device == 0 => Err(unmoved.1),
+        Err(unmoved) => {
+            failed.push(*unmoved);
+            Ok(None)
+        }
+    }
+}
+
+/// Runs the only part of a call, on this thread.
+fn alone<'a>(
+    job: &'a Job<'_>,
+    brought: &Brought<'a>,
+    outcome: &mut Outcome,
+    failed: &mut Vec<(Part<'a>, Error)>,
+) -> Result<()> {
+    let part = &brought.part;
+    let device = part.assignment.device;
+    if device == 0 {
+        return run_here(job, brought, outcome);
+    }
+    if job.windowed(device).is_some() {
+        make_room(job, device, outcome);
+        let streamed = job.stream(part, &part.arguments, &AtomicBool::new(false));
+        gather(job, brought, streamed, outcome, failed);
+    } else {
+        let started = start(job, part, &part.arguments, true, outcome);
+        finish(job, brought, started, outcome, failed);
+    }
+    Ok(())
+}
+
+/// Runs the parts of a call at once and waits for all.
+fn together<'a>(
+    job: &'a Job<'_>,
+    parts: Vec<Part<'a>>,
+    outcome: &mut Outcome,
+    failed: &mut Vec<(Part<'a>, Error)>,
+) -> Result<()> {
     // First everything is brought to where it is needed: what a part reads is from before the call.
     let mut ready = Vec::new();
-    for part in movement::parts(job, assignments) {
-        match Brought::new(job, part, &mut outcome) {
-            Ok(brought) => ready.push(brought),
-            Err(unmoved) if unmoved.0.assignment.device == 0 => return Err(unmoved.1),
-            Err(unmoved) => failed.push(*unmoved),
-        }
+    for part in parts {
+        ready.extend(bring(job, part, outcome, failed)?);
     }
-    // Parts that run at once update copies of what merges; the CPU's is the original.
-    let at_once = assignments.len() > 1;
+    // They update copies of what merges; the CPU's is the original.
     let since = Instant::now();
-    let privates: Vec<Option<Private<'_>>> =
-        ready.iter().map(|b| if at_once { private(job, &b.part) } else { None }).collect();
+    let privates: Vec<Option<Private<'_>>> = ready.iter().map(|b| private(job, &b.part)).collect();
     let merges = privates.iter().any(Option::is_some);
-    let copied_ns = since.elapsed().as_nanos() as f64;
-    let fault = run_parts(job, &ready, &privates, at_once, &mut outcome, &mut failed);
-    match fault {
-        Some(e) => Err(e),
-        None => {
-            let since = Instant::now();
-            for (brought, private) in ready.iter().zip(privates) {
-                let well = outcome.ran.iter().any(|ran| is_in(&ran.assignment, &brought.part.assignment));
-                if let Some(private) = private.filter(|_| well) {
-                    // SAFETY: every part has ended; a device only ran if what it downloads is writable.
-                    unsafe { private.merge(job.arguments) };
-                }
-            }
-            if merges {
-                outcome.merge_ns = copied_ns + since.elapsed().as_nanos() as f64;
-            }
-            recover(job, failed, outcome)
+    let copied_ns = ns_since(since);
+    run_parts(job, &ready, &privates, outcome, failed)?;
+    let since = Instant::now();
+    for (brought, private) in ready.iter().zip(privates) {
+        let well = outcome.ran.iter().any(|ran| is_in(&ran.assignment, &brought.part.assignment));
+        if let Some(private) = private.filter(|_| well) {
+            // SAFETY: every part has ended; a device only ran if what it downloads is writable.
+            unsafe { private.merge(job.arguments) };
         }
     }
+    if merges {
+        outcome.merge_ns = copied_ns + ns_since(since);
+    }
+    Ok(())
 }
 
 /// Records a call for its device's next submission, where one device runs it and holds all its arrays, and can. `None`:
@@ -166,12 +212,12 @@ pub(crate) fn enqueue(
     predicted_ns: f64,
     outcome: &mut Outcome,
 ) -> Option<Arc<dyn Queued>> {
-    let [Assignment { device: 1.., .. }] = assignments else { return None };
-    let part = movement::parts(job, assignments).pop().filter(|part| part.is_resident(job))?;
+    let [only @ Assignment { device: 1.., .. }] = assignments else { return None };
+    let part = Some(movement::only(job, *only)).filter(|part| part.is_resident(job))?;
     // What cannot be brought or recorded, the call says when it runs.
     let brought = Brought::new(job, part, outcome).ok()?;
     let part = &brought.part;
-    let device = job.devices[part.assignment.device];
+    let device = job.places.device(part.assignment.device);
     let queued = device.enqueue(&chunk(job, part, &part.arguments, false), predicted_ns).ok()??;
     part.wrote(job);
     outcome.ran.push(brought.ran(ChunkRun::default()));
@@ -184,15 +230,17 @@ fn is_in(ran: &Assignment, part: &Assignment) -> bool {
     ran.device == part.device && (0..3).all(inside)
 }
 
-/// Runs the parts at once and waits for all. A fault of the kernel is returned, what failed otherwise goes to `failed`.
-fn run_parts(
-    job: &Job<'_>,
-    ready: &[Brought],
+/// Runs the parts at once and waits for all.
+///
+/// # Errors
+/// A fault of the kernel; what failed otherwise goes to `failed`.
+fn run_parts<'a>(
+    job: &'a Job<'_>,
+    ready: &[Brought<'a>],
     privates: &[Option<Private<'_>>],
-    at_once: bool,
     outcome: &mut Outcome,
-    failed: &mut Vec<(Part, Error)>,
-) -> Option<Error> {
+    failed: &mut Vec<(Part<'a>, Error)>,
+) -> Result<()> {
     let device = |k: usize| ready[k].part.assignment.device;
     let arguments = |k: usize| privates[k].as_ref().map_or(&*ready[k].part.arguments, Private::arguments);
     let (cpu, gpu): (Vec<usize>, Vec<usize>) = (0..ready.len()).partition(|&k| device(k) == 0);
@@ -200,10 +248,10 @@ fn run_parts(
     // All other uploads happen here: afterwards the CPU, and streams, may write their parts of the same slices.
     let mut started: Vec<(usize, Result<Box<dyn Started + '_>>)> = Vec::new();
     for k in gpu {
-        started.push((k, start(job, &ready[k].part, arguments(k), !at_once, outcome)));
+        started.push((k, start(job, &ready[k].part, arguments(k), false, outcome)));
     }
     streams.iter().for_each(|&k| make_room(job, device(k), outcome));
-    let mut fault = None;
+    let mut ended = Ok(());
     let stop = AtomicBool::new(false);
     // Streams upload beside the CPU: they read only bytes that are no other part's to write.
     let streamed: Vec<Streamed> = std::thread::scope(|scope| {
@@ -211,54 +259,72 @@ fn run_parts(
         let run = |k: usize| scope.spawn(move || job.stream(&ready[k].part, arguments(k), stop));
         let threads: Vec<_> = streams.iter().map(|&k| run(k)).collect();
         for k in cpu {
-            let part = &ready[k].part;
-            match start(job, part, &part.arguments, false, outcome).and_then(|s| s.finish()) {
-                Ok(run) => outcome.ran.push(ready[k].ran(run)),
-                Err(e) => {
-                    // It orders nothing: a stream that sees it late runs a chunk more.
-                    stop.store(true, Ordering::Relaxed);
-                    fault = Some(e);
-                }
+            if let Err(fault) = run_here(job, &ready[k], outcome) {
+                // It orders nothing: a stream that sees it late runs a chunk more.
+                stop.store(true, Ordering::Relaxed);
+                ended = Err(fault);
             }
-            // After a fault too: the host has whatever was written.
-            part.wrote(job);
         }
         threads.into_iter().map(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
     for (k, started) in started {
-        let was_started = started.is_ok();
-        let part = &ready[k].part;
-        match started.and_then(|s| s.finish()) {
-            Ok(run) => {
-                outcome.ran.push(ready[k].ran(run));
-                outcome.moved.extend(part.slices_moved(job));
-                part.wrote(job);
-            }
-            Err(e) => {
-                if was_started {
-                    part.failed(job);
-                }
-                failed.push((part.rest(part.assignment.range), e));
-            }
-        }
+        finish(job, &ready[k], started, outcome, failed);
     }
     for (k, streamed) in streams.into_iter().zip(streamed) {
         gather(job, &ready[k], streamed, outcome, failed);
     }
-    fault
+    ended
+}
+
+/// Runs a part in place on this thread.
+///
+/// # Errors
+/// A fault of the kernel.
+fn run_here(job: &Job<'_>, brought: &Brought<'_>, outcome: &mut Outcome) -> Result<()> {
+    let part = &brought.part;
+    let run = job.places.device(0).run(&chunk(job, part, &part.arguments, false));
+    // After a fault too: the host has whatever was written.
+    part.wrote(job);
+    outcome.ran.push(brought.ran(run?));
+    Ok(())
+}
+
+/// Waits for a started part.
+fn finish<'a>(
+    job: &'a Job<'_>,
+    brought: &Brought<'a>,
+    started: Result<Box<dyn Started + '_>>,
+    outcome: &mut Outcome,
+    failed: &mut Vec<(Part<'a>, Error)>,
+) {
+    let was_started = started.is_ok();
+    let part = &brought.part;
+    match started.and_then(|s| s.finish()) {
+        Ok(run) => {
+            outcome.ran.push(brought.ran(run));
+            outcome.moved.extend(part.slices_moved(job));
+            part.wrote(job);
+        }
+        Err(e) => {
+            if was_started {
+                part.failed(job);
+            }
+            failed.push((part.rest(part.assignment.range), e));
+        }
+    }
 }
 
 /// What a stream did and left undone.
-fn gather(
-    job: &Job<'_>,
-    brought: &Brought,
+fn gather<'a>(
+    job: &'a Job<'_>,
+    brought: &Brought<'a>,
     streamed: Streamed,
     outcome: &mut Outcome,
-    failed: &mut Vec<(Part, Error)>,
+    failed: &mut Vec<(Part<'a>, Error)>,
 ) {
     let part = &brought.part;
     if streamed.chunks > 0 {
-        let id = &job.devices[part.assignment.device].info().id;
+        let id = &job.places.device(part.assignment.device).info().id;
         let why = job.windowed(part.assignment.device).unwrap_or_default();
         outcome.windows.push(stream::describe(id, &why, &streamed));
         outcome.moved.extend(part.slices_moved(job));
@@ -274,7 +340,7 @@ fn gather(
 
 /// Arrays that are not in use leave what a stream will take.
 fn make_room(job: &Job<'_>, device: usize, outcome: &mut Outcome) {
-    let room = job.devices[device].room().map_or(0, |room| room.memory_bytes.min(windows::STREAM_BYTES));
+    let room = job.places.device(device).room().map_or(0, |room| room.memory_bytes.min(windows::STREAM_BYTES));
     let mut evicted = Vec::new();
     // What cannot leave is in use: then chunks are halved until they fit.
     let _ = job.places.make_room(device, room, &mut evicted);
@@ -282,8 +348,8 @@ fn make_room(job: &Job<'_>, device: usize, outcome: &mut Outcome) {
 }
 
 /// A part with its arrays where it runs.
-struct Brought {
-    part: Part,
+struct Brought<'a> {
+    part: Part<'a>,
     /// Time that took, and bytes.
     ns: f64,
     up: u64,
@@ -310,9 +376,12 @@ impl Outcome {
     }
 }
 
-impl Brought {
+impl<'a> Brought<'a> {
     /// Brings a part's arrays to where it runs.
-    fn new(job: &Job<'_>, part: Part, outcome: &mut Outcome) -> Result<Self, Box<(Part, Error)>> {
+    fn new(job: &Job<'_>, part: Part<'a>, outcome: &mut Outcome) -> Result<Self, Box<(Part<'a>, Error)>> {
+        if part.is_in_place() {
+            return Ok(Brought { part, ns: 0.0, up: 0, down: 0 });
+        }
         let since = Instant::now();
         let before = outcome.moved.len();
         if let Err(error) = part.bring(job, &mut outcome.moved) {
@@ -320,7 +389,7 @@ impl Brought {
         }
         let moves = outcome.moved[before..].iter();
         let (up, down) = moves.fold((0, 0), |(up, down), m| (up + m.moved.up, down + m.moved.down));
-        let ns = if up + down > 0 { since.elapsed().as_nanos() as f64 } else { 0.0 };
+        let ns = if up + down > 0 { ns_since(since) } else { 0.0 };
         Ok(Brought { part, ns, up, down })
     }
 
@@ -336,7 +405,7 @@ impl Brought {
 }
 
 /// The private copies of a device's part.
-fn private<'a>(job: &Job<'a>, part: &'a Part) -> Option<Private<'a>> {
+fn private<'a>(job: &Job<'a>, part: &'a Part<'_>) -> Option<Private<'a>> {
     let footprint = &job.footprints[part.number];
     let merges = footprint.bindings.iter().any(|b| !b.merges.is_empty());
     // SAFETY: no device runs yet, and the call that owns the arguments waits for this one.
@@ -345,7 +414,7 @@ fn private<'a>(job: &Job<'a>, part: &'a Part) -> Option<Private<'a>> {
 }
 
 /// A part as its device gets it.
-fn chunk<'a>(job: &Job<'a>, part: &'a Part, arguments: &'a [Argument], alone: bool) -> Chunk<'a> {
+fn chunk<'a>(job: &Job<'a>, part: &'a Part<'_>, arguments: &'a [Argument], alone: bool) -> Chunk<'a> {
     Chunk {
         kernel: job.kernel,
         grid: job.grid,
@@ -360,67 +429,52 @@ fn chunk<'a>(job: &Job<'a>, part: &'a Part, arguments: &'a [Argument], alone: bo
     }
 }
 
-/// Starts a part on its arguments, or on copies of them. Where a device's memory is full, arrays that are not in use make
+/// Starts a part on a device with its own memory, on its arguments or on copies of them. Where a device's memory is full, arrays that are not in use make
 /// room once.
 fn start<'a>(
     job: &Job<'a>,
-    part: &'a Part,
+    part: &'a Part<'_>,
     arguments: &'a [Argument],
     alone: bool,
     outcome: &mut Outcome,
 ) -> Result<Box<dyn Started + 'a>> {
     let device = part.assignment.device;
     let chunk = chunk(job, part, arguments, alone);
-    if device == 0 {
-        return job.devices[0].start(&chunk);
-    }
     let mut evicted = Vec::new();
     // A chunk that alone is over the budget is the device's to refuse.
     let _ = job.places.make_room(device, part.slice_bytes(job), &mut evicted);
-    let mut started = job.devices[device].start(&chunk);
+    let mut started = job.places.device(device).start(&chunk);
     if started.as_ref().is_err_and(|e| e.kind() == ErrorKind::OutOfMemory)
         && job.places.evict(device, u64::MAX, &mut evicted)?
     {
-        started = job.devices[device].start(&chunk);
+        started = job.places.device(device).start(&chunk);
     }
     outcome.moved.extend(evicted.into_iter().map(|m| ArgumentMoved::of_array(None, m)));
     started
 }
 
 /// Runs a part on the CPU, with all its steps.
-fn on_cpu(job: &Job<'_>, part: &Part) -> Result<ChunkRun> {
-    let (grid, range) = (job.grid, part.assignment.range);
-    let mut arguments = part.arguments.clone();
+fn on_cpu(job: &Job<'_>, part: &Part<'_>) -> Result<ChunkRun> {
+    let mut arguments = part.arguments.to_vec();
     let mut total = ChunkRun::default();
     for step in 0..job.repeat.map_or(1, |r| r.steps) {
         if let Some(Repeat { swap: (a, b), .. }) = job.repeat.filter(|_| step > 0) {
             arguments.swap(a, b);
         }
-        let chunk = Chunk {
-            kernel: job.kernel,
-            grid,
-            range,
-            arguments: &arguments,
-            transfers: part.transfers(),
-            carry: None,
-            repeat: None,
-            counted: None,
-            alone: true,
-            watch: None,
-        };
-        total.run_ns += job.devices[0].start(&chunk)?.finish()?.run_ns;
+        let chunk = Chunk { repeat: None, counted: None, ..chunk(job, part, &arguments, true) };
+        total.run_ns += job.places.device(0).run(&chunk)?.run_ns;
     }
     Ok(total)
 }
 
 /// Runs the failed chunks on the CPU.
-pub(super) fn recover(job: &Job<'_>, failed: Vec<(Part, Error)>, mut outcome: Outcome) -> Result<Outcome> {
+pub(super) fn recover(job: &Job<'_>, failed: Vec<(Part<'_>, Error)>, mut outcome: Outcome) -> Result<Outcome> {
     for (part, error) in failed {
         let mendable = matches!(error.kind(), ErrorKind::DeviceLost | ErrorKind::OutOfMemory | ErrorKind::Device);
         if job.strict || !mendable {
             return Err(error);
         }
-        let id = &job.devices[part.assignment.device].info().id;
+        let id = &job.places.device(part.assignment.device).info().id;
         let since = Instant::now();
         let again = match Brought::new(job, movement::recovery(job, &part), &mut outcome) {
             Ok(brought) => brought,

@@ -6,7 +6,7 @@
 //! has lost by that is told to stop.
 
 use super::chunks::{Chunks, Step, Took};
-use crate::backend::GiveUp;
+use crate::{backend::GiveUp, clock::ns_since};
 use evener_lanes::run::Watch;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -75,7 +75,7 @@ impl Desk {
 
     /// Time since the call began.
     pub(super) fn now_ns(&self) -> f64 {
-        self.began.elapsed().as_nanos() as f64
+        ns_since(self.began)
     }
 
     /// What a worker does next; `None` where there is nothing, or, unless it may wait, nothing now.

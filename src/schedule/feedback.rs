@@ -1,7 +1,10 @@
 //! What the parts of a call took, taken in by [`Learned`]: the only way back from runs to predictions.
 
 use super::plan::{Candidate, Plan};
-use crate::cost::learn::{Belief, Direction, Key, Learned, Observation};
+use crate::{
+    backend::ChunkRun,
+    cost::learn::{Belief, Direction, Key, Learned, Observation},
+};
 
 /// A device's part in a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,10 +103,16 @@ pub fn teach_whole(
     }
 }
 
+/// Shorter runs in ns measure the clock, not the kernel.
+const MIN_NS: f64 = 3e3;
+
+/// Whether anything is to be learned from a chunk's run.
+pub(crate) fn is_telling(run: &ChunkRun) -> bool {
+    run.run_ns >= MIN_NS || run.upload_ns + run.download_ns > 0.0
+}
+
 /// Takes in the parts of a call of a kernel.
 pub fn teach(learned: &Learned, kernel: u64, candidates: &[Candidate], parts: &[PartRun]) {
-    // Shorter runs measure the clock, not the kernel.
-    const MIN_NS: f64 = 3e3;
     for part in parts {
         let candidate = &candidates[part.device];
         let prior = candidate.prior(part.share);

@@ -22,6 +22,7 @@ use evener_lanes::{
     ir::{Binding, Space},
 };
 use std::{
+    borrow::Cow,
     collections::HashMap,
     ops::Range,
     sync::{Arc, OnceLock},
@@ -42,6 +43,11 @@ pub(crate) struct ArgumentMoved {
 }
 
 impl ArgumentMoved {
+    /// Whether any byte moved.
+    pub(crate) fn moves_bytes(&self) -> bool {
+        self.moved.up + self.moved.down > 0
+    }
+
     /// The same with nothing brought back.
     pub(super) fn up_alone(self) -> Self {
         ArgumentMoved { moved: Moved { down: 0, ..self.moved }, ..self }
@@ -55,19 +61,19 @@ impl ArgumentMoved {
 
 /// A chunk with its arguments as its device gets them.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct Part<'a> {
     /// Its place among the plan's assignments.
     pub(super) number: usize,
     /// What runs where.
     pub(super) assignment: Assignment,
     /// One per binding; those whose array is set are in the device's memory.
-    pub(super) arguments: Vec<Argument>,
-    /// What it moves.
-    needs: Arc<Needs>,
+    pub(super) arguments: Cow<'a, [Argument]>,
+    /// What it moves; `None`: nothing, and nothing of it is recorded.
+    needs: Option<Arc<Needs>>,
 }
 
 /// What a chunk moves, wherever its arrays are: the same for each call of one decision.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Needs {
     /// One per binding: what moves for host slices.
     transfers: Vec<Transfer>,
@@ -76,6 +82,9 @@ pub(crate) struct Needs {
     /// The arguments that its device gets as host slices, although they are arrays.
     at_home: Vec<usize>,
 }
+
+/// What a chunk needs that works in place on what the host has.
+static NOTHING: Needs = Needs { transfers: Vec::new(), uses: Vec::new(), at_home: Vec::new() };
 
 /// An argument's array used by a chunk. Runs are bytes of the array.
 #[derive(Clone, Debug)]
@@ -86,31 +95,41 @@ struct Use {
     writes: Vec<Range<u64>>,
 }
 
-/// The parts of a plan, in the order of its assignments.
-pub(super) fn parts(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
-    if let (Some(needs), [assignment]) = (job.needs.and_then(OnceLock::get), assignments) {
-        return vec![Part::new(job, (0, *assignment), needs.clone())];
+/// The only part of a plan: what it moves is that of an earlier call where one has found it.
+pub(super) fn only<'a>(job: &'a Job<'_>, assignment: Assignment) -> Part<'a> {
+    if let Some(needs) = job.needs.and_then(OnceLock::get) {
+        return Part::new(job, (0, assignment), Some(needs.clone()));
     }
-    let parts = parts_anew(job, assignments);
-    if let (Some(kept), [part]) = (job.needs, &parts[..]) {
+    if job.footprints.is_empty() {
+        return Part::new(job, (0, assignment), None);
+    }
+    let needs = needs_of(job, &[assignment]).swap_remove(0);
+    if let Some(kept) = job.needs {
         // Of two calls at once either may be first: they are the same.
-        let _ = kept.set(part.needs.clone());
+        let _ = kept.set(needs.clone());
     }
-    parts
+    Part::new(job, (0, assignment), Some(needs))
 }
 
-fn parts_anew(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
-    let sizes: Vec<u64> = job.arguments.iter().map(|a| a.len).collect();
+/// The parts of a plan of several, in the order of its assignments.
+pub(super) fn parts<'a>(job: &'a Job<'_>, assignments: &[Assignment]) -> Vec<Part<'a>> {
+    let needs = needs_of(job, assignments).into_iter().map(Some);
+    assignments.iter().copied().enumerate().zip(needs).map(|(part, needs)| Part::new(job, part, needs)).collect()
+}
+
+/// What the parts of a plan move, in the order of its assignments.
+fn needs_of(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Arc<Needs>> {
+    let (bindings, sizes) = (job.kernel.bindings(), job.shape.sizes);
     let moved: Vec<Vec<Transfer>> =
-        job.footprints.iter().map(|f| transfers::of_footprint(f, job.kernel.bindings(), &sizes)).collect();
+        job.footprints.iter().map(|f| transfers::of_footprint(f, bindings, sizes)).collect();
     let fine: Vec<bool> = (0..job.arguments.len())
         .map(|b| moved.iter().filter_map(|t| t.get(b)).flat_map(|t| &t.download).any(|set| set.count() > MAX_RUNS))
         .collect();
     // What merges is combined on the host.
     let merges = |b: usize| job.footprints.iter().filter_map(|f| f.bindings.get(b)).any(|f| !f.merges.is_empty());
     let at_home = |b: usize, place: usize| place == HOST || (assignments.len() > 1 && (fine[b] || merges(b)));
-    (assignments.iter().zip(moved).enumerate())
-        .map(|(number, (assignment, transfers))| {
+    (assignments.iter().zip(moved))
+        .map(|(assignment, transfers)| {
             // What goes through a device in windows is at home on the host.
             let holds =
                 holds(job.places, assignment.device, job.arguments) && job.windowed(assignment.device).is_none();
@@ -119,27 +138,27 @@ fn parts_anew(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Part> {
             if let Some(repeat) = job.repeat.filter(|r| r.steps > 1) {
                 needs.alternate(repeat.swap);
             }
-            Part::new(job, (number, *assignment), Arc::new(needs))
+            Arc::new(needs)
         })
         .collect()
 }
 
-/// Whether the arguments are arrays in the memory of their part's own device, all of them.
-pub(crate) fn all_resident(job: &Job<'_>, assignments: &[Assignment]) -> bool {
-    parts(job, assignments).iter().all(|part| part.is_resident(job))
+/// Whether the arguments are arrays in the memory of the device that runs the only part of a plan, all of them.
+pub(crate) fn is_resident(job: &Job<'_>, assignment: Assignment) -> bool {
+    only(job, assignment).is_resident(job)
 }
 
 /// A chunk that runs on the CPU after a device failed.
-pub(super) fn recovery(job: &Job<'_>, failed: &Part) -> Part {
+pub(super) fn recovery<'a>(job: &'a Job<'_>, failed: &Part<'_>) -> Part<'a> {
     let assignment = Assignment { device: HOST, range: failed.assignment.range };
-    let uses = failed.needs.uses.iter().map(|u| Use {
+    let uses = failed.needs().uses.iter().map(|u| Use {
         binding: u.binding,
         place: HOST,
         needs: u.needs.clone(),
         writes: u.writes.clone(),
     });
-    let needs = Needs { uses: uses.collect(), ..Needs::default() };
-    Part::new(job, (failed.number, assignment), Arc::new(needs))
+    let needs = Needs::of_arrays(uses.collect());
+    Part::new(job, (failed.number, assignment), Some(Arc::new(needs)))
 }
 
 /// Whether a device holds all the arrays among these arguments at once.
@@ -198,6 +217,10 @@ impl Use {
 }
 
 impl Needs {
+    fn of_arrays(uses: Vec<Use>) -> Self {
+        Needs { transfers: Vec::new(), uses, at_home: Vec::new() }
+    }
+
     /// Both arrays of a swap are used in both roles, the second first as it is.
     fn alternate(&mut self, (a, b): (usize, usize)) {
         let of = |k: usize| self.uses.iter().position(|u| u.binding == k);
@@ -219,23 +242,36 @@ impl Needs {
     }
 }
 
-impl Part {
-    fn new(job: &Job<'_>, (number, assignment): (usize, Assignment), needs: Arc<Needs>) -> Part {
-        let mut arguments = job.arguments.to_vec();
-        needs.at_home.iter().for_each(|&binding| arguments[binding].array = None);
+impl<'a> Part<'a> {
+    fn new(job: &'a Job<'_>, (number, assignment): (usize, Assignment), needs: Option<Arc<Needs>>) -> Self {
+        let mut arguments = Cow::Borrowed(job.arguments);
+        for &binding in needs.iter().flat_map(|needs| &needs.at_home) {
+            if arguments[binding].array.is_some() {
+                arguments.to_mut()[binding].array = None;
+            }
+        }
         Part { number, assignment, arguments, needs }
+    }
+
+    fn needs(&self) -> &Needs {
+        self.needs.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// Whether it moves nothing.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.needs.is_none()
     }
 
     /// One per binding: what moves for host slices.
     pub(super) fn transfers(&self) -> &[Transfer] {
-        &self.needs.transfers
+        &self.needs().transfers
     }
 
     /// Whether all its storage is arrays in its device's own memory.
     pub(super) fn is_resident(&self, job: &Job<'_>) -> bool {
         let storage = job.kernel.bindings().iter().zip(job.arguments).filter(|(b, _)| b.space == Space::Storage);
         storage.map(|(_, argument)| argument).all(|a| a.array.is_some())
-            && self.needs.uses.iter().all(|u| u.place != HOST)
+            && self.needs().uses.iter().all(|u| u.place != HOST)
     }
 
     /// Brings what the chunk needs of arrays to where it runs.
@@ -243,7 +279,7 @@ impl Part {
     /// # Errors
     /// Bytes that only a lost device had; memory; a lost device.
     pub(super) fn bring(&self, job: &Job<'_>, moved: &mut Vec<ArgumentMoved>) -> Result<()> {
-        for u in &self.needs.uses {
+        for u in &self.needs().uses {
             let Some(array) = &job.arrays[u.binding] else { continue };
             let mut moves = Vec::new();
             let result = array.acquire(u.place, &u.needs, &mut moves);
@@ -254,21 +290,21 @@ impl Part {
     }
 
     /// What is left of a part after a stream of it failed.
-    pub(super) fn rest(&self, range: GroupRange) -> Part {
+    pub(super) fn rest(&self, range: GroupRange) -> Part<'a> {
         let assignment = Assignment { range, ..self.assignment };
-        let needs = Arc::new(Needs { uses: self.needs.uses.clone(), ..Needs::default() });
+        let needs = Some(Arc::new(Needs::of_arrays(self.needs().uses.clone())));
         Part { number: self.number, assignment, arguments: self.arguments.clone(), needs }
     }
 
     /// A chunk of host slices that failed on its device.
-    pub(super) fn of_slices(job: &Job<'_>, assignment: Assignment) -> Part {
-        Part::new(job, (0, assignment), Arc::default())
+    pub(super) fn of_slices(job: &'a Job<'_>, assignment: Assignment) -> Part<'a> {
+        Part::new(job, (0, assignment), None)
     }
 
     /// Records what the chunk wrote.
     pub(super) fn wrote(&self, job: &Job<'_>) {
         let bindings = job.kernel.bindings();
-        for u in self.needs.uses.iter().filter(|u| !u.writes.is_empty()) {
+        for u in self.needs().uses.iter().filter(|u| !u.writes.is_empty()) {
             if let Some(array) = &job.arrays[u.binding] {
                 let writer = (bindings[u.binding].name.as_str(), job.kernel.reflection.entry.as_str());
                 array.written(u.place, u.writes.iter().cloned(), writer);
@@ -278,7 +314,7 @@ impl Part {
 
     /// Records that the chunk failed on its device: what it may have written there is unknown.
     pub(super) fn failed(&self, job: &Job<'_>) {
-        for u in self.needs.uses.iter().filter(|u| u.place != HOST) {
+        for u in self.needs().uses.iter().filter(|u| u.place != HOST) {
             if let Some(array) = &job.arrays[u.binding] {
                 array.forget(u.place, u.writes.iter().cloned());
             }
@@ -292,7 +328,8 @@ impl Part {
 
     /// Bytes of device memory that the chunk takes beside arrays.
     pub(super) fn slice_bytes(&self, job: &Job<'_>) -> u64 {
-        let storage = job.kernel.bindings().iter().zip(&self.arguments).filter(|(b, _)| b.space == Space::Storage);
+        let storage =
+            job.kernel.bindings().iter().zip(self.arguments.iter()).filter(|(b, _)| b.space == Space::Storage);
         storage.map(|(_, a)| a).filter(|a| a.array.is_none()).map(|a| a.len).sum()
     }
 }

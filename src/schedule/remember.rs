@@ -20,6 +20,7 @@ use crate::{
         learn::{Key, Known, Learned},
     },
     error::Result,
+    hash::Quick,
     memory::array::Standing,
     schedule::movement::Needs,
 };
@@ -37,6 +38,8 @@ use std::{
 const MAX_KEPT: usize = 1024;
 /// A device's time may differ by this part.
 const TOLERANCE: f64 = 0.05;
+/// Where the device was named, by this: the plan is the same, and what it promises is told near enough.
+const TOLD: f64 = 0.25;
 /// Smaller doubts are alike.
 const NO_DOUBT: f64 = 0.08;
 
@@ -60,7 +63,8 @@ pub struct Decision {
 pub(crate) struct Calls {
     /// What moves, where one device other than the CPU runs them.
     pub(crate) needs: OnceLock<Arc<Needs>>,
-    count: AtomicU32,
+    /// How many there were, those of earlier decisions on the same call among them.
+    count: Arc<AtomicU32>,
 }
 
 impl Calls {
@@ -136,7 +140,7 @@ impl<'a> Asked<'a> {
     }
 
     fn hash(&self) -> u64 {
-        let mut hash = Same(self.kernel);
+        let mut hash = Quick(self.kernel);
         self.shape.grid.groups.iter().for_each(|g| hash.write_u64(u64::from(*g)));
         self.shape.sizes.iter().for_each(|s| hash.write_u64(*s));
         self.shape.uniforms.iter().for_each(|u| hash.write(u));
@@ -185,37 +189,13 @@ impl Kept {
     }
 }
 
-/// Keys that are hashes already.
-#[derive(Clone, Copy, Debug, Default)]
-struct Same(u64);
-
-impl Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.write_u64(u64::from_le_bytes(word));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        // A multiplier of Fibonacci hashing; the shift brings the high bits down.
-        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 ^= self.0 >> 32;
-    }
-}
-
 /// Decisions by what their calls are made of.
 #[derive(Debug, Default)]
 pub struct Remembered {
-    kept: Mutex<HashMap<u64, Kept, BuildHasherDefault<Same>>>,
+    kept: Mutex<HashMap<u64, Kept, BuildHasherDefault<Quick>>>,
     cut: cut::CutOnce,
     /// Kernels that were decided on.
-    met: Mutex<HashSet<u64, BuildHasherDefault<Same>>>,
+    met: Mutex<HashSet<u64, BuildHasherDefault<Quick>>>,
 }
 
 impl Remembered {
@@ -232,9 +212,10 @@ impl Remembered {
         let mut all = self.lock();
         let kept = all.get_mut(&asked.hash()).filter(|k| k.is_of(asked) && k.stands(asked))?;
         if kept.epoch != epoch {
+            let tolerance = if asked.placement.device().is_some() { TOLD } else { TOLERANCE };
             let alike = |(device, (c, weight)): (usize, (&Candidate, &f64))| {
                 let now = learned.known(key(device), c.moved());
-                alike(c, &now, *weight)
+                alike(c, &now, *weight, tolerance)
             };
             let Decision { candidates, together, .. } = &*kept.decision;
             if !candidates.iter().zip(&kept.weights).enumerate().all(alike)
@@ -254,8 +235,13 @@ impl Remembered {
 
     /// Keeps a decision for calls to come, if it lasts.
     /// `epoch` is that of what it was made from.
-    pub fn keep(&self, asked: &Asked<'_>, decision: &Arc<Decision>, epoch: u64) {
-        let Some(standings) = asked.standings().filter(|_| decision.lasts()) else { return };
+    pub fn keep(&self, asked: &Asked<'_>, mut decision: Decision, epoch: u64) -> Arc<Decision> {
+        let Some(standings) = asked.standings().filter(|_| decision.lasts()) else { return Arc::new(decision) };
+        let hash = asked.hash();
+        if let Some(before) = self.lock().get(&hash).filter(|k| k.is_of(asked)) {
+            decision.calls.count = before.decision.calls.count.clone();
+        }
+        let decision = Arc::new(decision);
         let weight = |c: &Candidate| {
             let whole = c.predict(1.0);
             (whole.run.ns() - c.rates.launch_ns) / whole.total().ns().max(1.0)
@@ -277,7 +263,8 @@ impl Remembered {
         if all.len() >= MAX_KEPT {
             all.clear();
         }
-        all.insert(asked.hash(), kept);
+        all.insert(hash, kept);
+        decision
     }
 
     /// The plan of a kernel's call whose parts are cut once, made now or earlier from nearly the same figures. Whether it was
@@ -303,7 +290,7 @@ impl Remembered {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Kept, BuildHasherDefault<Same>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Kept, BuildHasherDefault<Quick>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -318,9 +305,10 @@ fn alike_together(was: &[Together], now: &[Together]) -> bool {
     was.len() == now.len() && was.iter().zip(now).all(near)
 }
 
-/// Whether a device is known as it was, as far as that changes its time; `weight` is the kernel's part of it.
-fn alike(was: &Candidate, now: &Known, weight: f64) -> bool {
-    let near = |a: f64, b: f64, weight: f64| weight * (a - b).abs() <= TOLERANCE * a.max(b);
+/// Whether a device is known as it was, as far as that changes its time by more than `tolerance` of it; `weight` is the
+/// kernel's part of it.
+fn alike(was: &Candidate, now: &Known, weight: f64, tolerance: f64) -> bool {
+    let near = |a: f64, b: f64, weight: f64| weight * (a - b).abs() <= tolerance * a.max(b);
     near(was.learned.factor, now.alone.factor, weight)
         && near(was.together.factor / was.learned.factor, now.together.factor / now.alone.factor, 1.0)
         && near(was.learned.spread.max(NO_DOUBT), now.alone.spread.max(NO_DOUBT), 1.0)

@@ -6,6 +6,7 @@
 
 pub mod analysis;
 pub mod error;
+mod few;
 pub mod front;
 pub mod interp;
 pub mod ir;
@@ -17,6 +18,8 @@ pub mod run;
 
 pub use analysis::Analysis;
 pub use error::{Error, ErrorKind};
+#[doc(hidden)]
+pub use few::Few;
 pub use front::Module;
 pub use interp::Level;
 pub use ir::SUBGROUP_LANES;

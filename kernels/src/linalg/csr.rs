@@ -94,7 +94,7 @@ pub(super) fn spmv<T: Real>(rt: &Runtime, a: &Csr<T>, x: impl Input<T>, mut y: i
     let (is_empty, no_columns) = (a.stored() == 0, a.cols() == 0);
     // Sixteen lanes that meet in work-group memory are slower on the CPU than one row after the other.
     let kernel = if is_shared {
-        rt.kept_kernel_with_native(&[T::PRELUDE, wgsl::SPMV_VECTOR].concat(), body::<T>)?
+        rt.kept_kernel_with_native([T::PRELUDE, wgsl::SPMV_VECTOR], body::<T>)?
     } else {
         kernel::<T>(rt, wgsl::SPMV_SCALAR)?
     };

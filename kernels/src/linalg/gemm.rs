@@ -54,7 +54,7 @@ fn run<T: Real>(
     // C lies row by row, or is the transpose of what does.
     let compact = [&a.layout, &b.layout, &c.layout].into_iter().all(gemm_native::is_compact);
     let kernel = if compact && depth > 0 && c.layout.col_stride == 1 {
-        rt.kept_kernel_with_native(&[T::PRELUDE, wgsl::GEMM].concat(), gemm_native::body::<T>)?
+        rt.kept_kernel_with_native([T::PRELUDE, wgsl::GEMM], gemm_native::body::<T>)?
     } else {
         kernel::<T>(rt, wgsl::GEMM)?
     };

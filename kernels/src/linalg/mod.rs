@@ -253,7 +253,7 @@ impl Linalg for Runtime {}
 
 /// The kernel of a source for a scalar type.
 fn kernel<T: Real>(rt: &Runtime, source: &str) -> Result<Kernel> {
-    rt.kept_kernel(&[T::PRELUDE, source].concat())
+    rt.kept_kernel([T::PRELUDE, source])
 }
 
 /// Elements as WGSL counts them; none where there is nothing to do.

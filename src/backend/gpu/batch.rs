@@ -88,8 +88,8 @@ impl Open {
     }
 
     /// Submits the calls. A refusal cannot be told apart by call, and what follows builds on all of them: the device counts
-    /// as lost, and so does what only it has.
-    fn submit(self, live: &Live) {
+    /// as lost, and so does what only it has. What is to be waited for, unless it failed.
+    fn submit(self, live: &Live) -> Option<wgpu::SubmissionIndex> {
         let Open { pass, encoder, prepared, calls, flight, .. } = self;
         let ticket = &flight.ticket;
         let submitted = live.faults.scoped(&live.device, "submitting calls", || {
@@ -101,19 +101,29 @@ impl Open {
             ticket.map(&probe.buffer, wgpu::MapMode::Read, 0..PROBE_BYTES);
             Ok((index, Submitted { at, calls, _probe: Some(probe) }))
         });
-        match submitted {
+        let index = match submitted {
             Ok((index, submitted)) => {
                 let _ = flight.submitted.set(submitted);
-                live.waiter.watch(index, ticket.clone());
+                Some(index)
             }
             Err(error) => {
                 live.faults.lose(format!("calls that share a submission failed: {error}"));
                 let _ = flight.submitted.set(Submitted { at: Instant::now(), calls, _probe: None });
                 ticket.fail();
+                None
             }
-        }
+        };
         prepared.into_iter().for_each(Prepared::give_back);
         *lock(&live.batches.last) = Some(flight);
+        index
+    }
+
+    /// Submits the calls for nobody to wait for: the device's own thread does.
+    fn submit_watched(self, live: &Live) {
+        let ticket = self.flight.ticket.clone();
+        if let Some(index) = self.submit(live) {
+            live.waiter.watch(index, ticket);
+        }
     }
 }
 
@@ -123,8 +133,14 @@ impl Live {
         // Locked to the end: who finds nothing recorded comes after what was.
         let mut open = lock(&self.batches.open);
         if let Some(open) = open.take() {
-            open.submit(self);
+            open.submit_watched(self);
         }
+    }
+
+    /// Submits what is recorded if it is this flight's calls, for the caller to wait for.
+    fn submit_flight(&self, flight: &Arc<Flight>) -> Option<wgpu::SubmissionIndex> {
+        let mut open = lock(&self.batches.open);
+        open.take_if(|open| Arc::ptr_eq(&open.flight, flight))?.submit(self)
     }
 
     /// The same if it uses this array, whose memory is about to go to another.
@@ -151,7 +167,7 @@ pub(super) fn enqueue(live: &Arc<Live>, job: &Job<'_>, predicted_ns: f64) -> Res
     let is_mine = open.as_ref().is_some_and(|o| Arc::ptr_eq(&o.flight, &flight));
     let due = if is_mine && live.is_idle() { open.take() } else { open.take_if(|o| o.is_full()) };
     if let Some(due) = due {
-        due.submit(live);
+        due.submit_watched(live);
     }
     drop(open);
     Ok(Some(Arc::new(InBatch { live: live.clone(), flight })))
@@ -191,9 +207,8 @@ impl Queued for InBatch {
 
     fn wait(&self) -> Result<QueuedRun> {
         let (live, flight) = (&self.live, &self.flight);
-        let is_open = lock(&live.batches.open).as_ref().is_some_and(|o| Arc::ptr_eq(&o.flight, flight));
-        if is_open {
-            live.flush();
+        if let Some(index) = live.submit_flight(flight) {
+            flight.ticket.serve(&live.device, &live.faults, index);
         }
         let done = flight.ticket.wait(&live.faults)?;
         let calls = flight.submitted.get().map_or(1, |s| s.calls).max(1);

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     backend::DeviceKind,
+    clock::ns,
     error::{Error, ErrorKind, Result},
 };
 use std::{
@@ -121,7 +122,7 @@ impl Live {
         let mut last = self.last_end.lock().unwrap_or_else(PoisonError::into_inner);
         let began = last.filter(|end| *end <= ended).map_or(submitted, |end| end.max(submitted));
         *last = Some(last.map_or(ended, |end| end.max(ended)));
-        ended.saturating_duration_since(began).as_nanos() as f64
+        ns(ended.saturating_duration_since(began))
     }
 }
 

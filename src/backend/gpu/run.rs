@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     backend::{Argument, Carry, ChunkRun, Counted, GiveUp, Repeat, Started, Transfer},
+    clock::ns_since,
     error::{Error, ErrorKind, Result},
     kernel::rewrite::{Dispatch, GpuModule},
     memory::staging,
@@ -171,7 +172,7 @@ fn submit<'a>(live: &Arc<Live>, job: &Job<'a>, pipeline: &Pipeline) -> Result<(G
     let bound = bind(live, job, pipeline)?;
     let (up_bytes, staged) = upload(live, job.arguments, job.transfers, &bound.storage)?;
     let counting = Counting::new(live, job)?;
-    let upload_ns = nanos(began);
+    let upload_ns = ns_since(began);
 
     // What is counted comes back in place of the marks.
     let marked_bytes = if counting.is_some() { 0 } else { up_bytes + download_bytes(job.transfers) };
@@ -208,10 +209,6 @@ fn submit<'a>(live: &Arc<Live>, job: &Job<'a>, pipeline: &Pipeline) -> Result<(G
 
 fn download_bytes(transfers: &[Transfer]) -> u64 {
     transfers.iter().flat_map(|t| &t.download).map(staging::bytes).sum()
-}
-
-fn nanos(since: Instant) -> f64 {
-    since.elapsed().as_nanos() as f64
 }
 
 /// Keeps the buffers of carried bindings for the next chunk, now that this one was submitted.
@@ -363,7 +360,7 @@ impl Started for GpuRun<'_> {
         let (live, arguments, transfers) = (&self.live, self.arguments, self.transfers);
         let landing = Instant::now();
         let header = readback.land(live, arguments, transfers)?;
-        let landing_ns = nanos(landing);
+        let landing_ns = ns_since(landing);
         if let Some(counted) = self.counted {
             counted.note(counter::groups(&header)?);
         }

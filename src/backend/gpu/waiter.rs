@@ -1,10 +1,11 @@
-//! The one thread per device that blocks on the driver, and the tickets it completes. (A caller with nothing else to do
-//! completes its own: [`Ticket::serve`].)
+//! Who waits for a device: whoever waits for a submission of its own blocks on the driver and completes its ticket
+//! ([`Ticket::serve`]), as waking a thread takes longer than a small kernel; one thread a device does so for submissions that
+//! nobody waits for, or whose results may be given up meanwhile.
 //!
 //! A [`Ticket`] stands for one submission whose results are being mapped. States, in order:
 //!
 //! - *open*: `maps` callbacks outstanding; owned by wgpu, whose callbacks count down inside a poll;
-//! - *settled*: set by the waiter thread after its poll returned; never changes again.
+//! - *settled*: set by the thread that polled after that returned; never changes again.
 //!
 //! The thread is parked on its channel while nothing is submitted and inside the driver's own wait otherwise: it
 //! burns no CPU. A driver that reports a lost device panics inside wgpu's poll; the thread catches that. Work
@@ -45,6 +46,8 @@ struct State {
     map_failed: bool,
     abandoned: bool,
     results: Results,
+    /// Threads that wait for a change: where there are none, nobody is told, which would be a call of the system.
+    waiting: usize,
     outcome: Option<Result<Instant, ()>>,
 }
 
@@ -76,7 +79,7 @@ impl GiveUp for Ticket {
             return false;
         }
         (state.results, state.abandoned) = (Results::GivenUp, true);
-        self.settled.notify_all();
+        self.tell(&state);
         true
     }
 }
@@ -90,7 +93,7 @@ impl Ticket {
             let mut state = ticket.lock();
             state.maps -= 1;
             state.map_failed |= result.is_err();
-            ticket.settled.notify_all();
+            ticket.tell(&state);
         });
     }
 
@@ -110,7 +113,11 @@ impl Ticket {
                     return Ok(done);
                 }
                 Some(Err(())) => break,
-                None => state = self.settled.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    state.waiting += 1;
+                    state = self.settled.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state.waiting -= 1;
+                }
             }
         }
         faults.check()?;
@@ -129,8 +136,16 @@ impl Ticket {
 
     /// There was no submission.
     pub(super) fn fail(&self) {
-        self.lock().outcome = Some(Err(()));
-        self.settled.notify_all();
+        let mut state = self.lock();
+        state.outcome = Some(Err(()));
+        self.tell(&state);
+    }
+
+    /// Tells those that wait of a change.
+    fn tell(&self, state: &State) {
+        if state.waiting > 0 {
+            self.settled.notify_all();
+        }
     }
 
     fn is_open(&self) -> bool {
@@ -139,8 +154,10 @@ impl Ticket {
 
     /// Another thread's poll (of a caller's own device) may have collected the callbacks and not yet run them.
     fn await_callbacks(&self) {
-        let state = self.lock();
-        drop(self.settled.wait_timeout_while(state, CALLBACKS, |s| s.maps > 0));
+        let mut state = self.lock();
+        state.waiting += 1;
+        let waited = self.settled.wait_timeout_while(state, CALLBACKS, |s| s.maps > 0);
+        waited.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
     }
 
     /// Waits in the driver until the submission ended, and completes the ticket. On the device's waiter thread, or on the
@@ -174,7 +191,7 @@ impl Ticket {
         }
         let well = faults.lost().is_none() && !state.map_failed && state.maps == 0;
         state.outcome = Some(if well { Ok(Instant::now()) } else { Err(()) });
-        self.settled.notify_all();
+        self.tell(&state);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -99,8 +99,8 @@ impl GpuModule {
             let why = format!("{count:?} work-groups for a module that takes {limit} an axis");
             return Err(Error::new(ErrorKind::Limit, why));
         }
-        let words = |[x, y, z]: [u32; 3]| [x, y, z, 0];
-        let mut params: Vec<u32> = [words(range.start), words(grid.groups), words(count)].concat();
+        let mut params: Vec<u32> = Vec::with_capacity(self.params_bytes() as usize / 4);
+        [range.start, grid.groups, count].into_iter().for_each(|[x, y, z]| params.extend([x, y, z, 0]));
         params.extend([fold.row, fold.rows, fold.last_row, fold.last_column]);
         let elements = |l: &Length| l.elements(lengths.get(l.binding).copied().unwrap_or(0));
         params.extend(self.lengths.iter().map(elements));
@@ -112,8 +112,15 @@ impl GpuModule {
             let padded = pieces.iter().copied().chain(std::iter::repeat(none)).take(self.pieces);
             params.extend(padded.flat_map(|p| [p.base, p.count, p.offset, 0]));
         }
-        Ok(Dispatch { groups: fold.groups, params: params.iter().flat_map(|w| w.to_le_bytes()).collect() })
+        Ok(Dispatch { groups: fold.groups, params: bytes_of(&params) })
     }
+}
+
+/// Words as devices take them.
+fn bytes_of(words: &[u32]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(4 * words.len());
+    words.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+    bytes
 }
 
 /// How a chunk's work-groups map to a dispatch.

@@ -11,6 +11,7 @@ use super::{
     reflect::Parameter,
 };
 use crate::error::{Error, ErrorKind, Result};
+use evener_lanes::Few;
 pub use path::split_path;
 
 /// A host value for a uniform: a scalar, an array as a vector or matrix, or a struct that derives
@@ -18,12 +19,12 @@ pub use path::split_path;
 #[derive(Clone, Debug)]
 pub struct UniformValue {
     ty: HostType,
-    bytes: Vec<u8>,
+    bytes: Few<u8>,
 }
 
 impl<T: Element> From<T> for UniformValue {
     fn from(value: T) -> Self {
-        UniformValue { ty: T::TYPE, bytes: bytes_of(&[value]).to_vec() }
+        UniformValue { ty: T::TYPE, bytes: bytes_of(&[value]).iter().copied().collect() }
     }
 }
 
@@ -36,29 +37,31 @@ impl UniformValue {
 
 /// The bytes of one uniform binding on the way to being complete.
 #[derive(Clone, Debug)]
-pub struct UniformBuffer {
-    name: String,
-    ty: WgslType,
-    bytes: Vec<u8>,
-    /// Which bytes were set.
-    set: Vec<bool>,
+pub struct UniformBuffer<'k> {
+    parameter: &'k Parameter,
+    /// The bytes, and after them one for each that says whether it was set: one piece of memory, as this is made for every
+    /// call.
+    contents: Vec<u8>,
 }
 
-impl UniformBuffer {
+impl<'k> UniformBuffer<'k> {
     /// An empty one for a uniform parameter; all zero until set.
-    pub fn new(parameter: &Parameter) -> Self {
-        let size = parameter.ty.size() as usize;
-        UniformBuffer {
-            name: parameter.binding.name.clone(),
-            ty: parameter.ty.clone(),
-            bytes: vec![0; size],
-            set: vec![false; size],
-        }
+    pub fn new(parameter: &'k Parameter) -> Self {
+        UniformBuffer { parameter, contents: vec![0; 2 * parameter.ty.size() as usize] }
     }
 
     /// The bytes in WGSL layout.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.halves().0
+    }
+
+    /// The bytes, and whether each was set.
+    fn halves(&self) -> (&[u8], &[u8]) {
+        self.contents.split_at(self.contents.len() / 2)
+    }
+
+    fn name(&self) -> &'k str {
+        &self.parameter.binding.name
     }
 
     /// Sets the whole binding (`path` empty) or a part: `.n`, `[2].x`, as [`split_path`] gives it.
@@ -66,7 +69,7 @@ impl UniformBuffer {
     /// # Errors
     /// `UnknownArgument` for a part that is not there, `ArgumentType` for a value of another type.
     pub fn set(&mut self, path: &str, value: &UniformValue) -> Result<()> {
-        let part = path::resolve(&self.name, &self.ty, path)?;
+        let part = path::resolve(self.name(), &self.parameter.ty, path)?;
         let room = part.ty.size();
         if let Err(reason) = matches_type(&value.ty, &part.ty, room) {
             let suggestion = literal(value, &part.ty).unwrap_or(reason);
@@ -74,7 +77,7 @@ impl UniformBuffer {
                 ErrorKind::ArgumentType,
                 format!(
                     "`{}{path}` is {} in WGSL and the value is {}: {suggestion}{}",
-                    self.name,
+                    self.name(),
                     part.ty,
                     value.ty,
                     layouts(&part.ty, &value.ty),
@@ -91,8 +94,8 @@ impl UniformBuffer {
     /// `UnknownArgument` for a part that is not there; `ArgumentType` for text that is no number of the type;
     /// `ArgumentSize` for another count.
     pub fn set_text(&mut self, path: &str, text: &str) -> Result<()> {
-        let part = path::resolve(&self.name, &self.ty, path)?;
-        let bytes = text::parse(&format!("{}{path}", self.name), &part.ty, text)?;
+        let part = path::resolve(self.name(), &self.parameter.ty, path)?;
+        let bytes = text::parse(&format!("{}{path}", self.name()), &part.ty, text)?;
         self.write(part.offset, &bytes, &part.ty);
         Ok(())
     }
@@ -100,28 +103,33 @@ impl UniformBuffer {
     /// Paths of what is not set yet; empty when the buffer is complete.
     pub fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
-        self.collect_missing(&self.ty, 0, self.name.clone(), &mut missing);
+        if self.halves().1.contains(&0) {
+            self.collect_missing(&self.parameter.ty, 0, self.name().to_owned(), &mut missing);
+        }
         missing
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8], ty: &WgslType) {
         let offset = offset as usize;
+        let whole = self.contents.len() / 2;
+        let (own, set) = self.contents.split_at_mut(whole);
         // A host struct may end before the WGSL struct does: what is left is padding.
-        let size = (ty.size() as usize).min(self.bytes.len() - offset);
+        let size = (ty.size() as usize).min(own.len() - offset);
         let length = bytes.len().min(size);
-        self.bytes[offset..offset + length].copy_from_slice(&bytes[..length]);
-        self.set[offset..offset + size].fill(true);
+        own[offset..offset + length].copy_from_slice(&bytes[..length]);
+        set[offset..offset + size].fill(1);
     }
 
     /// Reports a part of which nothing is set as one, and goes into one of which something is.
     fn collect_missing(&self, ty: &WgslType, offset: u32, path: String, missing: &mut Vec<String>) {
-        let start = (offset as usize).min(self.set.len());
-        let end = (start + ty.size() as usize).min(self.set.len());
-        let set = &self.set[start..end];
-        if set.iter().all(|s| *s) {
+        let (_, set) = self.halves();
+        let start = (offset as usize).min(set.len());
+        let end = (start + ty.size() as usize).min(set.len());
+        let set = &set[start..end];
+        if set.iter().all(|s| *s != 0) {
             return;
         }
-        let untouched = set.iter().all(|s| !*s);
+        let untouched = set.iter().all(|s| *s == 0);
         match ty {
             WgslType::Struct { members, .. } => {
                 for m in members {
@@ -134,7 +142,7 @@ impl UniformBuffer {
                 }
             }
             WgslType::Vector { size, scalar } if !untouched => {
-                for i in (0..*size).filter(|i| !set[(i * scalar.bytes()) as usize]) {
+                for i in (0..*size).filter(|i| set[(i * scalar.bytes()) as usize] == 0) {
                     missing.push(format!("{path}.{}", ["x", "y", "z", "w"][i as usize]));
                 }
             }

@@ -4,14 +4,15 @@ use crate::{
     error::{Error, ErrorKind, Result, did_you_mean},
     kernel::layout::WgslType,
 };
+use std::borrow::Cow;
 
 /// The part of a uniform that a path names.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Part {
+pub(super) struct Part<'t> {
     /// Bytes from the start of the binding.
     pub offset: u32,
     /// Its type.
-    pub ty: WgslType,
+    pub ty: Cow<'t, WgslType>,
 }
 
 /// Splits `params.n` into the binding's name and the path inside it: `("params", ".n")`.
@@ -20,8 +21,8 @@ pub fn split_path(name: &str) -> (&str, &str) {
 }
 
 /// Follows a path (`.n`, `[2].x`, or empty) from the root of a uniform.
-pub(super) fn resolve(name: &str, root: &WgslType, path: &str) -> Result<Part> {
-    let mut part = Part { offset: 0, ty: root.clone() };
+pub(super) fn resolve<'t>(name: &str, root: &'t WgslType, path: &str) -> Result<Part<'t>> {
+    let mut part = Part { offset: 0, ty: Cow::Borrowed(root) };
     let mut rest = path;
     while !rest.is_empty() {
         let done = format!("{name}{}", &path[..path.len() - rest.len()]);
@@ -57,14 +58,18 @@ fn unknown(message: String) -> Error {
     Error::new(ErrorKind::UnknownArgument, message)
 }
 
-fn member_of(done: &str, part: &Part, name: &str) -> Result<Part> {
-    match &part.ty {
+fn member_of<'t>(done: &str, part: &Part<'t>, name: &str) -> Result<Part<'t>> {
+    match &*part.ty {
         WgslType::Struct { members, .. } => {
-            let member = members.iter().find(|m| m.name == name).ok_or_else(|| {
+            let at = members.iter().position(|m| m.name == name).ok_or_else(|| {
                 let names = members.iter().map(|m| m.name.as_str());
                 unknown(format!("`{done}` has no member `{name}`{}", did_you_mean(name, names)))
             })?;
-            Ok(Part { offset: part.offset + member.offset, ty: member.ty.clone() })
+            let ty = match &part.ty {
+                Cow::Borrowed(WgslType::Struct { members, .. }) => Cow::Borrowed(&members[at].ty),
+                _ => Cow::Owned(members[at].ty.clone()),
+            };
+            Ok(Part { offset: part.offset + members[at].offset, ty })
         }
         WgslType::Vector { size, .. } => {
             let component = ["x", "y", "z", "w"].iter().chain(&["r", "g", "b", "a"]).position(|c| *c == name);
@@ -77,12 +82,13 @@ fn member_of(done: &str, part: &Part, name: &str) -> Result<Part> {
     }
 }
 
-fn element_of(done: &str, part: &Part, index: u32) -> Result<Part> {
-    let (length, stride, ty) = match &part.ty {
-        WgslType::Array { element, stride, length: Some(n) } => (*n, *stride, (**element).clone()),
-        WgslType::Vector { size, scalar } => (*size, scalar.bytes(), WgslType::Scalar(*scalar)),
+fn element_of<'t>(done: &str, part: &Part<'t>, index: u32) -> Result<Part<'t>> {
+    let (length, stride, ty) = match &*part.ty {
+        WgslType::Array { element, stride, length: Some(n) } => (*n, *stride, Cow::Owned((**element).clone())),
+        WgslType::Vector { size, scalar } => (*size, scalar.bytes(), Cow::Owned(WgslType::Scalar(*scalar))),
         WgslType::Matrix { columns, rows, scalar } => {
-            (*columns, part.ty.column_stride(), WgslType::Vector { size: *rows, scalar: *scalar })
+            let column = WgslType::Vector { size: *rows, scalar: *scalar };
+            (*columns, part.ty.column_stride(), Cow::Owned(column))
         }
         _ => return Err(unknown(format!("`{done}` is {} and has no elements", part.ty))),
     };

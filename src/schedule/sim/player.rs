@@ -190,9 +190,7 @@ impl Player {
         }
         let epoch = self.learned.epoch();
         let (decision, took_ns) = self.decide_anew(case, home)?;
-        let decision = Arc::new(decision);
-        self.remembered.keep(&asked, &decision, epoch);
-        Ok((decision, took_ns))
+        Ok((self.remembered.keep(&asked, decision, epoch), took_ns))
     }
 
     /// The same where nothing is remembered.

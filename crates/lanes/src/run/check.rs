@@ -2,6 +2,7 @@
 
 use super::{Buffer, Grid, GroupRange};
 use crate::{
+    Few,
     error::{Error, ErrorKind},
     ir::{AtomicOp, Base, Binding, Inst, Kernel, Op, Place, Region, verify::verify},
 };
@@ -14,37 +15,9 @@ pub(crate) struct Bound {
     pub(crate) runtime_len: u64,
 }
 
-/// Bindings of a kernel up to which their memories need no allocation.
-const FEW: usize = 8;
-
-/// The memories of a kernel's bindings.
-#[derive(Debug)]
-pub(crate) struct Bounds {
-    few: [Bound; FEW],
-    many: Vec<Bound>,
-    len: usize,
-}
-
-impl Bounds {
-    pub(crate) fn new() -> Self {
-        Bounds { few: [Bound { ptr: std::ptr::null_mut(), runtime_len: 0 }; FEW], many: Vec::new(), len: 0 }
-    }
-
-    fn push(&mut self, bound: Bound) {
-        match self.few.get_mut(self.len) {
-            Some(place) => *place = bound,
-            None => {
-                if self.many.is_empty() {
-                    self.many.extend(self.few);
-                }
-                self.many.push(bound);
-            }
-        }
-        self.len += 1;
-    }
-
-    pub(crate) fn as_slice(&self) -> &[Bound] {
-        if self.many.is_empty() { &self.few[..self.len] } else { &self.many }
+impl Default for Bound {
+    fn default() -> Self {
+        Bound { ptr: std::ptr::null_mut(), runtime_len: 0 }
     }
 }
 
@@ -140,11 +113,16 @@ pub(crate) fn range(grid: Grid, range: &GroupRange) -> Result<(), Error> {
     Err(Error::new(ErrorKind::TooLarge, text))
 }
 
-/// Checks all buffers and adds their memories to `bounds`: in place, as a short call would wait for copies of them.
+/// Checks all buffers and adds their memories to `bounds`.
 ///
 /// # Errors
 /// `InvalidBuffer`: their number, a size, a missing write permission, a misaligned atomic.
-pub(crate) fn bind(kernel: &Kernel, uses: &[Use], buffers: &[Buffer<'_>], bounds: &mut Bounds) -> Result<(), Error> {
+pub(crate) fn bind(
+    kernel: &Kernel,
+    uses: &[Use],
+    buffers: &[Buffer<'_>],
+    bounds: &mut Few<Bound>,
+) -> Result<(), Error> {
     if buffers.len() != kernel.bindings.len() {
         let names: Vec<&str> = kernel.bindings.iter().map(|b| b.name.as_str()).collect();
         return Err(invalid(format!(

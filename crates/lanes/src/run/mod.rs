@@ -4,10 +4,12 @@ pub(crate) mod batch;
 mod cache;
 pub(crate) mod check;
 mod settings;
+mod share;
 pub(crate) mod tiles;
 mod watch;
 
 use crate::{
+    Few,
     analysis::uniformity::BatchShape,
     error::{Error, ErrorKind},
     interp::{Level, exec::Stop},
@@ -15,7 +17,7 @@ use crate::{
     passes,
 };
 use batch::Batches;
-use check::{Bounds, Use};
+use check::Use;
 use naga::Span;
 use std::{
     marker::PhantomData,
@@ -84,6 +86,13 @@ pub struct Buffer<'a> {
 unsafe impl Send for Buffer<'_> {}
 // SAFETY: as above; concurrent access is by kernels, whose races are confined to the buffer's bytes.
 unsafe impl Sync for Buffer<'_> {}
+
+impl Default for Buffer<'_> {
+    /// No bytes.
+    fn default() -> Self {
+        Buffer::read(&[])
+    }
+}
 
 impl<'a> Buffer<'a> {
     /// A buffer the kernel may only read. A program that writes it is refused at `run`.
@@ -283,7 +292,7 @@ impl Program {
     }
 
     fn start(&self, buffers: &[Buffer<'_>], grid: Grid, range: GroupRange, watch: Option<&Watch>) -> Result<(), Error> {
-        let mut bound = Bounds::new();
+        let mut bound = Few::new();
         check::bind(&self.kernel, &self.uses, buffers, &mut bound)?;
         check::range(grid, &range)?;
         if range.is_empty() {
@@ -296,9 +305,9 @@ impl Program {
         let stop = AtomicBool::new(false);
         let (stop, done) = watch.map_or((&stop, None), |w| (&w.stop, Some(&w.done)));
         let past = self.is_past_caches(buffers, &range);
-        let call = Call { bound: bound.as_slice(), groups: grid.groups, size, stop, done, fuel: self.fuel, past };
+        let call = Call { bound: &bound, groups: grid.groups, size, stop, done, fuel: self.fuel, past };
         Batches::check(size, &range)?;
-        let batches = Batches::new(machine.shape, size, &range, machine.capacity, machine.is_native());
+        let batches = machine.batches(&range);
         watch.inspect(|w| w.begin(batches.count));
         match machine.run(&call, &batches) {
             Err(Stop::Cancelled) if watch.is_some() => Ok(()),

@@ -59,7 +59,7 @@ impl Runner {
         let start = Instant::now();
         let step = self.water.step()?;
         self.times.push(start.elapsed().as_nanos() as f64);
-        self.chose.push(step.report.chose);
+        self.chose.push(step.report.chose.clone());
         Ok(())
     }
 
