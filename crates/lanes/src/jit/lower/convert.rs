@@ -27,7 +27,7 @@ impl Lower<'_> {
             }),
             (F32, F16) => self.map(&r, |l, r| {
                 let half = l.narrowing(VOp::Cvtps2ph, r, Some(0));
-                l.v2(VOp::Movzxwd, Src::Reg(half))
+                l.widen_shorts(half)
             }),
             (U16, U32) => r,
             (I16, I32) => self.map(&r, |l, r| {

@@ -49,7 +49,7 @@ impl<'k> Lower<'k> {
             return self.loaded(dst, r);
         }
         if ty.is_memory_only() {
-            let r = self.load_shorts(place, reach);
+            let r = self.load_shorts(ty, place, reach);
             return self.loaded(dst, r);
         }
         let with = self.take_loads(dst);

@@ -1,8 +1,8 @@
 //! Values of 16 bits: two bytes in memory, 32 bits with zeros above in a register.
 //!
-//! Lanes side by side are widened as they are read and packed as they are written. Elsewhere lanes are read and written one
-//! after the other: no machine gathers 16 bits, and a store must not touch its neighbours, which may belong to other
-//! threads.
+//! Lanes side by side are widened as they are read and packed as they are written; what comes packed and is wanted so, as by
+//! the conversions of f16, is not widened in between. Elsewhere lanes are read and written one after the other: no machine
+//! gathers 16 bits, and a store must not touch its neighbours, which may belong to other threads.
 
 use super::{
     Lower,
@@ -10,7 +10,7 @@ use super::{
     memory::Offsets,
 };
 use crate::{
-    ir::Place,
+    ir::{Place, Ty},
     jit::{
         mir::{Address, Dst, From, GSrc, Kind, Src, Vector},
         x64::{Isa, Len, Size, VOp},
@@ -34,11 +34,11 @@ impl Lower<'_> {
     }
 
     /// Loads what differs from lane to lane.
-    pub(super) fn load_shorts(&mut self, place: &Place, reach: Reach) -> Vec<VReg> {
+    pub(super) fn load_shorts(&mut self, ty: Ty, place: &Place, reach: Reach) -> Vec<VReg> {
         match reach {
             Reach::Strided { lane, part, row } if self.test_all(place) => {
                 let addresses = self.part_addresses(place, part, row);
-                addresses.into_iter().map(|at| self.load_strided_shorts(at, lane as i32)).collect()
+                addresses.into_iter().map(|at| self.load_strided_shorts(ty, at, lane as i32)).collect()
             }
             _ => {
                 let o = self.byte_offsets(place);
@@ -48,9 +48,15 @@ impl Lower<'_> {
     }
 
     /// Lanes a constant distance apart.
-    fn load_strided_shorts(&mut self, at: Address, distance: i32) -> VReg {
-        if distance == 2 {
-            return self.v2(VOp::Movzxwd, Src::Mem(at));
+    fn load_strided_shorts(&mut self, ty: Ty, at: Address, distance: i32) -> VReg {
+        match (distance, ty) {
+            (2, Ty::F16) => {
+                let packed = self.float();
+                self.half_vector(VOp::Movdqu, Dst::Def(packed), at);
+                return self.widen_shorts(packed);
+            }
+            (2, _) => return self.v2(VOp::Movzxwd, Src::Mem(at)),
+            _ => {}
         }
         let words = self.slot(WORDS, 0);
         for lane in 0..self.lane_count() as i32 {
@@ -82,16 +88,30 @@ impl Lower<'_> {
     /// Stores vectors side by side, all lanes of them.
     pub(super) fn store_shorts(&mut self, place: &Place, part: i64, row: Rows, r: &[VReg]) {
         let addresses = self.part_addresses(place, part, row);
-        let len = if self.isa == Isa::Avx512 { Len::L256 } else { Len::L128 };
         for (at, r) in addresses.into_iter().zip(r) {
             let packed = self.pack_shorts(*r);
-            let (dst, b) = (Dst::Use(packed), Src::Mem(at));
-            self.vector(Vector { op: VOp::MovdquSt, len, dst, tied: None, a: None, b, imm: None, mask: None });
+            self.half_vector(VOp::MovdquSt, Dst::Use(packed), at);
         }
+    }
+
+    /// A move of half a vector.
+    fn half_vector(&mut self, op: VOp, dst: Dst, at: Address) {
+        let len = if self.isa == Isa::Avx512 { Len::L256 } else { Len::L128 };
+        self.vector(Vector { op, len, dst, tied: None, a: None, b: Src::Mem(at), imm: None, mask: None });
+    }
+
+    /// The 16-bit values of half a vector, one a lane.
+    pub(super) fn widen_shorts(&mut self, packed: VReg) -> VReg {
+        let wide = self.v2(VOp::Movzxwd, Src::Reg(packed));
+        self.made.packed.push((wide, packed));
+        wide
     }
 
     /// The low 16 bits of each lane, side by side in the lower half; all bits above are zero.
     pub(super) fn pack_shorts(&mut self, r: VReg) -> VReg {
+        if let Some((_, packed)) = self.made.packed.iter().rfind(|(wide, _)| *wide == r) {
+            return *packed;
+        }
         if self.isa == Isa::Avx512 {
             return self.narrowing(VOp::Movdw, r, None);
         }
