@@ -416,10 +416,12 @@ impl Bench<'_> {
     }
 
     /// Contiguous bytes per second over a set so large that no cache holds it, where the smaller one may lie in a cache: that
-    /// it hardly slowed down says so. Only the CPU has such caches.
+    /// it hardly slowed down says so, and that it is served faster than the memory of a small machine, which may not have
+    /// room for more. Only CPUs have such caches.
     fn beyond(&mut self, middle: Rate, memory: Rate) -> Result<Rate> {
         const SLOWED_DOWN: f64 = 0.5;
-        let in_doubt = memory.per_s > SLOWED_DOWN * middle.per_s;
+        const LARGE_MACHINE: f64 = 1e11;
+        let in_doubt = memory.per_s > SLOWED_DOWN * middle.per_s && memory.per_s > LARGE_MACHINE;
         let is_cpu = self.bed.info().kind == DeviceKind::Cpu;
         if !is_cpu || !in_doubt || self.effort.memory_repeats < Effort::FULL.memory_repeats {
             return Ok(memory);

@@ -24,6 +24,20 @@ pub struct Loss {
 }
 
 impl Loss {
+    /// The mean of several, without the devices.
+    pub fn mean<'a>(losses: impl ExactSizeIterator<Item = &'a Loss>) -> Loss {
+        let part = (losses.len().max(1) as f64).recip();
+        losses.fold(Loss::default(), |sum, l| Loss {
+            regret: sum.regret + part * l.regret,
+            decision: sum.decision + part * l.decision,
+            placement: sum.placement + part * l.placement,
+            exploring: sum.exploring + part * l.exploring,
+            racing: sum.racing + part * l.racing,
+            running: sum.running + part * l.running,
+            devices: Vec::new(),
+        })
+    }
+
     /// Adds one of so many calls.
     pub fn add(&mut self, call: &Called, oracle: &Oracle, calls: f64) {
         let of_best = |ns: f64| ns / oracle.best_ns / calls;
@@ -65,4 +79,44 @@ pub struct CellLoss {
     pub best: Vec<(usize, f64)>,
     /// What was lost.
     pub loss: Loss,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn causes_sum_to_the_regret() {
+        let oracle = Oracle {
+            best_ns: 100.0,
+            best: vec![(0, 0.5), (1, 0.5)],
+            alone_ns: vec![150.0, 200.0],
+            half_ns: Some(100.0),
+            static_ns: Vec::new(),
+            of_sets: BTreeMap::from([(1, 150.0), (2, 200.0), (3, 100.0)]),
+            contested: true,
+        };
+        let call = |devices, explored, race| Called {
+            took_ns: 210.0,
+            decide_ns: 5.0,
+            devices,
+            explored,
+            race,
+            ..Called::default()
+        };
+        let mut loss = Loss::default();
+        for called in [call(1, false, false), call(2, true, false), call(3, false, true), call(3, false, false)] {
+            loss.add(&called, &oracle, 4.0);
+        }
+        let causes = [loss.decision, loss.placement, loss.exploring, loss.racing, loss.running];
+        assert!((causes.iter().sum::<f64>() - loss.regret).abs() < 1e-12 && (loss.regret - 1.1).abs() < 1e-12);
+        let close = |got: f64, want: f64| assert!((got - want).abs() < 1e-12, "{loss:?}");
+        close(loss.placement, 0.5 / 4.0);
+        close(loss.exploring, 1.0 / 4.0);
+        close(loss.racing, 1.05 / 4.0);
+        assert_eq!(loss.devices, [(1, 0.25), (2, 0.25), (3, 0.5)]);
+        let twice = Loss::mean([loss.clone(), loss.clone()].iter());
+        close(twice.regret, loss.regret);
+    }
 }

@@ -6,12 +6,14 @@ use crate::{
 };
 use anyhow::Result;
 use evener::schedule::sim::{
+    loss::{CellLoss, Loss},
     machine::{MAX_BYTES, Machine},
     study::{Figures, Study, TRIALS, study},
     workload,
 };
 use serde::Serialize;
 use std::{
+    cmp::Ordering::Equal,
     fs::File,
     io::Read as _,
     path::{Path, PathBuf},
@@ -35,6 +37,9 @@ pub struct Args {
     /// Everything random follows from it: hidden efficiencies, noise, calibration
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Also say by what cause the worst twentieth of each row's cells lose, and name so many of them
+    #[arg(long, value_name = "CELLS")]
+    worst: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -45,6 +50,8 @@ struct Output {
     seed: u64,
     machines: Vec<OfMachine>,
     summary: Figures,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    worst: Vec<Worst>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +71,7 @@ pub fn run(args: &Args) -> Result<()> {
     let workloads = workload::standard(evener_shaders::ALL)?;
     let progress = Progress::new(args.json);
     let mut all = Study::default();
-    let mut out = Output { seed: args.seed, machines: Vec::new(), summary: Figures::default() };
+    let mut out = Output { seed: args.seed, machines: Vec::new(), summary: Figures::default(), worst: Vec::new() };
     for (k, (file, machine)) in machines.iter().enumerate() {
         progress.set(&machine.name, k as f64 / machines.len() as f64);
         let of_machine = study(machine, &workloads, args.seed, TRIALS)?;
@@ -74,6 +81,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     drop(progress);
     out.summary = all.figures();
+    out.worst = args.worst.map_or(Vec::new(), |cells| worst(all.losses, cells));
     if args.json { output::json(&out) } else { print(&out) }
 }
 
@@ -106,7 +114,47 @@ fn print(out: &Output) -> Result<()> {
         output::say("\nall machines")?;
         output::say(&table(&out.summary))?;
     }
-    Ok(())
+    out.worst.iter().try_for_each(print_worst)
+}
+
+/// What the worst cells of a row lose on the mean, and the first of them.
+#[derive(Serialize)]
+struct Worst {
+    row: &'static str,
+    mean: Loss,
+    cells: Vec<CellLoss>,
+}
+
+/// The worst twentieth of each row, with so many cells of it.
+fn worst(mut losses: Vec<CellLoss>, cells: usize) -> Vec<Worst> {
+    losses.sort_by(|a, b| (a.condition, b.loss.regret).partial_cmp(&(b.condition, a.loss.regret)).unwrap_or(Equal));
+    let rows = losses.chunk_by(|a, b| a.condition == b.condition);
+    let of = |row: &[CellLoss]| {
+        let tail = &row[..row.len().div_ceil(20)];
+        let cells = tail.iter().take(cells).cloned().collect();
+        Worst { row: row[0].condition, mean: Loss::mean(tail.iter().map(|c| &c.loss)), cells }
+    };
+    rows.map(of).collect()
+}
+
+fn print_worst(worst: &Worst) -> Result<()> {
+    output::say(&format!(
+        "\n{}: what the worst twentieth of the cells loses, in percent of the oracle's time",
+        worst.row
+    ))?;
+    let mut table = output::table(&["", "all", "decision", "placement", "exploring", "racing", "running"]);
+    let causes = |l: &Loss| {
+        [l.regret, l.decision, l.placement, l.exploring, l.racing, l.running].map(|v| format!("{:.1}", 100.0 * v))
+    };
+    let mut row = |title: String, loss: &Loss| {
+        table.add_row(std::iter::once(title).chain(causes(loss)));
+    };
+    row("mean".into(), &worst.mean);
+    for cell in &worst.cells {
+        let place = if cell.resident { "resident" } else { "host" };
+        row(format!("{}, {}, size {}, {place}", cell.machine, cell.kernel, cell.size), &cell.loss);
+    }
+    output::say(&output::trimmed(&table))
 }
 
 fn table(figures: &Figures) -> String {
