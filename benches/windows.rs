@@ -2,6 +2,7 @@
 //!
 //! Each kernel runs over 1 GiB arrays on the software GPU (whose bindings hold 128 MiB) in windows, first with a budget
 //! of 256 MiB, then with none, each beside 16 calls over parts that need no windows: the same transfers and kernels.
+//! Then the same call three times on arrays, of which a part stays on the device (`--only again`).
 //! `--huge` runs one array of 6 GiB on the CPU, the GPU and both instead, and needs 15 GiB of free memory. Without
 //! `--bench` the same runs small and only checks.
 
@@ -103,6 +104,29 @@ fn main() {
             compare(work, elements, timed, budget);
         }
     }
+    if only.is_none_or(|o| o == "again") {
+        again(elements, timed);
+    }
+}
+
+/// Calls one after the other on two arrays of eight times the budget in all: what moves, and the time.
+fn again(elements: usize, timed: bool) {
+    let rt = runtime(timed, Some(if timed { 256 << 20 } else { 256 << 10 })).expect("it was there");
+    let kernel = rt.kernel(SAXPY).expect("valid WGSL");
+    let x = rt.array(&(0..elements).map(value).collect::<Vec<f32>>()).expect("memory");
+    let mut y = rt.array(&vec![1.0f32; elements]).expect("memory");
+    for turn in 1..=3 {
+        reset_peak();
+        let began = Instant::now();
+        let call = kernel.call().arg("x", &x).arg("y", &mut y).items(elements as u64);
+        let report = call.on(Placement::Gpu(Some(0))).strict(true).run().expect("runs");
+        let (took, human) = (began.elapsed().as_secs_f64(), evener::report::human_bytes);
+        let (up, down, beyond) = (human(report.bytes.up), human(report.bytes.down), beyond_mib(8 * elements));
+        println!("call {turn}: {took:.3} s, {up} up, {down} down, peak {beyond} MiB beyond the arrays");
+        report.windows.iter().for_each(|line| println!("    {line}"));
+    }
+    let y = y.read().expect("it is there");
+    assert!(y.iter().enumerate().all(|(i, y)| *y == 6.0 * value(i) + 1.0));
 }
 
 /// A runtime with the software GPU. The short run has limits a thousandth of the real ones.

@@ -573,8 +573,9 @@ impl Builder {
     /// Bytes of each GPU's memory: of arrays that may be there (default: 4 GiB on a card with its own memory, else 2 GiB;
     /// drivers do not tell how much there is), and of what one call may take, copies on their way included (default: as
     /// much as the driver gives). Beyond it the arrays unused for longest leave the device, those that need no copy to the
-    /// host first; they come back at their next use. A call whose arrays do not fit together gets them as host slices, and
-    /// goes through the device in windows, part by part.
+    /// host first; they come back at their next use. Of arrays that do not fit together, what a call's views of them span
+    /// is there. Where that does not fit either, the call goes through the device in windows, part by part: the first bytes
+    /// stay, in up to three quarters of this memory, and the others move at each call.
     pub fn device_memory(mut self, bytes: u64) -> Self {
         self.device_memory = Some(bytes);
         self

@@ -6,7 +6,10 @@ mod devices;
 mod support;
 
 use devices::{scripted, software};
-use evener::{backend::fake::FakeGpu, prelude::*};
+use evener::{
+    backend::{Room, fake::FakeGpu},
+    prelude::*,
+};
 use proptest::prelude::*;
 use std::ops::Range;
 
@@ -14,6 +17,8 @@ use std::ops::Range;
 const N: usize = 300;
 /// Arrays.
 const ARRAYS: usize = 3;
+/// Of two arrays, most can stay beside one work-group.
+const STREAMED: Room = Room { binding_bytes: 512, memory_bytes: 3000 };
 
 /// `dst[i] = src[i - 1] + 3 * src[i + 1] + dst[i]` where `i` is a multiple of `every`; the rest stays.
 const MIX: &str = "
@@ -178,11 +183,19 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn arrays_are_plain_vectors_to_the_host(steps in prop::collection::vec(step(), 1..20), tight in any::<bool>()) {
-        // Tight: two arrays fit, so that every call evicts.
+    fn arrays_are_plain_vectors_to_the_host(steps in prop::collection::vec(step(), 1..20), tight in 0..4) {
         let builder = Runtime::builder();
-        let builder = if tight { builder.device_memory(2 * 4 * N as u64 + 64) } else { builder };
-        check(&scripted(builder, (0..2).map(|k| FakeGpu::new(k, []))).0, &steps);
+        let (builder, room) = match tight {
+            0 => (builder, None),
+            // Two arrays fit, so that every call evicts.
+            1 => (builder.device_memory(2 * 4 * N as u64 + 64), None),
+            // Views of one fit, and not all of it.
+            2 => (builder.device_memory(1000), None),
+            // None is bound whole: calls are streamed, and parts of the arrays stay.
+            _ => (builder.device_memory(STREAMED.memory_bytes), Some(STREAMED)),
+        };
+        let device = |k| room.map_or(FakeGpu::new(k, []), |room| FakeGpu::new(k, []).with_room(room));
+        check(&scripted(builder, (0..2).map(device)).0, &steps);
     }
 }
 

@@ -154,3 +154,24 @@ fn a_count_lost_with_its_device_is_an_error_and_the_call_wrote_nothing() {
         assert!(out.to_vec().unwrap().iter().all(|x| *x == 0.0));
     }
 }
+
+#[test]
+fn steps_of_a_counted_size_change_places_even_where_nothing_is_counted() {
+    for rt in runtimes(1) {
+        let kernel = rt.kernel(kernels::STENCIL).unwrap();
+        for (on, count, steps) in PLACEMENTS.into_iter().flat_map(|on| [(on, 0, 3), (on, 2048, 3), (on, 2048, 4)]) {
+            let counts = counted_on(&rt, GPU, count);
+            let (mut u, mut v) = (rt.array(&ramp()).unwrap(), rt.array(&vec![-1.0f32; N]).unwrap());
+            let call = kernel.call().arg("src", &mut u).arg("dst", &mut v).items_from(&counts, 100).on(on);
+            let report = call.iterate(steps, ("src", "dst")).unwrap();
+            assert_eq!(report.placement.is_empty(), count == 0, "{report}");
+            let mut want = [ramp(), vec![-1.0f32; N]];
+            for _ in 0..steps {
+                let next = kernels::stencil(&want[0]);
+                want[1][..count as usize].copy_from_slice(&next[..count as usize]);
+                want.swap(0, 1);
+            }
+            assert_eq!([u.to_vec().unwrap(), v.to_vec().unwrap()], want, "{on}, {count} items, {steps} steps");
+        }
+    }
+}

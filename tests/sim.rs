@@ -178,7 +178,7 @@ impl Stage {
             }
             let busy_ns = vec![0.0; devices];
             let scene = Scene { truth: &self.truth, case: &case, home: None, speeds, start_ns: 0.0, busy_ns };
-            let (took_ns, _) = self.player.call(&scene, &mut random);
+            let took_ns = self.player.call(&scene, &mut random).took_ns;
             ratios.push(took_ns / oracle(&scene, 1).best_ns);
         }
         ratios

@@ -8,6 +8,8 @@ mod kernels;
 mod support;
 
 use devices::{runtime, software, software_with_memory, throttled};
+#[cfg(feature = "gpu")]
+use evener::backend::Backend;
 use evener::{prelude::*, report::Bytes};
 use kernels::STENCIL;
 
@@ -138,4 +140,31 @@ fn a_device_lost_with_calls_recorded_is_an_error_of_their_events_and_of_the_arra
     y.copy_from(&[9; N]).unwrap();
     assert_eq!(y.to_vec().unwrap(), [9; N]);
     assert_eq!(x.to_vec().unwrap(), [1; N]);
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+fn calls_whose_submission_is_refused_are_submitted_again_and_nothing_is_lost() {
+    let Some(gpu) = support::software_gpu() else { return };
+    let profile = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("profile.json");
+    let rt = Runtime::builder().gpu(false).profile(Some(profile)).backend(gpu.clone()).build().unwrap();
+    let add = rt.kernel(ADD).unwrap();
+    let (mut u, mut v) = (rt.array(&[0u32; N]).unwrap(), rt.zeros::<u32>(N).unwrap());
+    let mut want = 0;
+    for calls in [1, 2, 7, 100] {
+        let mut events = Vec::new();
+        for by in 1..=calls {
+            if by == calls {
+                gpu.inject_refusal();
+            }
+            events.push(add.call().set("by", by).arg("x", &u).arg("y", &mut v).items(N).on(GPU).submit().unwrap());
+            std::mem::swap(&mut u, &mut v);
+            want += by;
+        }
+        for event in events {
+            assert_eq!(event.wait().unwrap().recoveries, [""; 0]);
+        }
+        assert!(!gpu.is_lost() && gpu.generation() == 0);
+        assert_eq!(u.to_vec().unwrap(), [want; N], "{calls} calls");
+    }
 }

@@ -4,14 +4,14 @@
 //! bytes come back, and it can be lost at any point. So splits, footprints and recovery are tested without a driver.
 
 use super::{
-    Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, GiveUp, Limits, Room, Started, Transfer,
-    Warmth,
+    Argument, ArrayRef, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, GiveUp, Limits, Room, Started,
+    Transfer, Warmth,
 };
 use crate::{
     clock::ns_since,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
-    memory::staging::readable,
+    memory::{segments::Segments, staging::readable},
 };
 use evener_lanes::{Buffer, analysis::Strided, ir::Space};
 use std::{
@@ -51,8 +51,7 @@ struct State {
     script: VecDeque<Script>,
     lost: bool,
     generation: u64,
-    /// Memory of arrays. Words, so that 8-byte atomics are aligned.
-    arrays: HashMap<u64, Arc<Words>>,
+    arrays: HeldArrays,
     /// Bytes of arrays that fit; an allocation beyond them fails.
     array_bytes: u64,
     /// Chunks started.
@@ -84,6 +83,112 @@ impl Words {
 
 /// Every byte of the device's memory before something is uploaded: a value that shows in results.
 const POISON: u64 = 0xA5A5_5A5A_A5A5_5A5A;
+
+/// Memory of arrays by segment. Words, so that 8-byte atomics are aligned.
+#[derive(Debug, Default)]
+pub(super) struct HeldArrays(HashMap<u64, Segments<Arc<Words>>>);
+
+impl HeldArrays {
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.values().flat_map(Segments::iter).map(|(_, words)| words.bytes()).sum()
+    }
+
+    pub(super) fn reserve(&mut self, array: u64, part: &Range<u64>) {
+        let segments = self.0.entry(array).or_default();
+        if segments.covering(part).is_none() {
+            segments.insert(part.clone(), Words::poisoned(part.end - part.start));
+        }
+    }
+
+    pub(super) fn release(&mut self, array: u64, part: &Range<u64>) {
+        if let Some(segments) = self.0.get_mut(&array) {
+            drop(segments.remove(part));
+        }
+    }
+
+    /// Where an argument that is a part of an array is bound.
+    pub(super) fn place(&self, argument: &Argument, part: ArrayRef) -> Result<Place> {
+        let range = part.offset..part.offset + argument.len;
+        let found = self.0.get(&part.id).and_then(|segments| segments.covering(&range));
+        let (segment, words) = found.ok_or_else(no_memory)?;
+        Ok(Place::Array(words.clone(), part.offset - segment.start))
+    }
+
+    /// Where ranges of an argument, a part of an array, are in its segments.
+    pub(super) fn pieces(&self, argument: &Argument, ranges: &[Range<u64>]) -> Result<Vec<Piece>> {
+        let part = argument.array.ok_or_else(no_memory)?;
+        let mut pieces = Vec::new();
+        for range in ranges {
+            let segments = self.0.get(&part.id).ok_or_else(no_memory)?;
+            let range = part.offset + range.start..part.offset + range.end.min(argument.len);
+            let mut bytes = 0;
+            for (found, segment, words) in segments.within(&range) {
+                bytes += found.end - found.start;
+                let inside = (found.start - part.offset, found.start - segment.start);
+                pieces.push(Piece { words: words.clone(), inside, bytes: found.end - found.start });
+            }
+            if bytes < range.end - range.start {
+                return Err(no_memory());
+            }
+        }
+        Ok(pieces)
+    }
+}
+
+fn no_memory() -> Error {
+    Error::new(ErrorKind::Device, "an array without memory on the device")
+}
+
+/// Bytes of an argument in a segment of its array.
+pub(super) struct Piece {
+    words: Arc<Words>,
+    /// First byte in the argument and in the segment.
+    inside: (u64, u64),
+    bytes: u64,
+}
+
+impl Piece {
+    /// From the argument's bytes at `own` to the segment, or from there.
+    pub(super) fn copy(&self, own: *mut u8, to_segment: bool) {
+        let (own, there) = (own.wrapping_add(self.inside.0 as usize), self.words.first());
+        let there = there.wrapping_add(self.inside.1 as usize);
+        let (from, to) = if to_segment { (own, there) } else { (there, own) };
+        // SAFETY: the bytes lie inside the argument and the segment, and are nobody else's to write meanwhile.
+        unsafe { std::ptr::copy_nonoverlapping(from.cast_const(), to, self.bytes as usize) };
+    }
+}
+
+/// What a chunk takes from pages before it runs, and leaves there: by binding.
+#[derive(Default)]
+pub(super) struct PageMoves {
+    loads: Vec<(usize, Piece)>,
+    stores: Vec<(usize, Piece)>,
+}
+
+impl PageMoves {
+    /// Those of a chunk.
+    ///
+    /// # Errors
+    /// A page that is not there.
+    pub(super) fn new(held: &HeldArrays, chunk: &Chunk<'_>) -> Result<Self> {
+        let mut moves = PageMoves::default();
+        for (k, (argument, transfer)) in chunk.arguments.iter().zip(chunk.transfers).enumerate() {
+            if let Some(copies) = &transfer.pages {
+                moves.loads.extend(held.pieces(argument, &copies.load)?.into_iter().map(|p| (k, p)));
+                moves.stores.extend(held.pieces(argument, &copies.store)?.into_iter().map(|p| (k, p)));
+            }
+        }
+        Ok(moves)
+    }
+
+    pub(super) fn load(&self, places: &[Place]) {
+        self.loads.iter().for_each(|(k, piece)| piece.copy(places[*k].first(), false));
+    }
+
+    pub(super) fn store(&self, places: &[Place]) {
+        self.stores.iter().for_each(|(k, piece)| piece.copy(places[*k].first(), true));
+    }
+}
 
 impl FakeGpu {
     /// A device called `gpu:number`, which follows the script and then just runs.
@@ -165,7 +270,7 @@ impl FakeGpu {
 
     /// Bytes of arrays on the device.
     pub fn array_bytes(&self) -> u64 {
-        self.state().arrays.values().map(|memory| memory.bytes()).sum()
+        self.state().arrays.bytes()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -224,19 +329,11 @@ impl Backend for FakeGpu {
         let memory = (chunk.arguments.iter().zip(chunk.transfers))
             .enumerate()
             .map(|(binding, (argument, transfer))| {
-                let carry = chunk.carry.filter(|_| transfer.carried);
-                let place = match (argument.array, carry.and_then(|c| c.get::<Words>(binding))) {
-                    (_, Some(kept)) => Place::Own(kept),
-                    (Some(part), _) => Place::Array(self.live()?.memory(argument)?, part.offset),
-                    (None, _) => Place::Own(Words::poisoned(argument.len)),
-                };
                 staged.push(staged_upload(argument, transfer));
-                if let (Some(carry), Place::Own(words)) = (carry, &place) {
-                    carry.keep(binding, words.clone());
-                }
-                Ok(place)
+                Place::new(&self.live()?.arrays, chunk, binding)
             })
             .collect::<Result<_>>()?;
+        let pages = PageMoves::new(&self.live()?.arrays, chunk)?;
         // Uniforms travel with the launch and are not counted.
         let storage = chunk.kernel.bindings().iter().zip(chunk.transfers).filter(|(b, _)| b.space == Space::Storage);
         let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
@@ -247,6 +344,7 @@ impl Backend for FakeGpu {
             chunk: *chunk,
             memory,
             staged,
+            pages,
             step,
             up_bytes,
             upload_ns,
@@ -266,7 +364,7 @@ impl Backend for FakeGpu {
         if state.lost {
             state.lost = false;
             state.generation += 1;
-            state.arrays.clear();
+            state.arrays = HeldArrays::default();
         }
         Ok(())
     }
@@ -275,39 +373,31 @@ impl Backend for FakeGpu {
         self.state().generation
     }
 
-    fn array_reserve(&self, array: u64, bytes: u64) -> Result<()> {
+    fn array_reserve(&self, array: u64, part: &Range<u64>) -> Result<()> {
         let mut state = self.live()?;
-        let used: u64 = state.arrays.values().map(|memory| memory.bytes()).sum();
+        let (used, bytes) = (state.arrays.bytes(), part.end - part.start);
         if used.saturating_add(bytes) > state.array_bytes {
             let why = format!("{} has no memory left for {bytes} bytes beside {used}", self.info.id);
             return Err(Error::new(ErrorKind::OutOfMemory, why));
         }
-        state.arrays.entry(array).or_insert_with(|| Words::poisoned(bytes));
+        state.arrays.reserve(array, part);
         Ok(())
     }
 
     fn array_write(&self, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
-        let memory = self.live()?.memory(host)?;
-        ranges.iter().for_each(|range| copy(host.ptr, memory.first(), range));
+        let pieces = self.live()?.arrays.pieces(host, ranges)?;
+        pieces.iter().for_each(|piece| piece.copy(host.ptr, true));
         Ok(())
     }
 
     fn array_read(&self, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
-        let memory = self.live()?.memory(host)?;
-        ranges.iter().for_each(|range| copy(memory.first(), host.ptr, range));
+        let pieces = self.live()?.arrays.pieces(host, ranges)?;
+        pieces.iter().for_each(|piece| piece.copy(host.ptr, false));
         Ok(())
     }
 
-    fn array_release(&self, array: u64) {
-        self.state().arrays.remove(&array);
-    }
-}
-
-impl State {
-    /// The memory of the array that an argument is a part of.
-    fn memory(&self, argument: &Argument) -> Result<Arc<Words>> {
-        let memory = argument.array.and_then(|a| self.arrays.get(&a.id)).cloned();
-        memory.ok_or_else(|| Error::new(ErrorKind::Device, "an array without memory on the device"))
+    fn array_release(&self, array: u64, part: &Range<u64>) {
+        self.state().arrays.release(array, part);
     }
 }
 
@@ -351,6 +441,25 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// Where an argument of a chunk is.
+    ///
+    /// # Errors
+    /// An array that has no memory on the device.
+    pub(super) fn new(held: &HeldArrays, chunk: &Chunk<'_>, binding: usize) -> Result<Self> {
+        let (argument, transfer) = (&chunk.arguments[binding], &chunk.transfers[binding]);
+        let carry = chunk.carry.filter(|_| transfer.carried);
+        let in_place = argument.array.filter(|_| transfer.pages.is_none());
+        let place = match (in_place, carry.and_then(|c| c.get::<Words>(binding))) {
+            (_, Some(kept)) => Place::Own(kept),
+            (Some(part), _) => held.place(argument, part)?,
+            (None, _) => Place::Own(Words::poisoned(argument.len)),
+        };
+        if let (Some(carry), Place::Own(words)) = (carry, &place) {
+            carry.keep(binding, words.clone());
+        }
+        Ok(place)
+    }
+
     /// Writes bytes at a place.
     pub(super) fn fill(&self, at: u64, bytes: &[u8]) {
         // SAFETY: uploads lie inside the argument, as long as the memory, and no other run is under way there.
@@ -433,6 +542,7 @@ struct FakeRun<'a> {
     memory: Vec<Place>,
     /// By binding, what goes to its memory before the run, as in a queue: chunks before this one may not have run yet.
     staged: Vec<Staged>,
+    pages: PageMoves,
     step: Script,
     up_bytes: u64,
     upload_ns: f64,
@@ -452,6 +562,7 @@ impl Started for FakeRun<'_> {
         for (place, staged) in self.memory.iter().zip(&self.staged) {
             staged.iter().for_each(|(at, bytes)| place.fill(*at, bytes));
         }
+        self.pages.load(&self.memory);
         let buffers: Vec<Buffer<'_>> = (self.memory.iter().zip(chunk.arguments))
             // SAFETY: the memory holds the argument; arguments that share some only read it, by the rules of calls.
             .map(|(place, argument)| unsafe { Buffer::from_raw(place.first(), argument.len, true) })
@@ -466,6 +577,7 @@ impl Started for FakeRun<'_> {
             return Err(self.device.lose());
         }
         self.claim.land()?;
+        self.pages.store(&self.memory);
         let start = Instant::now();
         for ((place, argument), transfer) in self.memory.iter().zip(chunk.arguments).zip(chunk.transfers) {
             for set in &transfer.download {

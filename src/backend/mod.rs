@@ -244,6 +244,19 @@ pub struct Transfer {
     pub window: Option<Window>,
     /// The device's buffer is that of the chunk before in [`Chunk::carry`], and is kept for the next.
     pub carried: bool,
+    /// Where the argument is a part of an array of which the device has pages: what its buffer gets of them, and they of it.
+    /// `None`: such an argument is bound where it is.
+    pub pages: Option<PageCopies>,
+}
+
+/// What a chunk copies on the device between an array's pages there and its own buffer, in bytes of the binding: sorted,
+/// disjoint, 4-byte aligned (but for the end of the buffer), all of it in pages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageCopies {
+    /// From the pages, before the run and after the upload.
+    pub load: Vec<Range<u64>>,
+    /// To the pages, after the run.
+    pub store: Vec<Range<u64>>,
 }
 
 impl Transfer {
@@ -438,7 +451,8 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// ran. Whatever comes after it on the device comes after it in time. `None`: it cannot be recorded; start it.
     ///
     /// # Errors
-    /// As [`Backend::start`]. A failure later on counts as the loss of the device: what comes after builds on the results.
+    /// As [`Backend::start`]. A submission that is refused later on is made again in parts; a call that is refused alone
+    /// counts as the loss of the device: what comes after builds on its results.
     fn enqueue(&self, _chunk: &Chunk<'_>, _predicted_ns: f64) -> Result<Option<Arc<dyn Queued>>> {
         Ok(None)
     }
@@ -472,15 +486,16 @@ pub trait Backend: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Gives an array memory on the device. It never shows what another owner of that memory left there.
+    /// Gives a part of an array memory on the device, in one piece: a segment. It never shows what another owner of that
+    /// memory left there. Segments of an array are disjoint and start at multiples of 256 bytes.
     ///
     /// # Errors
     /// `OutOfMemory`, a lost device.
-    fn array_reserve(&self, array: u64, bytes: u64) -> Result<()> {
-        Err(no_memory_of_its_own(self.info(), array, bytes))
+    fn array_reserve(&self, array: u64, part: &Range<u64>) -> Result<()> {
+        Err(no_memory_of_its_own(self.info(), array, part.end - part.start))
     }
 
-    /// Copies sorted, disjoint, 4-byte aligned ranges (but for the array's end) of the whole array `host` to its memory on
+    /// Copies sorted, disjoint, 4-byte aligned ranges (but for the array's end) of the whole array `host` to its segments on
     /// the device. When it returns, the host bytes are no longer read.
     ///
     /// # Errors
@@ -489,16 +504,16 @@ pub trait Backend: Send + Sync + fmt::Debug {
         Err(no_memory_of_its_own(self.info(), host.array.map_or(0, |a| a.id), host.len))
     }
 
-    /// Copies exactly these sorted, disjoint ranges from the array's memory on the device to the host, and waits for it.
+    /// Copies exactly these sorted, disjoint ranges from the array's segments on the device to the host, and waits for it.
     ///
     /// # Errors
-    /// Memory, a lost device; no host byte was written then.
+    /// Memory, a lost device: of the ranges, some may have been written then.
     fn array_read(&self, host: &Argument, _ranges: &[Range<u64>]) -> Result<()> {
         Err(no_memory_of_its_own(self.info(), host.array.map_or(0, |a| a.id), host.len))
     }
 
-    /// Takes the array's memory on the device back, if it has any.
-    fn array_release(&self, _array: u64) {}
+    /// Takes back the array's segments inside a part of it.
+    fn array_release(&self, _array: u64, _part: &Range<u64>) {}
 }
 
 fn no_memory_of_its_own(info: &DeviceInfo, array: u64, bytes: u64) -> Error {

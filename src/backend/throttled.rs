@@ -8,7 +8,7 @@
 use super::{
     Argument, Backend, Capabilities, Chunk, ChunkRun, DeviceInfo, DeviceKind, GiveUp, Limits, Room, Started, Warmth,
     cpu::CpuBackend,
-    fake::{Claim, Place, Staged, Words, copy, staged_upload},
+    fake::{Claim, HeldArrays, PageMoves, Place, Staged, staged_upload},
 };
 use crate::{
     clock::ns_since,
@@ -19,7 +19,6 @@ use crate::{
 use evener_lanes::{Buffer, Error as Fault, analysis::Strided, ir::Space, run::Watch};
 use serde::Serialize;
 use std::{
-    collections::HashMap,
     fmt,
     ops::Range,
     str::FromStr,
@@ -237,7 +236,7 @@ pub struct ThrottledDevice {
     thread: rayon::ThreadPool,
     /// When the chunk that ended last did.
     idle_since: Arc<Mutex<Instant>>,
-    arrays: Mutex<HashMap<u64, Arc<Words>>>,
+    arrays: Mutex<HeldArrays>,
 }
 
 impl ThrottledDevice {
@@ -271,29 +270,16 @@ impl ThrottledDevice {
         ThrottledDevice { room, ..self }
     }
 
-    /// The memory of the array that an argument is a part of.
-    fn memory(&self, argument: &Argument) -> Result<Arc<Words>> {
-        let memory = argument.array.and_then(|a| lock(&self.arrays).get(&a.id).cloned());
-        memory.ok_or_else(|| Error::new(ErrorKind::Device, "an array without memory on the device"))
-    }
-
     /// Where the arguments of a chunk are on the device, and what goes there before it runs: in the device's order, as chunks
     /// before it may still be under way in buffers that both use.
-    fn places(&self, chunk: &Chunk<'_>) -> Result<(Vec<Place>, Vec<Staged>)> {
+    fn places(&self, chunk: &Chunk<'_>) -> Result<Placed> {
         let bindings = chunk.arguments.iter().zip(chunk.transfers).enumerate();
+        let held = lock(&self.arrays);
         let place = |(binding, (argument, transfer)): (usize, (&Argument, &super::Transfer))| {
-            let carry = chunk.carry.filter(|_| transfer.carried);
-            let place = match (argument.array, carry.and_then(|c| c.get::<Words>(binding))) {
-                (_, Some(kept)) => Place::Own(kept),
-                (Some(part), _) => Place::Array(self.memory(argument)?, part.offset),
-                (None, _) => Place::Own(Words::poisoned(argument.len)),
-            };
-            if let (Some(carry), Place::Own(words)) = (carry, &place) {
-                carry.keep(binding, words.clone());
-            }
-            Ok((place, staged_upload(argument, transfer)))
+            Ok((Place::new(&held, chunk, binding)?, staged_upload(argument, transfer)))
         };
-        bindings.map(place).collect()
+        let (places, staged) = bindings.map(place).collect::<Result<_>>()?;
+        Ok(Placed { places, staged, pages: PageMoves::new(&held, chunk)? })
     }
 }
 
@@ -335,7 +321,7 @@ impl Backend for ThrottledDevice {
 
     fn start<'a>(&'a self, chunk: &Chunk<'a>) -> Result<Box<dyn Started + 'a>> {
         let sent = Instant::now();
-        let (places, staged) = self.places(chunk)?;
+        let placed = self.places(chunk)?;
         // Uniforms travel with the launch.
         let storage = chunk.kernel.bindings().iter().zip(chunk.transfers).filter(|(b, _)| b.space == Space::Storage);
         let up_bytes = storage.map(|(_, t)| t.bytes().0).sum();
@@ -344,7 +330,7 @@ impl Backend for ThrottledDevice {
         // Room for the end and for word that nobody waits for it: neither sender blocks.
         let (ended, end) = sync_channel(2);
         let ticket = Arc::new(Ticket { claim: Claim::default(), bell: ended.clone() });
-        let job = Job::new(self, chunk, places, staged);
+        let job = Job::new(self, chunk, placed);
         self.thread.spawn(move || job.run(&ended));
         Ok(Box::new(Running { device: self, chunk: *chunk, end: Some(end), ticket, up_bytes, upload_ns }))
     }
@@ -357,28 +343,37 @@ impl Backend for ThrottledDevice {
         Warmth { device: true, kernel: true }
     }
 
-    fn array_reserve(&self, array: u64, bytes: u64) -> Result<()> {
-        lock(&self.arrays).entry(array).or_insert_with(|| Words::poisoned(bytes));
+    fn array_reserve(&self, array: u64, part: &Range<u64>) -> Result<()> {
+        lock(&self.arrays).reserve(array, part);
         Ok(())
     }
 
     fn array_write(&self, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
-        let (sent, memory) = (Instant::now(), self.memory(host)?);
-        ranges.iter().for_each(|range| copy(host.ptr, memory.first(), range));
+        let (sent, pieces) = (Instant::now(), lock(&self.arrays).pieces(host, ranges)?);
+        pieces.iter().for_each(|piece| piece.copy(host.ptr, true));
         self.up.carry(sent, ranges.iter().map(|r| r.end - r.start).sum());
         Ok(())
     }
 
     fn array_read(&self, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
-        let (sent, memory) = (Instant::now(), self.memory(host)?);
-        ranges.iter().for_each(|range| copy(memory.first(), host.ptr, range));
+        let (sent, pieces) = (Instant::now(), lock(&self.arrays).pieces(host, ranges)?);
+        pieces.iter().for_each(|piece| piece.copy(host.ptr, false));
         self.down.carry(sent, ranges.iter().map(|r| r.end - r.start).sum());
         Ok(())
     }
 
-    fn array_release(&self, array: u64) {
-        lock(&self.arrays).remove(&array);
+    fn array_release(&self, array: u64, part: &Range<u64>) {
+        lock(&self.arrays).release(array, part);
     }
+}
+
+/// Where a chunk's arguments are on the device.
+struct Placed {
+    places: Vec<Place>,
+    /// By binding, what goes to its place first.
+    staged: Vec<Staged>,
+    /// What goes there then from pages of arrays, and back.
+    pages: PageMoves,
 }
 
 /// What the device's thread is to do. It owns all that it touches.
@@ -387,9 +382,7 @@ struct Job {
     grid: evener_lanes::Grid,
     range: evener_lanes::GroupRange,
     repeat: Option<super::Repeat>,
-    places: Vec<Place>,
-    /// By binding, what goes to its place first.
-    staged: Vec<Staged>,
+    placed: Placed,
     /// By binding, what goes to the host.
     downloads: Vec<Vec<Strided>>,
     lens: Vec<u64>,
@@ -424,14 +417,13 @@ impl GiveUp for Ticket {
 }
 
 impl Job {
-    fn new(device: &ThrottledDevice, chunk: &Chunk<'_>, places: Vec<Place>, staged: Vec<Staged>) -> Self {
+    fn new(device: &ThrottledDevice, chunk: &Chunk<'_>, placed: Placed) -> Self {
         Job {
             program: chunk.kernel.program.clone(),
             grid: chunk.grid,
             range: chunk.range,
             repeat: chunk.repeat,
-            places,
-            staged,
+            placed,
             downloads: chunk.transfers.iter().map(|t| t.download.clone()).collect(),
             lens: chunk.arguments.iter().map(|a| a.len).collect(),
             submitted: Instant::now(),
@@ -456,19 +448,22 @@ impl Job {
 
     /// Results are copied aside at once: the next job may write around them in the same memory.
     fn compute(&self) -> Result<Vec<Staged>, Fault> {
-        for (place, staged) in self.places.iter().zip(&self.staged) {
+        let Placed { places, staged, pages } = &self.placed;
+        for (place, staged) in places.iter().zip(staged) {
             staged.iter().for_each(|(at, bytes)| place.fill(*at, bytes));
         }
-        let buffers: Vec<Buffer<'_>> = (self.places.iter().zip(&self.lens))
+        pages.load(places);
+        let buffers: Vec<Buffer<'_>> = (places.iter().zip(&self.lens))
             // SAFETY: the memory holds the argument; arguments that share some only read it, by the rules of calls.
             .map(|(place, len)| unsafe { Buffer::from_raw(place.first(), *len, true) })
             .collect();
         for step in 0..self.repeat.map_or(1, |r| r.steps) {
-            let places = |k: usize| self.repeat.filter(|_| step % 2 == 1).map_or(k, |r| r.swapped(k));
-            let buffers: Vec<Buffer<'_>> = (0..buffers.len()).map(|k| buffers[places(k)]).collect();
+            let at = |k: usize| self.repeat.filter(|_| step % 2 == 1).map_or(k, |r| r.swapped(k));
+            let buffers: Vec<Buffer<'_>> = (0..buffers.len()).map(|k| buffers[at(k)]).collect();
             self.program.run(&buffers, self.grid, self.range)?;
         }
-        let results = self.places.iter().zip(&self.downloads);
+        pages.store(places);
+        let results = places.iter().zip(&self.downloads);
         Ok(results.map(|(place, sets)| sets.iter().flat_map(|set| taken(place, set)).collect()).collect())
     }
 }

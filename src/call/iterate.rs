@@ -1,6 +1,6 @@
 //! A call run many times, with two arrays that change places after each step.
 
-use super::{Call, Ready, args::Name};
+use super::{Call, Ready, args::Name, size::Size};
 use crate::{
     backend::Repeat,
     clock::ns_since,
@@ -61,6 +61,15 @@ impl<'a> Call<'a> {
             return Err(Error::new(ErrorKind::ItemCount, "zero steps: iterate runs at least one"));
         }
         let swap = self.arguments.check_swap(swap.0.into(), swap.1.into())?;
+        if let Size::Counted(count) = &self.size
+            && count.read()?[0] == 0
+        {
+            self.arguments.resolve()?;
+            if steps % 2 == 1 {
+                self.arguments.swap_handles(swap);
+            }
+            return Ok(self.nothing_counted());
+        }
         let mut ready = self.prepare()?;
         let calibration = self.measure(&ready);
         let start = start + calibration;

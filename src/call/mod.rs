@@ -191,8 +191,7 @@ impl<'a> Call<'a> {
             }
             if count.read()?[0] == 0 {
                 self.arguments.resolve()?;
-                let nothing = Decision::new(Plan::nothing("the array counts no items"), Vec::new(), None);
-                return Ok(Report::new(self.facts(Arc::new(nothing), Outcome::default(), Duration::ZERO, 0.0)));
+                return Ok(self.nothing_counted());
             }
         }
         let ready = self.prepare()?;
@@ -261,6 +260,12 @@ impl<'a> Call<'a> {
             decide_ns,
             actual_ns: 0.0,
         }
+    }
+
+    /// The report of a call whose array counts no items: nothing ran.
+    fn nothing_counted(&self) -> Report {
+        let nothing = Decision::new(Plan::nothing("the array counts no items"), Vec::new(), None);
+        Report::new(self.facts(Arc::new(nothing), Outcome::default(), Duration::ZERO, 0.0))
     }
 
     /// Checks everything that depends on the caller's input.

@@ -1,9 +1,13 @@
 //! Measures a device's rates with WGSL microkernels, through the same path as real kernels.
 //!
 //! Each microkernel repeats one kind of work. Its size doubles until a run takes long enough to time; the rate is that of
-//! the lower quartile with the launch time taken off, and it carries its count and spread. About a second a device.
+//! the lower quartile with the launch time and what its other work takes ([`separate`]) taken off, and it carries its
+//! count and spread. About a second a device.
 
-use super::roofline::{MEMORY_SET, MIDDLE_SET, Rate, Rates};
+use super::{
+    roofline::{BEYOND_SET, CLASSES, FAR_GATHER_SET, GATHER_SET, MEMORY_SET, MIDDLE_SET, Rate, Rates, amounts, class},
+    separate::{Sample, separate},
+};
 use crate::{
     backend::{Argument, Backend, Chunk, ChunkRun, DeviceInfo, DeviceKind, Transfer},
     clock::ns_since,
@@ -12,7 +16,10 @@ use crate::{
     kernel::Compiled,
     schedule::transfers,
 };
-use evener_lanes::{Grid, GroupRange, analysis::CallShape};
+use evener_lanes::{
+    Grid, GroupRange,
+    analysis::{CallShape, Features},
+};
 use std::{collections::BTreeMap, time::Instant};
 
 /// How long to measure.
@@ -54,7 +61,6 @@ pub fn calibrate(device: &dyn Backend, effort: Effort, progress: &mut dyn FnMut(
 /// Any failure of the testbed.
 pub fn measure(bed: &mut dyn Testbed, effort: Effort, progress: &mut dyn FnMut(&str, f64)) -> Result<Rates> {
     let is_cpu = bed.info().kind == DeviceKind::Cpu;
-    let f64_there = bed.info().capabilities.f64;
     let mut bench = Bench { bed, effort, launch_ns: 0.0, parallel: 1.0, done: 0, progress };
     let (setup_ns, compile_ns) = bench.first_use()?;
     let (launch_ns, link_ns) = bench.launch()?;
@@ -62,11 +68,11 @@ pub fn measure(bed: &mut dyn Testbed, effort: Effort, progress: &mut dyn FnMut(&
     bench.parallel = bench.parallel_invocations()?;
     let (mut middle_bytes, _) = bench.fresh("memory bandwidth", MIDDLE_SET, effort.repeats)?;
     let (memory_bytes, link) = bench.fresh("memory bandwidth, large", MEMORY_SET, effort.memory_repeats)?;
-    let mut cache_bytes = bench.stream(CACHE_ELEMENTS)?;
-    if is_cpu && cache_bytes.per_s < memory_bytes.per_s {
+    let beyond_bytes = bench.beyond(middle_bytes, memory_bytes)?;
+    let (mut kinds, far_gather_bytes) = bench.kinds()?;
+    let cache_bytes = &mut kinds[class::CACHE];
+    if is_cpu {
         // No cache is slower than what lies behind it: other programs had the cores for a moment.
-        let again = bench.stream(CACHE_ELEMENTS)?;
-        cache_bytes = if again.per_s > cache_bytes.per_s { again } else { cache_bytes };
         cache_bytes.per_s = cache_bytes.per_s.max(memory_bytes.per_s);
     }
     if middle_bytes.count == 0 {
@@ -81,26 +87,53 @@ pub fn measure(bed: &mut dyn Testbed, effort: Effort, progress: &mut dyn FnMut(&
         launch_ns,
         link_ns: if is_cpu { 0.0 } else { link_ns },
         parallel_invocations: bench.parallel,
-        float: bench.rounds("float", include_str!("micro/float.wgsl"), 16.0)?,
-        double: if f64_there {
-            bench.rounds("double", include_str!("micro/double.wgsl"), 16.0)?
-        } else {
-            Rate::assumed(0.0)
-        },
-        divide: bench.rounds("divide", include_str!("micro/divide.wgsl"), 8.0)?,
-        transcendental: bench.rounds("transcendental", include_str!("micro/transcendental.wgsl"), 4.0)?,
-        integer: bench.rounds("integer", include_str!("micro/integer.wgsl"), 16.0)?,
-        atomic: bench.rounds("atomic", include_str!("micro/atomic.wgsl"), 1.0)?,
-        barrier: bench.rounds("barrier", include_str!("micro/barrier.wgsl"), 2.0)?,
-        group_bytes: bench.rounds("group", include_str!("micro/group.wgsl"), 32.0)?,
-        cache_bytes,
+        float: kinds[class::FLOAT],
+        double: kinds[class::DOUBLE],
+        divide: kinds[class::DIVIDE],
+        transcendental: kinds[class::TRANSCENDENTAL],
+        integer: kinds[class::INTEGER],
+        branch: kinds[class::BRANCH],
+        atomic: kinds[class::ATOMIC],
+        barrier: kinds[class::BARRIER],
+        group_bytes: kinds[class::GROUP],
+        cache_bytes: kinds[class::CACHE],
         middle_bytes,
         memory_bytes,
-        gather_bytes: bench.gather()?,
+        beyond_bytes,
+        gather_bytes: kinds[class::GATHER],
+        far_gather_bytes,
         up_bytes,
         down_bytes,
     })
 }
+
+/// A microkernel that does one kind of work for the most part: its name for people, its source, the kind, and the elements
+/// of its output and of what it reads.
+struct Kind(&'static str, &'static str, usize, usize, usize);
+
+/// Large enough for either element width.
+const MANY: usize = 2 * CACHE_ELEMENTS;
+
+/// One for each kind of work.
+const KINDS: [Kind; CLASSES] = [
+    Kind("float", include_str!("micro/float.wgsl"), class::FLOAT, MANY, 0),
+    Kind("double", include_str!("micro/double.wgsl"), class::DOUBLE, MANY, 0),
+    Kind("divide", include_str!("micro/divide.wgsl"), class::DIVIDE, MANY, 0),
+    Kind("transcendental", include_str!("micro/transcendental.wgsl"), class::TRANSCENDENTAL, MANY, 0),
+    Kind("integer", include_str!("micro/integer.wgsl"), class::INTEGER, MANY, 0),
+    Kind("branch", include_str!("micro/branch.wgsl"), class::BRANCH, MANY, 0),
+    Kind("atomic", include_str!("micro/atomic.wgsl"), class::ATOMIC, MANY, 0),
+    Kind("barrier", include_str!("micro/barrier.wgsl"), class::BARRIER, MANY, 0),
+    Kind("group", include_str!("micro/group.wgsl"), class::GROUP, MANY, 0),
+    Kind(
+        "cache bandwidth",
+        include_str!("micro/cache.wgsl"),
+        class::CACHE,
+        CACHE_ELEMENTS,
+        CACHE_ELEMENTS + GROUP * MAX_ROUNDS as usize,
+    ),
+    Kind("gather", include_str!("micro/gather.wgsl"), class::GATHER, CACHE_ELEMENTS, GATHER_SET as usize / 4),
+];
 
 /// A run of a microkernel to be timed.
 #[derive(Clone, Copy, Debug)]
@@ -136,13 +169,22 @@ impl MicroRun<'_> {
 
     /// What a device with its own memory moves for it.
     pub fn transfers(&self) -> Vec<Transfer> {
+        self.shaped(|shape| {
+            let footprint = self.kernel.analysis.footprint(shape, &GroupRange::all(shape.grid));
+            transfers::of_footprint(&footprint, self.kernel.bindings(), shape.sizes)
+        })
+    }
+
+    /// What each invocation does.
+    pub fn features(&self) -> Features {
+        self.shaped(|shape| self.kernel.analysis.features(shape))
+    }
+
+    fn shaped<T>(&self, of: impl Fn(&CallShape<'_>) -> T) -> T {
         let rounds = self.rounds.to_ne_bytes();
-        let of = |b: u32| if b == 0 { &rounds[..] } else { &[] };
-        let uniforms: Vec<&[u8]> = self.kernel.bindings().iter().map(|b| of(b.binding)).collect();
-        let (grid, sizes) = (self.grid(), self.sizes());
-        let shape = CallShape { grid, sizes: &sizes, uniforms: &uniforms };
-        let footprint = self.kernel.analysis.footprint(&shape, &GroupRange::all(grid));
-        transfers::of_footprint(&footprint, self.kernel.bindings(), &sizes)
+        let bytes = |b: u32| if b == 0 { &rounds[..] } else { &[] };
+        let uniforms: Vec<&[u8]> = self.kernel.bindings().iter().map(|b| bytes(b.binding)).collect();
+        of(&CallShape { grid: self.grid(), sizes: &self.sizes(), uniforms: &uniforms })
     }
 }
 
@@ -255,7 +297,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn step(&mut self, what: &str) {
-        const STEPS: f64 = 15.0;
+        const STEPS: f64 = 17.0;
         (self.progress)(what, f64::from(self.done) / STEPS);
         self.done += 1;
     }
@@ -295,15 +337,30 @@ impl Bench<'_> {
         Ok((launch, link))
     }
 
-    /// A kernel that does `amount` of its kind of work a round in every invocation.
-    fn rounds(&mut self, what: &str, source: &str, amount: f64) -> Result<Rate> {
-        self.step(what);
-        // Large enough for either element width.
-        self.rounds_over(source, amount, 2 * CACHE_ELEMENTS, 0)
+    /// Rates of every kind of work, and of gathers over [`FAR_GATHER_SET`].
+    fn kinds(&mut self) -> Result<([Rate; CLASSES], Rate)> {
+        let f64_there = self.bed.info().capabilities.f64;
+        let mut rates = [Rate::assumed(0.0); CLASSES];
+        let mut samples = Vec::with_capacity(CLASSES);
+        for kind in KINDS.iter().filter(|k| f64_there || k.2 != class::DOUBLE) {
+            let (rate, sample) = self.kind(kind)?;
+            rates[kind.2] = rate;
+            samples.push(sample);
+        }
+        let units_ns = separate(&samples);
+        for sample in &samples {
+            rates[sample.class].per_s = 1e9 / units_ns[sample.class];
+        }
+        let near = rates[class::GATHER].per_s;
+        let (far, sample) = self.far_gather(near)?;
+        let per_s = (1e9 / sample.unit_ns(&units_ns)).min(near);
+        Ok((rates, Rate { per_s, ..far }))
     }
 
-    /// The same over buffers of so many elements.
-    fn rounds_over(&mut self, source: &str, amount: f64, elements: usize, input: usize) -> Result<Rate> {
+    /// Runs a microkernel with as many rounds as it takes long enough with: the rate of its kind of work as if it did no
+    /// other, and the sample.
+    fn kind(&mut self, &Kind(what, source, class, elements, input): &Kind) -> Result<(Rate, Sample)> {
+        self.step(what);
         let kernel = compile(source)?;
         let mut rounds = 4;
         self.run(&kernel, rounds, elements, input)?;
@@ -316,20 +373,15 @@ impl Bench<'_> {
             rounds = ((f64::from(rounds) * factor) as u32).min(MAX_ROUNDS);
         }
         let times = self.repeat(|b| Ok(b.run(&kernel, rounds, elements, input)?.kernel_ns()))?;
-        let invocations = invocations_of(&kernel, elements);
-        Ok(self.rate(self.full(invocations) * f64::from(rounds) * amount, times))
+        let run = MicroRun { kernel: &kernel, rounds, elements, source: input, fresh: false };
+        Ok(self.sampled(&run, class, times))
     }
 
-    /// Contiguous bytes per second over buffers of that many elements.
-    fn stream(&mut self, elements: usize) -> Result<Rate> {
-        self.step("cache bandwidth");
-        let kernel = compile(include_str!("micro/stream.wgsl"))?;
-        let times = self.repeat_short(|b| Ok(b.run(&kernel, 1, elements, elements)?.kernel_ns()))?;
-        if self.is_hidden(&times) {
-            let input = elements + GROUP * MAX_ROUNDS as usize;
-            return self.rounds_over(include_str!("micro/cache.wgsl"), 4.0, elements, input);
-        }
-        Ok(self.rate(12.0 * self.full(elements as f64), times))
+    fn sampled(&self, run: &MicroRun<'_>, class: usize, times: Vec<f64>) -> (Rate, Sample) {
+        let features = run.features();
+        let own = amounts(&features)[class];
+        let rate = self.rate(self.full(invocations_of(run.kernel, run.elements)) * own, times);
+        (rate, Sample { class, features, each_ns: own / rate.per_s.max(1e-3) * 1e9 })
     }
 
     /// Whether the launch takes so much of the time that what is left is no measurement.
@@ -363,10 +415,32 @@ impl Bench<'_> {
         Ok((memory, (up, down)))
     }
 
-    /// Bytes per second of loads from unpredictable places.
-    fn gather(&mut self) -> Result<Rate> {
-        self.step("gather");
-        self.rounds_over(include_str!("micro/gather.wgsl"), 4.0, CACHE_ELEMENTS, 1 << 20)
+    /// Contiguous bytes per second over a set so large that no cache holds it, where the smaller one may lie in a cache: that
+    /// it hardly slowed down says so. Only the CPU has such caches.
+    fn beyond(&mut self, middle: Rate, memory: Rate) -> Result<Rate> {
+        const SLOWED_DOWN: f64 = 0.5;
+        let in_doubt = memory.per_s > SLOWED_DOWN * middle.per_s;
+        let is_cpu = self.bed.info().kind == DeviceKind::Cpu;
+        if !is_cpu || !in_doubt || self.effort.memory_repeats < Effort::FULL.memory_repeats {
+            return Ok(memory);
+        }
+        let (beyond, _) = self.fresh("memory bandwidth, beyond caches", BEYOND_SET, 2)?;
+        Ok(Rate { per_s: beyond.per_s.min(memory.per_s), ..beyond })
+    }
+
+    /// Gathers over [`FAR_GATHER_SET`], with as many rounds as tell, where `near` is the rate of the smaller set: filling and
+    /// copying the larger one takes longer than the runs.
+    fn far_gather(&mut self, near: f64) -> Result<(Rate, Sample)> {
+        self.step("gather, large");
+        let kernel = compile(include_str!("micro/gather.wgsl"))?;
+        let (elements, input) = (CACHE_ELEMENTS, FAR_GATHER_SET as usize / 4);
+        let each_ns = 4.0 * self.full(elements as f64) / near.max(1.0) * 1e9;
+        let rounds = (self.effort.run_ns / each_ns).clamp(4.0, f64::from(MAX_ROUNDS)) as u32;
+        let once = |b: &mut Self| Ok(b.run(&kernel, rounds, elements, input)?.kernel_ns());
+        once(self)?;
+        let times = (0..self.effort.memory_repeats).map(|_| once(self)).collect::<Result<Vec<_>>>()?;
+        let run = MicroRun { kernel: &kernel, rounds, elements, source: input, fresh: false };
+        Ok(self.sampled(&run, class::GATHER, times))
     }
 
     /// How many invocations run in the time of one work-group: where the time of few, which is flat, would meet the line
@@ -375,28 +449,18 @@ impl Bench<'_> {
         self.step("occupancy");
         let kernel = compile(include_str!("micro/float.wgsl"))?;
         const ROUNDS: u32 = 1024;
-        const MANY: usize = 8192;
+        const GROUPS: usize = 8192;
         let time = |b: &mut Self, groups: usize| -> Result<f64> {
             let times = b.repeat(|b| Ok(b.run(&kernel, ROUNDS, groups * GROUP, 0)?.kernel_ns()))?;
             Ok((median(times).0 - b.launch_ns).max(1.0))
         };
-        let (one, many) = (time(self, 1)?, time(self, MANY)?);
-        Ok(((MANY * GROUP) as f64 * one / many).clamp(GROUP as f64, (MANY * GROUP) as f64))
+        let (one, many) = (time(self, 1)?, time(self, GROUPS)?);
+        Ok(((GROUPS * GROUP) as f64 * one / many).clamp(GROUP as f64, (GROUPS * GROUP) as f64))
     }
 
     fn repeat(&mut self, mut once: impl FnMut(&mut Self) -> Result<f64>) -> Result<Vec<f64>> {
         once(self)?; // warms caches and pipelines
         (0..self.effort.repeats).map(|_| once(self)).collect()
-    }
-
-    /// As [`Bench::repeat`] for runs of microseconds, of which a few measure the moment (the pool's threads waking up): as
-    /// many as take what other measurements take, within bounds.
-    fn repeat_short(&mut self, mut once: impl FnMut(&mut Self) -> Result<f64>) -> Result<Vec<f64>> {
-        const MOST: f64 = 100.0;
-        let warm_ns = once(self)?.min(once(self)?);
-        let fewest = f64::from(self.effort.repeats);
-        let runs = (self.effort.run_ns / warm_ns.max(1.0)).clamp(fewest, MOST) as usize;
-        (0..runs).map(|_| once(self)).collect()
     }
 
     /// So many invocations would have taken the same time: rates are those of a full device.

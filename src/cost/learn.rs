@@ -22,7 +22,7 @@ use std::{
 const MAX_KERNELS: usize = 4096;
 /// Real kernels reach this part of calibrated rates, before anything is known (logarithm of the time's factor), and
 /// differ by so much (standard deviation).
-const GENERIC: Belief = Belief { mean: 0.3, variance: 0.55 * 0.55 };
+const GENERIC: Belief = Belief { mean: 0.5, variance: 0.5 * 0.5 };
 /// The generic belief counts like so many kernels.
 const GENERIC_COUNT: f64 = 2.0;
 /// Transfers, before anything is known beside the calibrated rates.

@@ -7,6 +7,7 @@ pub mod curve;
 pub mod learn;
 pub mod profile;
 pub mod roofline;
+pub mod separate;
 
 use std::{
     fmt,

@@ -25,7 +25,7 @@ const MAX_BYTES: u64 = 16 << 20;
 /// Devices kept in one profile.
 const MAX_DEVICES: usize = 64;
 /// Layout of the file; another one is rebuilt.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Calibrated rates of the devices of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -186,38 +186,44 @@ fn clamp(rates: &mut Rates) {
 
 impl Rates {
     /// Every rate with its name.
-    pub fn all(&self) -> [(&'static str, Rate); 14] {
+    pub fn all(&self) -> [(&'static str, Rate); 17] {
         [
             ("float", self.float),
             ("double", self.double),
             ("divide", self.divide),
             ("transcendental", self.transcendental),
             ("integer", self.integer),
+            ("branch", self.branch),
             ("atomic", self.atomic),
             ("barrier", self.barrier),
             ("cache_bytes", self.cache_bytes),
             ("middle_bytes", self.middle_bytes),
             ("memory_bytes", self.memory_bytes),
+            ("beyond_bytes", self.beyond_bytes),
             ("gather_bytes", self.gather_bytes),
+            ("far_gather_bytes", self.far_gather_bytes),
             ("group_bytes", self.group_bytes),
             ("up_bytes", self.up_bytes),
             ("down_bytes", self.down_bytes),
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut Rate; 14] {
+    fn all_mut(&mut self) -> [&mut Rate; 17] {
         [
             &mut self.float,
             &mut self.double,
             &mut self.divide,
             &mut self.transcendental,
             &mut self.integer,
+            &mut self.branch,
             &mut self.atomic,
             &mut self.barrier,
             &mut self.cache_bytes,
             &mut self.middle_bytes,
             &mut self.memory_bytes,
+            &mut self.beyond_bytes,
             &mut self.gather_bytes,
+            &mut self.far_gather_bytes,
             &mut self.group_bytes,
             &mut self.up_bytes,
             &mut self.down_bytes,
@@ -236,7 +242,7 @@ impl fmt::Display for Profile {
                 let value = rate.per_s / 1e9;
                 writeln!(
                     f,
-                    "  {name:<15} {value:>10.3} G/s  ({} runs, spread {:.0} %)",
+                    "  {name:<16} {value:>10.3} G/s  ({} runs, spread {:.0} %)",
                     rate.count,
                     rate.spread * 100.0
                 )?;

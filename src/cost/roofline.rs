@@ -1,7 +1,8 @@
 //! The prior: predicted time of a chunk from its features and the device's calibrated rates.
 //!
-//! A roofline (Williams, Waterman, Patterson 2009) with several compute ceilings whose times add, a
-//! cache-dependent bandwidth, a floor for chunks too small to fill the device, and the link.
+//! A roofline (Williams, Waterman, Patterson 2009) with several compute ceilings whose times add, bandwidths that depend on
+//! the cache, a floor for chunks too small to fill the device, and the link. What computing and memory take is hidden
+//! behind each other in part.
 
 use super::Cost;
 use evener_lanes::analysis::Features;
@@ -33,6 +34,13 @@ pub const MIDDLE_SET: f64 = (1u32 << 23) as f64;
 /// Bytes of the working set at which `memory_bytes` is measured.
 pub const MEMORY_SET: f64 = (1u32 << 27) as f64;
 
+/// Bytes of the working set at which `beyond_bytes` is measured.
+pub const BEYOND_SET: f64 = (1u32 << 29) as f64;
+/// Bytes of the working set up to which `gather_bytes` counts.
+pub const GATHER_SET: f64 = (1u32 << 22) as f64;
+/// Bytes of the working set at which `far_gather_bytes` is measured.
+pub const FAR_GATHER_SET: f64 = (1u32 << 26) as f64;
+
 /// What a device does per second, as measured through the same path as real kernels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rates {
@@ -54,6 +62,8 @@ pub struct Rates {
     pub transcendental: Rate,
     /// Integer, logical, comparison, select.
     pub integer: Rate,
+    /// Branches, and iterations of loops.
+    pub branch: Rate,
     /// Storage atomics.
     pub atomic: Rate,
     /// Barriers, counted per invocation.
@@ -64,8 +74,12 @@ pub struct Rates {
     pub middle_bytes: Rate,
     /// The same over [`MEMORY_SET`].
     pub memory_bytes: Rate,
-    /// Bytes of gathers and strided accesses.
+    /// The same over [`BEYOND_SET`], on machines with caches so large that [`MEMORY_SET`] may lie in them.
+    pub beyond_bytes: Rate,
+    /// Bytes of gathers and strided accesses over a working set of [`GATHER_SET`].
     pub gather_bytes: Rate,
+    /// The same over [`FAR_GATHER_SET`], which few caches hold.
+    pub far_gather_bytes: Rate,
     /// Bytes of work-group memory.
     pub group_bytes: Rate,
     /// Bytes to the device; 0 on the CPU, which works in place and is never asked to move any.
@@ -131,33 +145,79 @@ fn link(bytes: f64, per_s: f64, fixed_ns: f64) -> Cost {
 
 /// Time of the kernel alone, without launch.
 fn kernel(work: &Work, rates: &Rates) -> Cost {
-    let total = compute(&work.features, rates).max(memory(work, rates)) * work.invocations;
+    let (computing, moving) = (compute(work, rates).ns(), memory(work, rates).ns());
+    let total = Cost::from_ns(computing.hypot(moving)) * work.invocations;
     // A chunk that cannot fill the device takes as long as one that just fills it.
     let filled = (work.invocations / rates.parallel_invocations).min(1.0);
     if filled > 0.0 { total * filled.recip() } else { total }
 }
 
-/// Operations of one invocation; classes share the same issue slots, so their times add.
-fn compute(f: &Features, rates: &Rates) -> Cost {
-    // A branch or loop iteration costs about as much as four integer operations.
-    const BRANCH: f64 = 4.0;
+/// Kinds of work, as indices into the [`amounts`].
+pub mod class {
+    /// f32 operations.
+    pub const FLOAT: usize = 0;
+    /// f64 operations.
+    pub const DOUBLE: usize = 1;
+    /// Divisions and square roots.
+    pub const DIVIDE: usize = 2;
+    /// exp, log, sin, pow, ...
+    pub const TRANSCENDENTAL: usize = 3;
+    /// Integer, logical, comparison, select.
+    pub const INTEGER: usize = 4;
+    /// Branches, and iterations of loops.
+    pub const BRANCH: usize = 5;
+    /// Storage atomics.
+    pub const ATOMIC: usize = 6;
+    /// Barriers, counted per invocation.
+    pub const BARRIER: usize = 7;
+    /// Bytes of work-group memory.
+    pub const GROUP: usize = 8;
+    /// Bytes of contiguous accesses.
+    pub const CACHE: usize = 9;
+    /// Bytes of gathers and strided accesses.
+    pub const GATHER: usize = 10;
+}
+
+/// Kinds of work that are told apart.
+pub const CLASSES: usize = 11;
+
+/// What an invocation does of each kind.
+pub fn amounts(f: &Features) -> [f64; CLASSES] {
     // A uniform load serves many invocations: a batch of the CPU, a subgroup of a GPU.
     const SHARED: f64 = 1.0 / 32.0;
+    // What is left of the line of a strided access serves others.
+    const STRIDED: f64 = 0.5;
     [
-        (f.float, rates.float),
-        (f.double, rates.double),
-        (f.divide, rates.divide),
-        (f.transcendental, rates.transcendental),
-        (f.integer + BRANCH * f.branch, rates.integer),
-        (f.atomic, rates.atomic),
-        (f.barrier, rates.barrier),
-        (f.workgroup_bytes, rates.group_bytes),
-        (SHARED * f.uniform_bytes + f.contiguous_bytes, rates.cache_bytes),
-        (f.strided_bytes + f.gather_bytes, rates.gather_bytes),
+        f.float,
+        f.double,
+        f.divide,
+        f.transcendental,
+        f.integer,
+        f.branch,
+        f.atomic,
+        f.barrier,
+        f.workgroup_bytes,
+        SHARED * f.uniform_bytes + f.contiguous_bytes,
+        STRIDED * f.strided_bytes + f.gather_bytes,
     ]
-    .into_iter()
-    .map(|(amount, rate)| Cost::of(amount, rate.per_s))
-    .sum()
+}
+
+/// Operations of one invocation, data in the caches; classes share the same issue slots, so their times add.
+fn compute(work: &Work, rates: &Rates) -> Cost {
+    let per_s = [
+        rates.float.per_s,
+        rates.double.per_s,
+        rates.divide.per_s,
+        rates.transcendental.per_s,
+        rates.integer.per_s,
+        rates.branch.per_s,
+        rates.atomic.per_s,
+        rates.barrier.per_s,
+        rates.group_bytes.per_s,
+        rates.cache_bytes.per_s,
+        gathering(work.working_set, rates),
+    ];
+    amounts(&work.features).into_iter().zip(per_s).map(|(amount, per_s)| Cost::of(amount, per_s)).sum()
 }
 
 /// Bytes of one invocation through memory, where the working set does not fit the cache.
@@ -165,25 +225,39 @@ fn memory(work: &Work, rates: &Rates) -> Cost {
     if work.working_set <= CACHE_SET {
         return Cost::ZERO;
     }
-    // Neighbouring invocations share what they read: no more comes from memory than is touched, plus gathers.
+    // Neighbouring invocations share what they read: no more comes from memory than is touched.
     let f = &work.features;
     let accessed = f.contiguous_bytes + f.strided_bytes + f.gather_bytes;
     let touched = work.working_set / work.invocations.max(1.0);
-    Cost::of(accessed.min(touched.max(f.gather_bytes)), bandwidth(work.working_set, rates))
+    Cost::of(accessed.min(touched), bandwidth(work.working_set, rates))
 }
 
-/// Bytes per second over a working set: the measured ones, in between by a power law.
+/// Bytes per second over a working set by what was measured for some: in between by a power law.
+fn between(working_set: f64, points: &[(f64, f64)]) -> f64 {
+    let rate = |k: usize| points[k].1.max(1.0);
+    let above = points.iter().position(|p| working_set <= p.0).unwrap_or(points.len() - 1);
+    let Some(below) = above.checked_sub(1) else { return rate(0) };
+    let span = (points[above].0 / points[below].0).ln();
+    let t = ((working_set / points[below].0).ln() / span).clamp(0.0, 1.0);
+    ((1.0 - t) * rate(below).ln() + t * rate(above).ln()).exp()
+}
+
+/// Bytes per second of contiguous accesses over a working set.
 fn bandwidth(working_set: f64, rates: &Rates) -> f64 {
-    let between = |low: (f64, f64), high: (f64, f64)| {
-        let t = ((working_set / low.0).ln() / (high.0 / low.0).ln()).clamp(0.0, 1.0);
-        ((1.0 - t) * low.1.max(1.0).ln() + t * high.1.max(1.0).ln()).exp()
-    };
-    let middle = (MIDDLE_SET, rates.middle_bytes.per_s);
-    if working_set < MIDDLE_SET {
-        between((CACHE_SET, rates.cache_bytes.per_s), middle)
-    } else {
-        between(middle, (MEMORY_SET, rates.memory_bytes.per_s))
+    let [cache, middle] = [rates.cache_bytes.per_s, rates.middle_bytes.per_s];
+    let (memory, beyond) = (rates.memory_bytes.per_s, rates.beyond_bytes.per_s);
+    let points = [(CACHE_SET, cache.max(middle)), (MIDDLE_SET, middle), (MEMORY_SET, memory), (BEYOND_SET, beyond)];
+    between(working_set, &points)
+}
+
+/// Bytes per second of gathers over a working set. Beyond the larger of those measured they fall with the bandwidth.
+fn gathering(working_set: f64, rates: &Rates) -> f64 {
+    let points = [(GATHER_SET, rates.gather_bytes.per_s), (FAR_GATHER_SET, rates.far_gather_bytes.per_s)];
+    let gathers = between(working_set, &points);
+    if working_set <= FAR_GATHER_SET {
+        return gathers;
     }
+    gathers * (bandwidth(working_set, rates) / bandwidth(FAR_GATHER_SET, rates)).min(1.0)
 }
 
 #[cfg(test)]
@@ -202,12 +276,15 @@ pub(crate) mod tests {
             divide: r(1e8),
             transcendental: r(1e8),
             integer: r(1e9),
+            branch: r(1e9),
             atomic: r(1e8),
             barrier: r(1e8),
             cache_bytes: r(1e10),
             middle_bytes: r(1e9),
             memory_bytes: r(1e9),
+            beyond_bytes: r(1e9),
             gather_bytes: r(1e9),
+            far_gather_bytes: r(1e9),
             group_bytes: r(1e10),
             up_bytes: r(1e9),
             down_bytes: r(1e9),
@@ -239,11 +316,37 @@ pub(crate) mod tests {
     fn bandwidth_falls_with_the_working_set_and_passes_the_measured_points() {
         let mut rates = rates();
         (rates.cache_bytes.per_s, rates.middle_bytes.per_s, rates.memory_bytes.per_s) = (1e11, 1e10, 1e9);
-        for (set, want) in [(0.0, 1e11), (CACHE_SET, 1e11), (MIDDLE_SET, 1e10), (MEMORY_SET, 1e9), (1e12, 1e9)] {
+        rates.beyond_bytes.per_s = 5e8;
+        let all =
+            [(0.0, 1e11), (CACHE_SET, 1e11), (MIDDLE_SET, 1e10), (MEMORY_SET, 1e9), (BEYOND_SET, 5e8), (1e12, 5e8)];
+        for (set, want) in all {
             let got = bandwidth(set, &rates);
             assert!((got / want - 1.0).abs() < 1e-9, "{set}: {got}");
         }
         assert!(bandwidth(3e6, &rates) < 1e11 && bandwidth(3e6, &rates) > 1e10);
+    }
+
+    #[test]
+    fn gathers_fall_with_the_working_set_and_beyond_what_was_measured_with_the_bandwidth() {
+        let mut rates = rates();
+        (rates.gather_bytes.per_s, rates.far_gather_bytes.per_s) = (1e10, 1e8);
+        (rates.memory_bytes.per_s, rates.beyond_bytes.per_s) = (1e9, 1e8);
+        for (set, want) in [(0.0, 1e10), (GATHER_SET, 1e10), (FAR_GATHER_SET, 1e8), (BEYOND_SET, 1e7), (1e12, 1e7)] {
+            let got = gathering(set, &rates);
+            assert!((got / want - 1.0).abs() < 1e-9, "{set}: {got}");
+        }
+    }
+
+    #[test]
+    fn the_shorter_of_computing_and_memory_is_hidden_in_part() {
+        let rates = rates();
+        let of = |float, working_set| {
+            let features = Features { float, contiguous_bytes: 8.0, ..Features::default() };
+            predict(&Work { working_set, ..work(features, 1e6) }, &rates).run.ns() - rates.launch_ns
+        };
+        let (both, computing) = (of(8.0, 8e6), of(8.0, 0.0));
+        let moving = (both * both - computing * computing).sqrt();
+        assert!(both > computing && both > moving && both < computing + moving, "{both} of {computing} and {moving}");
     }
 
     #[test]

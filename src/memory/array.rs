@@ -5,19 +5,21 @@
 //!   borrow of the array reads, an exclusive one writes, for as long as a guard or a call has it.
 //! - A *transfer* (under `state`) writes only host bytes that are not valid there, so none that a guard or a call's CPU
 //!   part may look at, and reads only valid ones.
-//! - A *call* pins the array first. A pinned array is not evicted, so what the call brought to its devices stays there.
+//! - A *call* pins the array first. A pinned array is not evicted, so what the call brought to its devices stays there. One
+//!   that has [`Held`] segments of it keeps them from being exchanged for others.
 //!
 //! # Memory ordering
 //! `pins` is raised before the call takes `state`, and an eviction looks at it under `state`: either it sees the pin, or the
-//! call sees what the eviction did.
+//! call sees what the eviction did. The same goes for `keepers` and [`ArrayMemory::give_up`].
 
 use super::{
+    intervals::Intervals,
     places::{Moved, Places},
     residency::{HOST, Residency},
     staging::ALIGN,
 };
 use crate::{
-    backend::{Argument, ArrayRef},
+    backend::{Argument, ArrayRef, Transfer},
     error::{Error, ErrorKind, Result},
     schedule::plan::Assignment,
 };
@@ -48,6 +50,8 @@ pub(crate) struct ArrayMemory {
     owned: Owned,
     places: Arc<Places>,
     pins: AtomicUsize,
+    /// Per place: uses of segments of it that must stay.
+    keepers: Vec<AtomicUsize>,
     state: Mutex<State>,
 }
 
@@ -84,6 +88,70 @@ pub(crate) struct Owners {
 pub(crate) struct Standing {
     residency: Residency,
     owners: Option<Owners>,
+}
+
+/// Segments of an array that a call has on a device: they stay as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Held {
+    array: Arc<ArrayMemory>,
+    place: usize,
+    held: Intervals,
+}
+
+impl Held {
+    fn new(array: &Arc<ArrayMemory>, place: usize) -> Self {
+        // Before it is asked what is there: from then on that stays.
+        array.keepers[place].fetch_add(1, Ordering::SeqCst);
+        Held { array: array.clone(), place, held: Intervals::default() }
+    }
+
+    /// Memory for pages of an array on a device, as far as there is room beside `spare` bytes.
+    pub(crate) fn pages(
+        array: &Arc<ArrayMemory>,
+        place: usize,
+        (wanted, spare): (&Intervals, u64),
+        moved: &mut Vec<Moved>,
+    ) -> Self {
+        let mut held = Held::new(array, place);
+        held.held = array.places.admit_pages(place, array, (wanted, spare), moved);
+        held
+    }
+
+    /// Memory for a part of an array on a device, in one piece. `pins` are those of the call, which has nothing of the array
+    /// there yet but this piece.
+    ///
+    /// # Errors
+    /// As [`Places::admit`].
+    pub(crate) fn piece(
+        array: &Arc<ArrayMemory>,
+        place: usize,
+        (part, pins): (&Range<u64>, usize),
+        moved: &mut Vec<Moved>,
+    ) -> Result<Self> {
+        let mut held = Held::new(array, place);
+        array.places.admit(place, array, (part, pins), moved)?;
+        held.held = std::iter::once(part.clone()).collect();
+        Ok(held)
+    }
+
+    /// The bytes of the array that have memory there.
+    pub(crate) fn bytes(&self) -> &Intervals {
+        &self.held
+    }
+
+    /// Makes runs of them valid there.
+    ///
+    /// # Errors
+    /// As [`ArrayMemory::acquire`].
+    pub(crate) fn acquire(&self, runs: &[Range<u64>], moved: &mut Vec<Moved>) -> Result<()> {
+        self.array.acquire_there(self.place, runs, moved)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.array.keepers[self.place].fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Runs of a standing: to compare more takes as long as to decide.
@@ -146,6 +214,7 @@ impl ArrayMemory {
             owned,
             places: places.clone(),
             pins: AtomicUsize::new(0),
+            keepers: (0..places.count()).map(|_| AtomicUsize::new(0)).collect(),
             state: Mutex::new(state),
         })
     }
@@ -153,11 +222,6 @@ impl ArrayMemory {
     /// Its number in this process.
     pub(crate) fn id(&self) -> u64 {
         self.id
-    }
-
-    /// Bytes.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     /// First host byte.
@@ -202,7 +266,15 @@ impl ArrayMemory {
         if place == HOST {
             return self.fetch(&mut self.state(), runs, moved);
         }
-        self.places.admit(place, self, moved)?;
+        self.places.admit(place, self, (&(0..self.bytes), 0), moved)?;
+        self.acquire_there(place, runs, moved)
+    }
+
+    /// Makes runs valid on a device that has memory for them.
+    ///
+    /// # Errors
+    /// As [`ArrayMemory::acquire`].
+    fn acquire_there(&self, place: usize, runs: &[Range<u64>], moved: &mut Vec<Moved>) -> Result<()> {
         let mut state = self.state();
         if state.residency.has(place, runs) {
             return Ok(());
@@ -227,7 +299,7 @@ impl ArrayMemory {
     fn missing_words(&self, residency: &Residency, place: usize, runs: &[Range<u64>]) -> Vec<Range<u64>> {
         let missing = residency.missing(place, runs);
         let word = |r: Range<u64>| r.start / ALIGN * ALIGN..r.end.next_multiple_of(ALIGN).min(self.bytes);
-        let words: super::intervals::Intervals = missing.into_iter().map(word).collect();
+        let words: Intervals = missing.into_iter().map(word).collect();
         words.runs().to_vec()
     }
 
@@ -241,6 +313,16 @@ impl ArrayMemory {
         let sources = state.residency.sources(&missing).unwrap_or_default();
         let by_device = sources.iter().map(|(d, runs)| (*d, super::intervals::bytes(runs))).collect();
         (super::intervals::bytes(&missing), by_device)
+    }
+
+    /// Bytes that a call's transfer of a part of the array that starts at `offset` need not move, up and down, because a
+    /// device has pages of them.
+    pub(crate) fn kept(&self, place: usize, offset: u64, transfer: &Transfer) -> (u64, u64) {
+        let held = self.places.held(place, self.id);
+        let inside =
+            |r: Range<u64>| held.within(&(r.start + offset..r.end + offset)).map(|r| r.end - r.start).sum::<u64>();
+        let up = transfer.upload.iter().cloned().map(inside).sum();
+        (up, transfer.download.iter().map(|set| inside(set.start..set.end())).sum())
     }
 
     /// Copies what the host lacks of `runs` from the devices that have it.
@@ -334,11 +416,18 @@ impl ArrayMemory {
         devices.filter(|place| !state.residency.valid(*place).runs().is_empty()).fold(0, |set, place| set | 1 << place)
     }
 
-    /// Gives its memory on a device back, unless it is in use, or dirty and `dirty` ones stay. Whether it did.
+    /// Gives a segment of its memory on a device back, unless more than `pins` calls use the array, or it is dirty and
+    /// `dirty` ones stay. Whether it did.
     ///
     /// # Errors
     /// What only the device has could not be copied to the host.
-    pub(crate) fn evict(&self, place: usize, dirty: bool, moved: &mut Vec<Moved>) -> Result<bool> {
+    pub(crate) fn evict(
+        &self,
+        place: usize,
+        segment: &Range<u64>,
+        (dirty, pins): (bool, usize),
+        moved: &mut Vec<Moved>,
+    ) -> Result<bool> {
         // One that somebody moves just now is in use; waiting for it could be waiting in a circle.
         let mut state = match self.state.try_lock() {
             Ok(state) => state,
@@ -346,17 +435,41 @@ impl ArrayMemory {
             Err(TryLockError::WouldBlock) => return Ok(false),
         };
         self.refresh(&mut state);
-        let only_there = state.residency.dirty(place);
-        if self.pins.load(Ordering::SeqCst) > 0 || (!dirty && !only_there.is_empty()) {
+        let only_there = state.residency.dirty(place, segment);
+        if self.pins.load(Ordering::SeqCst) > pins || (!dirty && !only_there.is_empty()) {
             return Ok(false);
         }
         let mut copied = Vec::new();
         let result = self.fetch(&mut state, &only_there, &mut copied);
         moved.extend(copied.into_iter().map(|m| Moved { evicted: true, ..m }));
         result?;
-        state.residency.clear(place);
-        self.places.release(place, self.id);
+        state.residency.forget(place, segment.clone());
+        self.places.release(place, self.id, segment);
         Ok(true)
+    }
+
+    /// Gives up segments on a device that overlap a part, so that the part can be there in one piece.
+    ///
+    /// # Errors
+    /// `OutOfMemory`: more than `own` calls keep segments; what only the device has could not be copied to the host.
+    pub(crate) fn give_up(
+        &self,
+        place: usize,
+        (part, own): (&Range<u64>, usize),
+        moved: &mut Vec<Moved>,
+    ) -> Result<()> {
+        let mut state = self.state();
+        for segment in self.places.overlapping(place, self.id, part) {
+            if self.keepers[place].load(Ordering::SeqCst) > own {
+                let why = format!("another call uses a part of an array of {} bytes there", self.bytes);
+                return Err(Error::new(ErrorKind::OutOfMemory, why));
+            }
+            let only_there = state.residency.dirty(place, &segment);
+            self.fetch(&mut state, &only_there, moved)?;
+            state.residency.forget(place, segment.clone());
+            self.places.release(place, self.id, &segment);
+        }
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -381,7 +494,7 @@ impl ArrayMemory {
 impl Drop for ArrayMemory {
     fn drop(&mut self) {
         for place in HOST + 1..self.places.count() {
-            self.places.release(place, self.id);
+            self.places.forget(place, self.id);
         }
         if let Owned::Allocated(layout) = self.owned {
             // SAFETY: allocated by this layout, and nobody else has it: guards, views and calls hold the value.

@@ -74,6 +74,11 @@ impl Intervals {
         gaps
     }
 
+    /// The parts of runs that are in the set, and those that are not.
+    pub(crate) fn divide(&self, runs: &[Range<u64>]) -> [Vec<Range<u64>>; 2] {
+        [runs.iter().flat_map(|r| self.within(r)).collect(), runs.iter().flat_map(|r| self.missing(r)).collect()]
+    }
+
     /// Whether all of a run is in the set.
     pub(crate) fn contains(&self, run: &Range<u64>) -> bool {
         let at = self.runs.partition_point(|r| r.end < run.end);

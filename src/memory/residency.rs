@@ -85,9 +85,9 @@ impl Residency {
         self.places[place] = Intervals::default();
     }
 
-    /// What a place has and the host lacks: it must be copied before the place is cleared.
-    pub(crate) fn dirty(&self, place: usize) -> Vec<Range<u64>> {
-        self.missing(HOST, self.places[place].runs())
+    /// What a place has of a run and the host lacks: it must be copied before the place gives it up.
+    pub(crate) fn dirty(&self, place: usize, run: &Range<u64>) -> Vec<Range<u64>> {
+        self.places[place].within(run).flat_map(|run| self.places[HOST].missing(&run)).collect()
     }
 
     /// Whether any device has valid bytes.
@@ -159,7 +159,7 @@ mod tests {
                     }
                 }
                 check(&residency, &model)?;
-                let dirty: Vec<u64> = residency.dirty(1).into_iter().flatten().collect();
+                let dirty: Vec<u64> = residency.dirty(1, &(0..SIZE)).into_iter().flatten().collect();
                 let want: Vec<u64> = (0..SIZE).filter(|b| model[*b as usize][1] && !model[*b as usize][HOST]).collect();
                 prop_assert_eq!(dirty, want);
             }

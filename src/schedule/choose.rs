@@ -15,6 +15,8 @@ use super::{
 pub const MAX_DEVICES: usize = 8;
 /// Working together must promise this much: below it, noise decides.
 const TOGETHER_GAIN: f64 = 1.03;
+/// and so much more for each unit of doubt about a device: chunks that turn out too large are not all taken back.
+const TOGETHER_DOUBT: f64 = 0.1;
 /// Doubt (standard deviation of the logarithm) from which on a device is worth exploring.
 const DOUBTFUL: f64 = 0.15;
 /// A device promises something if it may be better by so many standard deviations.
@@ -27,6 +29,8 @@ const KNOWN: f64 = 0.2;
 const CERTAIN: f64 = 0.08;
 /// The same of a device alone that is known beside others.
 const DOUBTFUL_ALONE: f64 = 0.07;
+/// Doubts count as so many times as large: rates are far off more often than a normal distribution says.
+const TAILS: f64 = 1.3;
 /// Nodes and weights of the quadrature: exact for polynomials up to the fifth degree.
 const NODES: [(f64, f64); 3] = [(-1.732_050_8, 1.0 / 6.0), (0.0, 2.0 / 3.0), (1.732_050_8, 1.0 / 6.0)];
 
@@ -178,7 +182,7 @@ pub fn choose(weighing: &Weighing<'_>) -> Option<Choice> {
     let race = least(&|o| o.race);
     let mut best = alone;
     for other in [together, race].into_iter().flatten() {
-        if other.regret * TOGETHER_GAIN < best.regret {
+        if other.regret * gain(&options, &other, lines) < best.regret {
             best = other;
         }
     }
@@ -213,6 +217,12 @@ pub fn choose(weighing: &Weighing<'_>) -> Option<Choice> {
         alone: (alone.set.trailing_zeros() as usize, alone.expected_ns),
         together_ns: together.map(|t| t.expected_ns),
     })
+}
+
+/// What an option of several devices must promise over a single one. A race has no chunks that could be too large.
+fn gain(options: &Options, option: &Weighed, lines: &[Option<Line>]) -> f64 {
+    let spreads = options.members_of(option).iter().filter_map(|m| lines[m.device]).map(|l| l.spread);
+    TOGETHER_GAIN + if option.race { 0.0 } else { TOGETHER_DOUBT * spreads.fold(0.0, f64::max) }
 }
 
 /// The only device that could begin before another, even a slow one, has done all; `None` where there are several.
@@ -288,7 +298,7 @@ impl Member {
     /// A device with all of the call.
     fn of(device: usize, line: &Line, several: bool) -> Self {
         // Doubt costs further chunks, half hidden behind work.
-        let chunks = (line.spread_together / 0.3).min(2.0);
+        let chunks = (line.spread_together / 0.214).min(2.8);
         Member {
             device,
             share: 1.0,
@@ -354,6 +364,7 @@ fn each_point(lines: &[Option<Line>], usable: u32, visit: &mut dyn FnMut(&[f64; 
     for d in members(usable) {
         let spread = lines[d].map_or(0.0, |l| l.spread);
         if spread > CERTAIN {
+            let spread = TAILS * spread;
             let (low, high) = ((spread * NODES[0].0).exp(), (spread * NODES[2].0).exp());
             doubtful[count] = (d, [(low, NODES[0].1), (1.0, NODES[1].1), (high, NODES[2].1)]);
             count += 1;
@@ -412,9 +423,8 @@ fn time_of(option: &Weighed, members: &[Member], off: &[f64; MAX_DEVICES], adapt
         if m.share > 0.0 {
             end = end.max(m.fixed + m.least * off + m.share * m.link);
             // A first chunk given to a device that turns out slow is waited for, or run once more in place.
-            if !m.in_place {
-                straggler = straggler.max(m.time(m.first, off));
-            }
+            let first = m.time(m.first, off);
+            if m.in_place { end = end.max(first) } else { straggler = straggler.max(first) }
         }
     }
     end.max(straggler.min(again))

@@ -11,21 +11,21 @@ use std::ops::Range;
 
 /// A worker is given this power of e to the doubt of its fair part: the first where there is hardly any, the other from
 /// the doubt `DOUBTFUL` on.
-const CAUTION: [f64; 2] = [1.2, 2.0];
+const CAUTION: [f64; 2] = [1.2, 1.5];
 const DOUBTFUL: f64 = 0.1;
 /// Where chunks cost next to nothing, no worker is given more of its fair part at once, however well it is known: a
 /// straggler, or a load that comes meanwhile, then costs a part of a call and not all of it, and copies overlap with work.
-const AT_ONCE: f64 = 0.5;
+const AT_ONCE: f64 = 0.4;
 /// They do where the rest takes so many times as long as their fixed cost,
-const CHEAP: f64 = 50.0;
+const CHEAP: f64 = 25.0;
 /// and fills the device so many times: throughput falls before a device is empty, and the last wave of work-groups may be.
-const FULL: f64 = 8.0;
+const FULL: f64 = 20.0;
 /// A chunk fills its device so many times, for the same reason,
 const FILLED: f64 = 2.0;
 /// unless the doubt is larger than that: then a small one that tells is worth more.
 const KNOWN: f64 = 0.2;
 /// A chunk's work takes at least this multiple of its fixed cost.
-const WORTH: f64 = 2.0;
+const WORTH: f64 = 3.0;
 /// Relative noise of one chunk's time.
 const NOISE: f64 = 0.06;
 /// Relative noise of a launch.

@@ -6,7 +6,7 @@ use super::{
     merge::Private,
     movement::{self, ArgumentMoved, Needs, Part},
     plan::Assignment,
-    stream::{self, Stream, Streamed},
+    stream::{self, Done, Stream, Streamed},
     windows::{self, Cutter},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     clock::ns_since,
     error::{Error, ErrorKind, Result},
     kernel::Compiled,
-    memory::places::Places,
+    memory::{array::Held, places::Places},
 };
 use evener_lanes::{
     Grid,
@@ -108,7 +108,9 @@ impl Job<'_> {
         let device = self.places.device(device);
         let Some(room) = device.room() else { return Streamed::default() };
         let (kernel, grid) = (self.kernel, self.grid);
-        let cutter = Cutter::new(kernel, self.shape, &kernel.analysis.split(&self.shape), room, range);
+        let kept = part.kept().and_then(|kept| Some(kept.cutter(self, &part.assignment)?.keeping(kept.by_binding())));
+        let cutter =
+            kept.unwrap_or_else(|| Cutter::new(kernel, self.shape, &kernel.analysis.split(&self.shape), room, range));
         Stream { kernel, grid, arguments, device, part: range, stop }.run(cutter)
     }
 }
@@ -162,7 +164,7 @@ fn alone<'a>(
         return run_here(job, brought, outcome);
     }
     if job.windowed(device).is_some() {
-        make_room(job, device, outcome);
+        make_room(job, part, outcome);
         let streamed = job.stream(part, &part.arguments, &AtomicBool::new(false));
         gather(job, brought, streamed, outcome, failed);
     } else {
@@ -212,7 +214,10 @@ pub(crate) fn enqueue(
     predicted_ns: f64,
     outcome: &mut Outcome,
 ) -> Option<Arc<dyn Queued>> {
-    let [only @ Assignment { device: 1.., .. }] = assignments else { return None };
+    let [only @ Assignment { device: device @ 1.., .. }] = assignments else { return None };
+    if job.needs.and_then(OnceLock::get).is_none() && job.windowed(*device).is_some() {
+        return None;
+    }
     let part = Some(movement::only(job, *only)).filter(|part| part.is_resident(job))?;
     // What cannot be brought or recorded, the call says when it runs.
     let brought = Brought::new(job, part, outcome).ok()?;
@@ -250,7 +255,7 @@ fn run_parts<'a>(
     for k in gpu {
         started.push((k, start(job, &ready[k].part, arguments(k), false, outcome)));
     }
-    streams.iter().for_each(|&k| make_room(job, device(k), outcome));
+    streams.iter().for_each(|&k| make_room(job, &ready[k].part, outcome));
     let mut ended = Ok(());
     let stop = AtomicBool::new(false);
     // Streams upload beside the CPU: they read only bytes that are no other part's to write.
@@ -318,29 +323,43 @@ fn finish<'a>(
 fn gather<'a>(
     job: &'a Job<'_>,
     brought: &Brought<'a>,
-    streamed: Streamed,
+    mut streamed: Streamed,
     outcome: &mut Outcome,
     failed: &mut Vec<(Part<'a>, Error)>,
 ) {
     let part = &brought.part;
+    let number = part.assignment.device;
+    let device = job.places.device(number);
     if streamed.chunks > 0 {
-        let id = &job.places.device(part.assignment.device).info().id;
-        let why = job.windowed(part.assignment.device).unwrap_or_default();
-        outcome.windows.push(stream::describe(id, &why, &streamed));
-        outcome.moved.extend(part.slices_moved(job));
+        let why = job.windowed(number).unwrap_or_default();
+        let kept = part.kept().map_or(0, |kept| kept.bytes(job.arguments));
+        outcome.windows.push(stream::describe(&device.info().id, &why, kept, &streamed));
+        outcome.moved.extend(movement::streamed_moved(job, number, &streamed.moved));
     }
-    // Also after a failure: what came back is on the host.
-    part.wrote(job);
-    for (n, (range, run)) in streamed.done.into_iter().enumerate() {
+    if device.is_lost() || streamed.failed.iter().any(|(_, e)| e.kind() == ErrorKind::DeviceLost) {
+        // With the device went what chunks had left there: they read nothing that others wrote, and run again.
+        let (gone, done): (Vec<_>, Vec<_>) = streamed.done.into_iter().partition(|done| done.stays);
+        let why = || Error::new(ErrorKind::DeviceLost, format!("{} was lost with results", device.info().id));
+        streamed.failed.extend(gone.into_iter().map(|done| (done.range, why())));
+        streamed.done = done;
+    }
+    match part.kept() {
+        Some(_) => streamed.done.iter().for_each(|done| part.streamed(job, done.range, done.stays)),
+        // Also after a failure: what came back is on the host.
+        None => part.wrote(job),
+    }
+    for (n, Done { range, run, .. }) in streamed.done.into_iter().enumerate() {
         let ran = if n == 0 { brought.ran(run) } else { Ran { assignment: part.assignment, run } };
         outcome.ran.push(Ran { assignment: Assignment { range, ..part.assignment }, ..ran });
     }
-    failed.extend(streamed.failed.into_iter().map(|(range, error)| (part.rest(range), error)));
+    failed.extend(streamed.failed.into_iter().map(|(range, error)| (part.left(job, range), error)));
 }
 
 /// Arrays that are not in use leave what a stream will take.
-fn make_room(job: &Job<'_>, device: usize, outcome: &mut Outcome) {
+fn make_room(job: &Job<'_>, part: &Part<'_>, outcome: &mut Outcome) {
+    let device = part.assignment.device;
     let room = job.places.device(device).room().map_or(0, |room| room.memory_bytes.min(windows::STREAM_BYTES));
+    let room = part.kept().map_or(room, |kept| room.min(kept.spare()));
     let mut evicted = Vec::new();
     // What cannot leave is in use: then chunks are halved until they fit.
     let _ = job.places.make_room(device, room, &mut evicted);
@@ -350,6 +369,8 @@ fn make_room(job: &Job<'_>, device: usize, outcome: &mut Outcome) {
 /// A part with its arrays where it runs.
 struct Brought<'a> {
     part: Part<'a>,
+    /// Keeps them there.
+    _held: Vec<Held>,
     /// Time that took, and bytes.
     ns: f64,
     up: u64,
@@ -380,17 +401,18 @@ impl<'a> Brought<'a> {
     /// Brings a part's arrays to where it runs.
     fn new(job: &Job<'_>, part: Part<'a>, outcome: &mut Outcome) -> Result<Self, Box<(Part<'a>, Error)>> {
         if part.is_in_place() {
-            return Ok(Brought { part, ns: 0.0, up: 0, down: 0 });
+            return Ok(Brought { part, _held: Vec::new(), ns: 0.0, up: 0, down: 0 });
         }
         let since = Instant::now();
         let before = outcome.moved.len();
-        if let Err(error) = part.bring(job, &mut outcome.moved) {
-            return Err(Box::new((part, error)));
-        }
+        let _held = match part.bring(job, &mut outcome.moved) {
+            Ok(held) => held,
+            Err(error) => return Err(Box::new((part, error))),
+        };
         let moves = outcome.moved[before..].iter();
         let (up, down) = moves.fold((0, 0), |(up, down), m| (up + m.moved.up, down + m.moved.down));
         let ns = if up + down > 0 { ns_since(since) } else { 0.0 };
-        Ok(Brought { part, ns, up, down })
+        Ok(Brought { part, _held, ns, up, down })
     }
 
     fn ran(&self, run: ChunkRun) -> Ran {

@@ -9,6 +9,7 @@ mod copy;
 pub mod course;
 mod desk;
 pub mod feedback;
+mod keep;
 pub(crate) mod merge;
 pub(crate) mod movement;
 pub mod placement;

@@ -4,12 +4,13 @@
 //! unwritten, and what it wrote is valid there alone afterwards. An array is used on the host by the CPU, and by a device
 //! that cannot hold it or whose part of it cannot be told apart: that device gets it as a host slice.
 
-use super::{coexec::Job, plan::Assignment, transfers, windows};
+use super::{coexec::Job, keep::Kept, plan::Assignment, transfers, windows};
 use crate::{
     backend::{Argument, Transfer},
     call::args::Pinned,
     error::Result,
     memory::{
+        array::Held,
         intervals::{self, Intervals},
         places::{Moved, Places},
         residency::HOST,
@@ -30,6 +31,9 @@ use std::{
 
 /// Runs of a written set that are kept apart. Beyond them the call's writes are one run, on the host or on the only device.
 const MAX_RUNS: u64 = 4096;
+
+/// Segments of arrays start at multiples of this.
+const SEGMENT_ALIGN: u64 = 256;
 
 /// Bytes of one argument that moved between the host and a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,16 +85,20 @@ pub(crate) struct Needs {
     uses: Vec<Use>,
     /// The arguments that its device gets as host slices, although they are arrays.
     at_home: Vec<usize>,
+    /// What of arrays its device has in pages, where it streams the chunk.
+    kept: Option<Kept>,
 }
 
 /// What a chunk needs that works in place on what the host has.
-static NOTHING: Needs = Needs { transfers: Vec::new(), uses: Vec::new(), at_home: Vec::new() };
+static NOTHING: Needs = Needs { transfers: Vec::new(), uses: Vec::new(), at_home: Vec::new(), kept: None };
 
 /// An argument's array used by a chunk. Runs are bytes of the array.
 #[derive(Clone, Debug)]
 struct Use {
     binding: usize,
     place: usize,
+    /// What must be there in one piece, where that is not all of the array.
+    piece: Option<Range<u64>>,
     needs: Vec<Range<u64>>,
     writes: Vec<Range<u64>>,
 }
@@ -104,7 +112,7 @@ pub(super) fn only<'a>(job: &'a Job<'_>, assignment: Assignment) -> Part<'a> {
         return Part::new(job, (0, assignment), None);
     }
     let needs = needs_of(job, &[assignment]).swap_remove(0);
-    if let Some(kept) = job.needs {
+    if let Some(kept) = job.needs.filter(|_| needs.kept.is_none()) {
         // Of two calls at once either may be first: they are the same.
         let _ = kept.set(needs.clone());
     }
@@ -131,10 +139,14 @@ fn needs_of(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Arc<Needs>> {
     (assignments.iter().zip(moved))
         .map(|(assignment, transfers)| {
             // What goes through a device in windows is at home on the host.
-            let holds =
-                holds(job.places, assignment.device, job.arguments) && job.windowed(assignment.device).is_none();
-            let place_of = |b, place| if holds && !at_home(b, place) { place } else { HOST };
-            let mut needs = needs(job, assignment.device, transfers, &fine, place_of);
+            let streamed = job.windowed(assignment.device).is_some();
+            let pieces = pieces(job.places, assignment.device, job.arguments).filter(|_| !streamed);
+            let place_of = |b, place| if pieces.is_some() && !at_home(b, place) { place } else { HOST };
+            // Of a set of many runs, the gaps would have to be valid where the runs are.
+            let may = |b: usize| !at_home(b, assignment.device) && !fine[b] && in_words(&job.arguments[b]);
+            let kept = if streamed { Kept::choose(job, assignment, &transfers, may) } else { None };
+            let mut needs = needs(job, assignment.device, (transfers, kept), &fine, place_of);
+            needs.in_pieces(job.arguments, &pieces.unwrap_or_default());
             if let Some(repeat) = job.repeat.filter(|r| r.steps > 1) {
                 needs.alternate(repeat.swap);
             }
@@ -145,7 +157,7 @@ fn needs_of(job: &Job<'_>, assignments: &[Assignment]) -> Vec<Arc<Needs>> {
 
 /// Whether the arguments are arrays in the memory of the device that runs the only part of a plan, all of them.
 pub(crate) fn is_resident(job: &Job<'_>, assignment: Assignment) -> bool {
-    only(job, assignment).is_resident(job)
+    job.windowed(assignment.device).is_none() && only(job, assignment).is_resident(job)
 }
 
 /// A chunk that runs on the CPU after a device failed.
@@ -154,6 +166,7 @@ pub(super) fn recovery<'a>(job: &'a Job<'_>, failed: &Part<'_>) -> Part<'a> {
     let uses = failed.needs().uses.iter().map(|u| Use {
         binding: u.binding,
         place: HOST,
+        piece: None,
         needs: u.needs.clone(),
         writes: u.writes.clone(),
     });
@@ -161,30 +174,52 @@ pub(super) fn recovery<'a>(job: &'a Job<'_>, failed: &Part<'_>) -> Part<'a> {
     Part::new(job, (failed.number, assignment), Some(Arc::new(needs)))
 }
 
-/// Whether a device holds all the arrays among these arguments at once.
-fn holds(places: &Places, place: usize, arguments: &[Argument]) -> bool {
-    let arrays: HashMap<u64, u64> = arguments.iter().filter_map(|a| a.array).map(|a| (a.id, a.bytes)).collect();
-    if arrays.is_empty() || place == HOST {
-        return place == HOST;
+/// The piece of each array that a device must hold for these arguments to be bound where they are: all of it where all of
+/// all arrays fits, else what the arguments span. `None` where it does not hold that, or has no memory of its own.
+fn pieces(places: &Places, place: usize, arguments: &[Argument]) -> Option<HashMap<u64, Range<u64>>> {
+    let arrays = || arguments.iter().filter_map(|a| Some((a.array?, a.len)));
+    if place == HOST || arrays().next().is_none() {
+        return (place == HOST).then(HashMap::new);
     }
-    let largest = arrays.values().copied().max().unwrap_or(0);
-    largest <= places.device(place).info().limits.buffer_bytes && arrays.values().sum::<u64>() <= places.limit(place)
+    let largest = places.device(place).info().limits.buffer_bytes;
+    let fit = |pieces: &HashMap<u64, Range<u64>>| {
+        let bytes = || pieces.values().map(|piece| piece.end - piece.start);
+        bytes().all(|b| b <= largest) && bytes().sum::<u64>() <= places.limit(place)
+    };
+    let wholes: HashMap<u64, Range<u64>> = arrays().map(|(a, _)| (a.id, 0..a.bytes)).collect();
+    if fit(&wholes) {
+        return Some(wholes);
+    }
+    let mut spans: HashMap<u64, Range<u64>> = HashMap::new();
+    for (array, len) in arrays() {
+        let part = array.offset / SEGMENT_ALIGN * SEGMENT_ALIGN..array.offset + len;
+        let span = spans.entry(array.id).or_insert_with(|| part.clone());
+        *span = span.start.min(part.start)..span.end.max(part.end);
+    }
+    // A segment that has more than that cannot be made smaller.
+    for (id, span) in &mut spans {
+        *span = places.covering(place, *id, span).unwrap_or_else(|| span.clone());
+    }
+    fit(&spans).then_some(spans)
 }
 
 fn needs(
     job: &Job<'_>,
     device: usize,
-    mut transfers: Vec<Transfer>,
+    (mut transfers, kept): (Vec<Transfer>, Option<Kept>),
     fine: &[bool],
     place_of: impl Fn(usize, usize) -> usize,
 ) -> Needs {
     let (mut uses, mut at_home) = (Vec::new(), Vec::new());
     for (binding, argument) in job.arguments.iter().enumerate() {
         let Some(array) = argument.array else { continue };
-        // A word that is only in part the argument's could not be moved without its neighbours.
-        let end = array.offset + argument.len;
-        let whole_words = array.offset.is_multiple_of(ALIGN) && (end.is_multiple_of(ALIGN) || end == array.bytes);
-        let place = if whole_words { place_of(binding, device) } else { HOST };
+        let place = if in_words(argument) { place_of(binding, device) } else { HOST };
+        let pages = kept.as_ref().and_then(|kept| kept.pages(binding));
+        if let (Some(transfer), Some(pages)) = (transfers.get(binding), pages) {
+            let all = Use::new(binding, HOST, transfer, array.offset, fine[binding]);
+            uses.extend(all.divide(device, pages.bytes()));
+            continue;
+        }
         if let Some(transfer) = transfers.get_mut(binding) {
             uses.push(Use::new(binding, place, transfer, array.offset, fine[binding]));
             if place != HOST {
@@ -195,10 +230,25 @@ fn needs(
             at_home.push(binding);
         }
     }
-    Needs { transfers, uses, at_home }
+    Needs { transfers, uses, at_home, kept }
+}
+
+/// Whether an argument is whole words of its array: one that is only in part the argument's could not be moved without its
+/// neighbours.
+fn in_words(argument: &Argument) -> bool {
+    let Some(array) = argument.array else { return false };
+    let end = array.offset + argument.len;
+    array.offset.is_multiple_of(ALIGN) && (end.is_multiple_of(ALIGN) || end == array.bytes)
 }
 
 impl Use {
+    /// What of a use on the host is on a device instead, and the rest.
+    fn divide(&self, place: usize, held: &Intervals) -> [Use; 2] {
+        let ([needs, needs_home], [writes, writes_home]) = (held.divide(&self.needs), held.divide(&self.writes));
+        let part = |place, needs, writes| Use { binding: self.binding, place, piece: None, needs, writes };
+        [part(place, needs, writes), part(HOST, needs_home, writes_home)]
+    }
+
     fn new(binding: usize, place: usize, transfer: &Transfer, offset: u64, fine: bool) -> Self {
         let shift = |r: Range<u64>| r.start + offset..r.end + offset;
         let mut needs: Intervals = transfer.upload.iter().cloned().map(shift).collect();
@@ -212,13 +262,22 @@ impl Use {
                 set.for_each_run(|run| writes.insert(shift(run)));
             }
         }
-        Use { binding, place, needs: needs.runs().to_vec(), writes: writes.runs().to_vec() }
+        Use { binding, place, piece: None, needs: needs.runs().to_vec(), writes: writes.runs().to_vec() }
     }
 }
 
 impl Needs {
     fn of_arrays(uses: Vec<Use>) -> Self {
-        Needs { transfers: Vec::new(), uses, at_home: Vec::new() }
+        Needs { transfers: Vec::new(), uses, at_home: Vec::new(), kept: None }
+    }
+
+    /// Notes what must be where it is used in one piece.
+    fn in_pieces(&mut self, arguments: &[Argument], pieces: &HashMap<u64, Range<u64>>) {
+        for u in self.uses.iter_mut().filter(|u| u.place != HOST) {
+            let array = arguments[u.binding].array;
+            let piece = array.and_then(|a| Some((pieces.get(&a.id)?, 0..a.bytes)));
+            u.piece = piece.filter(|(piece, whole)| *piece != whole).map(|(piece, _)| piece.clone());
+        }
     }
 
     /// Both arrays of a swap are used in both roles, the second first as it is.
@@ -274,19 +333,68 @@ impl<'a> Part<'a> {
             && self.needs().uses.iter().all(|u| u.place != HOST)
     }
 
-    /// Brings what the chunk needs of arrays to where it runs.
+    /// Brings what the chunk needs of arrays to where it runs, and returns what must live until it ended.
     ///
     /// # Errors
     /// Bytes that only a lost device had; memory; a lost device.
-    pub(super) fn bring(&self, job: &Job<'_>, moved: &mut Vec<ArgumentMoved>) -> Result<()> {
+    pub(super) fn bring(&self, job: &Job<'_>, moved: &mut Vec<ArgumentMoved>) -> Result<Vec<Held>> {
+        let mut in_pieces = Vec::new();
+        let pins = |id: u64| job.arrays.iter().flatten().filter(|array| array.id() == id).count();
+        let kept = self.needs().kept.as_ref();
+        moved.extend(kept.iter().flat_map(|k| k.evicted()).map(|m| ArgumentMoved::of_array(None, *m)));
         for u in &self.needs().uses {
             let Some(array) = &job.arrays[u.binding] else { continue };
+            let pages = kept.and_then(|kept| kept.pages(u.binding)).filter(|_| u.place != HOST);
             let mut moves = Vec::new();
-            let result = array.acquire(u.place, &u.needs, &mut moves);
+            let result = match (pages, &u.piece) {
+                (Some(pages), _) => pages.acquire(&u.needs, &mut moves),
+                (None, None) => array.acquire(u.place, &u.needs, &mut moves),
+                (None, Some(piece)) => {
+                    Held::piece(array, u.place, (piece, pins(array.id())), &mut moves).and_then(|piece| {
+                        let result = piece.acquire(&u.needs, &mut moves);
+                        in_pieces.push(piece);
+                        result
+                    })
+                }
+            };
             moved.extend(moves.into_iter().map(|moved| ArgumentMoved::of_array(Some(u.binding), moved)));
             result?;
         }
-        Ok(())
+        Ok(in_pieces)
+    }
+
+    /// What of arrays its device has in pages.
+    pub(super) fn kept(&self) -> Option<&Kept> {
+        self.needs().kept.as_ref()
+    }
+
+    /// Records what a streamed chunk of it wrote: pages of arrays if it `stays` on the device, else the host's bytes.
+    pub(super) fn streamed(&self, job: &Job<'_>, range: GroupRange, stays: bool) {
+        let place = if stays { self.assignment.device } else { HOST };
+        self.chunk(job, range, place).wrote(job);
+    }
+
+    /// A part of a streamed part, with what it needs and writes of arrays at a place.
+    fn chunk(&self, job: &Job<'_>, range: GroupRange, place: usize) -> Part<'a> {
+        let footprint = job.kernel.analysis.footprint(&job.shape, &range);
+        let transfers = transfers::of_footprint(&footprint, job.kernel.bindings(), job.shape.sizes);
+        let uses = transfers.iter().enumerate().filter_map(|(binding, transfer)| {
+            let offset = job.arguments[binding].array?.offset;
+            let fine = transfer.download.iter().any(|set| set.count() > MAX_RUNS);
+            Some(Use::new(binding, place, transfer, offset, fine))
+        });
+        let needs = Some(Arc::new(Needs::of_arrays(uses.collect())));
+        let assignment = Assignment { range, ..self.assignment };
+        Part { number: self.number, assignment, arguments: self.arguments.clone(), needs }
+    }
+
+    /// What is left of a streamed part after it failed. Where chunks left results in pages, what it needs and writes is
+    /// exactly its own.
+    pub(super) fn left(&self, job: &Job<'_>, range: GroupRange) -> Part<'a> {
+        match self.needs().kept {
+            Some(_) => self.chunk(job, range, HOST),
+            None => self.rest(range),
+        }
     }
 
     /// What is left of a part after a stream of it failed.
@@ -348,6 +456,19 @@ pub(super) fn slices_moved(
     })
 }
 
+/// Bytes that a stream moved, by binding: up and down.
+pub(super) fn streamed_moved(
+    job: &Job<'_>,
+    device: usize,
+    moved: &[(u64, u64)],
+) -> impl Iterator<Item = ArgumentMoved> {
+    let storage = job.kernel.bindings().iter().zip(moved).enumerate().filter(|(_, (b, _))| b.space == Space::Storage);
+    storage.map(move |(binding, (_, &(up, down)))| {
+        let moved = Moved { device, up, down, evicted: false, mapped: false };
+        ArgumentMoved { binding: Some(binding), array: false, moved }
+    })
+}
+
 /// What a whole call would move if it ran on one device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WouldMove {
@@ -372,7 +493,7 @@ pub(crate) fn would_move(
     let mut total = WouldMove::default();
     let room = places.device(place).room();
     let windows = room.is_some_and(|room| windows::whole_misfit(bindings, &sizes, &room).is_some());
-    let holds = holds(places, place, arguments) && !windows;
+    let holds = !windows && pieces(places, place, arguments).is_some();
     for (b, transfer) in transfers::of_footprint(footprint, bindings, &sizes).iter().enumerate() {
         let (up, down) =
             (intervals::bytes(&transfer.upload), transfer.download.iter().map(Strided::bytes).sum::<u64>());
@@ -386,8 +507,10 @@ pub(crate) fn would_move(
             total.fetched.extend(fetched);
         }
         if place != HOST && (resident.is_none() || !holds) {
-            total.up += up;
-            total.down += down;
+            // What the device has of it in pages stays there.
+            let kept = resident.map(|(part, array)| array.kept(place, part.offset, transfer)).unwrap_or_default();
+            total.up += up - kept.0.min(up);
+            total.down += down - kept.1.min(down);
         }
     }
     total

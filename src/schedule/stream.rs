@@ -6,7 +6,7 @@
 
 use super::windows::{Cutter, IN_FLIGHT, Misfit, WindowedChunk};
 use crate::{
-    backend::{Argument, Backend, Carry, Chunk, ChunkRun, Started},
+    backend::{Argument, Backend, Carry, Chunk, ChunkRun, Started, Transfer},
     error::{Error, ErrorKind},
     kernel::Compiled,
     report::human_bytes,
@@ -37,10 +37,12 @@ pub struct Stream<'a> {
 /// What became of a stream.
 #[derive(Debug, Default)]
 pub struct Streamed {
-    /// What ran, adjoining chunks joined, with the sums of what they took.
-    pub done: Vec<(GroupRange, ChunkRun)>,
+    /// What ran, adjoining chunks joined.
+    pub done: Vec<Done>,
     /// What did not, and why.
     pub failed: Vec<(GroupRange, Error)>,
+    /// What they moved, by binding: bytes up and down.
+    pub moved: Vec<(u64, u64)>,
     /// Chunks that ran.
     pub chunks: usize,
     /// Device memory of the largest chunk in bytes, staging included.
@@ -49,7 +51,18 @@ pub struct Streamed {
     pub halved: usize,
 }
 
-type Flying<'a> = VecDeque<(GroupRange, Box<dyn Started + 'a>)>;
+/// Chunks that ran.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    /// What ran.
+    pub range: GroupRange,
+    /// The sums of what it took.
+    pub run: ChunkRun,
+    /// Whether all results stayed on the device, in pages of arrays.
+    pub stays: bool,
+}
+
+type Flying<'a> = VecDeque<(&'a WindowedChunk, Box<dyn Started + 'a>)>;
 
 /// How a row of chunks ended.
 enum End {
@@ -118,7 +131,7 @@ impl Stream<'_> {
                 watch: None,
             });
             match started {
-                Ok(started) => flying.push_back((range, started)),
+                Ok(started) => flying.push_back((chunk, started)),
                 Err(error) => {
                     end = End::At(k, error);
                     break;
@@ -142,25 +155,29 @@ fn again(error: &Error) -> Error {
 /// Finishes the oldest chunks until so many are left.
 fn land(flying: &mut Flying<'_>, left: usize, out: &mut Streamed) {
     while flying.len() > left {
-        let Some((range, started)) = flying.pop_front() else { return };
+        let Some((chunk, started)) = flying.pop_front() else { return };
         match started.finish() {
             Ok(run) => {
                 out.chunks += 1;
-                add(&mut out.done, range, run);
+                out.moved.resize(chunk.transfers.len(), (0, 0));
+                for (sum, (up, down)) in out.moved.iter_mut().zip(chunk.transfers.iter().map(Transfer::bytes)) {
+                    *sum = (sum.0 + up, sum.1 + down);
+                }
+                add(&mut out.done, Done { range: chunk.range, run, stays: chunk.stays });
             }
-            Err(error) => out.failed.push((range, error)),
+            Err(error) => out.failed.push((chunk.range, error)),
         }
     }
 }
 
 /// Adds a chunk to those before it: to the last one where together they are a box.
-fn add(done: &mut Vec<(GroupRange, ChunkRun)>, range: GroupRange, run: ChunkRun) {
-    let Some((last, sum)) = done.last_mut() else { return done.push((range, run)) };
-    match union(last, &range) {
-        None => done.push((range, run)),
-        Some(both) => {
-            *last = both;
-            sum.add(&run);
+fn add(done: &mut Vec<Done>, chunk: Done) {
+    let before = done.last_mut().filter(|last| last.stays == chunk.stays);
+    match before.and_then(|last| Some((union(&last.range, &chunk.range)?, last))) {
+        None => done.push(chunk),
+        Some((both, last)) => {
+            last.range = both;
+            last.run.add(&chunk.run);
         }
     }
 }
@@ -185,10 +202,13 @@ fn union(a: &GroupRange, b: &GroupRange) -> Option<GroupRange> {
     adjoining.then_some(GroupRange { start: a.start, end: b.end })
 }
 
-/// One line on how a part was cut, for the report.
-pub fn describe(id: &str, why: &str, streamed: &Streamed) -> String {
+/// One line on how a part was cut, for the report; `kept` bytes of its arrays stay on the device.
+pub fn describe(id: &str, why: &str, kept: u64, streamed: &Streamed) -> String {
     let largest = human_bytes(streamed.largest);
     let mut line = format!("{id} ran {} chunks in windows of at most {largest} in all: {why}", streamed.chunks);
+    if kept > 0 {
+        line.push_str(&format!("; {} stay there", human_bytes(kept)));
+    }
     if streamed.halved > 0 {
         line.push_str(&format!("; it had too little memory {} times, so chunks were halved", streamed.halved));
     }

@@ -1,6 +1,9 @@
 //! What a device with its own memory moves for a chunk, from the chunk's footprint.
 
-use crate::backend::Transfer;
+use crate::{
+    backend::{PageCopies, Transfer},
+    memory::intervals::Intervals,
+};
 use evener_lanes::{
     analysis::{BindingFootprint, Footprint, Strided},
     ir::{Binding, Space},
@@ -23,6 +26,21 @@ pub fn of_footprint(footprint: &Footprint, bindings: &[Binding], sizes: &[u64]) 
             }
         })
         .collect()
+}
+
+/// What is in pages of the argument's array on the device, of `size` bytes of the binding, is taken from there rather than
+/// uploaded, and what is written of it goes there. All of the window that is in pages is loaded: then any hull of what is
+/// written can be stored.
+pub(crate) fn keep(transfer: &mut Transfer, size: u64, kept: &Intervals) {
+    transfer.upload = kept.divide(&transfer.upload)[1].clone();
+    let there: Vec<Range<u64>> = match &transfer.window {
+        None => std::iter::once(0..size).collect(),
+        Some(window) => window.map(0..size).map(|(part, _)| part).collect(),
+    };
+    let load: Intervals = there.iter().flat_map(|part| kept.within(part)).collect();
+    let written: Intervals = transfer.download.iter().map(|set| align(set.start..set.end(), size)).collect();
+    let store = written.runs().iter().flat_map(|run| load.within(run)).collect();
+    transfer.pages = Some(PageCopies { load: load.runs().to_vec(), store });
 }
 
 /// The sets of which something is needed: all that are not certainly overwritten as a whole.

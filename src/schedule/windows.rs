@@ -12,6 +12,7 @@ use super::transfers;
 use crate::{
     backend::{Room, Transfer, Window},
     kernel::Compiled,
+    memory::intervals::Intervals,
     report::human_bytes,
 };
 use evener_lanes::{
@@ -41,6 +42,8 @@ pub struct WindowedChunk {
     pub bytes: u64,
     /// No other chunk of the part may be under way.
     pub alone: bool,
+    /// All that it writes stays on the device, in pages of arrays.
+    pub stays: bool,
 }
 
 /// A part of a call that fits no window, and why.
@@ -75,6 +78,8 @@ pub struct Cutter<'a> {
     /// What stays on the device: per binding, the footprint of the whole part.
     carried: Vec<Option<Box<BindingFootprint>>>,
     carried_bytes: u64,
+    /// Per binding, what of it is in pages of its array on the device.
+    kept: Vec<Option<Intervals>>,
     /// Whether something carried is written: then the order of the queue is enough, and results come with the last chunk.
     carries_results: bool,
     /// What is left, the next at the end.
@@ -111,6 +116,7 @@ impl<'a> Cutter<'a> {
             free_axis,
             carried: vec![None; kernel.bindings().len()],
             carried_bytes: 0,
+            kept: vec![None; kernel.bindings().len()],
             carries_results: false,
             rest: vec![part],
             target: 0,
@@ -124,6 +130,30 @@ impl<'a> Cutter<'a> {
         cutter
     }
 
+    /// Chunks take from pages of arrays on the device what these have, per binding, and leave there what they write of them.
+    /// They are cut where what they write is no longer all in pages.
+    pub(crate) fn keeping(mut self, kept: Vec<Option<Intervals>>) -> Self {
+        self.kept = kept;
+        let (Some(axis), [part]) = (self.free_axis, &self.rest[..]) else { return self };
+        let part = *part;
+        let stays = |groups| self.stays(&self.footprint(&front(&part, axis, groups).0));
+        let (mut all, mut not) = (1, part.end[axis] - part.start[axis]);
+        if not > 1 && stays(all) && !stays(not) {
+            while not - all > 1 {
+                let middle = all + (not - all) / 2;
+                if stays(middle) { all = middle } else { not = middle }
+            }
+            let (front, back) = front(&part, axis, all);
+            self.rest = vec![back, front];
+        }
+        self
+    }
+
+    /// Whether a binding's bytes stay on the device from the first chunk to the last.
+    pub(crate) fn is_carried(&self, binding: usize) -> bool {
+        self.carried[binding].is_some()
+    }
+
     /// Whether results stay on the device until the last chunk: a failure before loses those of all chunks.
     pub fn carries_results(&self) -> bool {
         self.carries_results
@@ -131,9 +161,9 @@ impl<'a> Cutter<'a> {
 
     /// Why the part cannot run on the device, judged by its first and its last chunk.
     pub fn misfit(&self) -> Option<String> {
-        let part = *self.rest.first()?;
-        let first = GroupRange { start: part.start, end: part.start.map(|s| s + 1) };
-        let last = GroupRange { start: part.end.map(|e| e - 1), end: part.end };
+        let (start, end) = (self.rest.last()?.start, self.rest.first()?.end);
+        let first = GroupRange { start, end: start.map(|s| s + 1) };
+        let last = GroupRange { start: end.map(|e| e - 1), end };
         [first, last].iter().find_map(|group| self.group_misfit(group))
     }
 
@@ -313,6 +343,10 @@ impl<'a> Cutter<'a> {
                 footprint.bindings[k] = (**carried).clone();
             }
         }
+        // What merges is updated by all chunks, each after the one before.
+        let shared = |k: usize| self.carried[k].is_none() && !footprint.bindings[k].merges.is_empty();
+        let free = self.is_free(&range) && !(0..bindings.len()).any(shared);
+        let stays = free && self.stays(&footprint);
         let mut moved = transfers::of_footprint(&footprint, bindings, self.shape.sizes);
         for (k, (transfer, window)) in moved.iter_mut().zip(need.windows).enumerate() {
             if bindings[k].space == Space::Uniform {
@@ -321,18 +355,30 @@ impl<'a> Cutter<'a> {
             transfer.carried = self.carried[k].is_some();
             transfer.exact = Some(transfers::needed(&footprint.bindings[k]).cloned().collect());
             transfer.window = window;
+            if let Some(kept) = &self.kept[k] {
+                transfers::keep(transfer, self.shape.sizes[k], kept);
+            }
             if transfer.carried && !first {
                 transfer.upload.clear();
+                transfer.pages.iter_mut().for_each(|pages| pages.load.clear());
             }
-            if transfer.carried && !last {
+            if stays || (transfer.carried && !last) {
                 transfer.download.clear();
             }
         }
-        // What merges is updated by all chunks, each after the one before.
-        let shared = |k: usize| self.carried[k].is_none() && !footprint.bindings[k].merges.is_empty();
-        let free = self.is_free(&range) && !(0..bindings.len()).any(shared);
         let alone = whole_device || !(free || self.ordered_by_queue());
-        WindowedChunk { range, transfers: moved, bytes: need.bytes, alone }
+        WindowedChunk { range, transfers: moved, bytes: need.bytes, alone, stays }
+    }
+
+    /// Whether a range of work-groups writes something, and that all of it into pages of arrays.
+    fn stays(&self, footprint: &Footprint) -> bool {
+        let in_pages = |k: usize, set: &Strided| {
+            self.carried[k].is_none()
+                && self.kept[k].as_ref().is_some_and(|kept| kept.contains(&(set.start..set.end())))
+        };
+        let mut writes = footprint.bindings.iter().enumerate().flat_map(|(k, b)| b.writes.iter().map(move |w| (k, w)));
+        let some = writes.clone().next().is_some();
+        some && writes.all(|(k, set)| in_pages(k, set))
     }
 
     /// Whether a chunk was cut on the free axis only.

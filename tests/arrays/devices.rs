@@ -87,6 +87,20 @@ pub fn software_with_memory(bytes: u64) -> Option<Runtime> {
     Some(with(Runtime::builder().device_memory(bytes), &[gpu]))
 }
 
+/// The CPU with the software GPU, whose buffers all take so much memory at most.
+#[cfg(feature = "gpu")]
+pub fn software_within(bytes: u64) -> Option<Runtime> {
+    crate::support::software_gpu()?;
+    let builder = Runtime::builder().software_gpu(true).device_memory(bytes);
+    Some(builder.profile(Some(temporary("profile.json"))).threads(2).build().unwrap())
+}
+
+/// Without the feature there is none.
+#[cfg(not(feature = "gpu"))]
+pub fn software_within(_: u64) -> Option<Runtime> {
+    None
+}
+
 /// Without the feature there is none.
 #[cfg(not(feature = "gpu"))]
 pub fn software_with_memory(_: u64) -> Option<Runtime> {

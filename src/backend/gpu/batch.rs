@@ -21,14 +21,17 @@ use crate::{
 use std::{
     collections::HashSet,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
 /// Predicted time of one submission in ns: far under the time after which drivers take a device for hung.
 const SUBMISSION_NS: f64 = 250e6;
 /// Calls of one submission at most.
-const SUBMISSION_CALLS: u32 = 4096;
+const SUBMISSION_CALLS: usize = 4096;
 /// What is mapped of a buffer that no call uses: a map asked for after a submission fails on a lost device.
 const PROBE_BYTES: u64 = 8;
 
@@ -37,6 +40,15 @@ const PROBE_BYTES: u64 = 8;
 pub(super) struct Batches {
     open: Mutex<Option<Open>>,
     last: Mutex<Option<Arc<Flight>>>,
+    /// Whether the next submission is to be refused, for tests.
+    spoiled: AtomicBool,
+}
+
+impl Batches {
+    /// Makes wgpu refuse the next submission of several calls.
+    pub(super) fn spoil(&self) {
+        self.spoiled.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Calls recorded and not submitted.
@@ -45,16 +57,32 @@ struct Open {
     encoder: wgpu::CommandEncoder,
     /// The arrays that they use.
     arrays: HashSet<u64>,
-    /// What they bind, so that nobody else gets the uniforms before they are submitted.
-    prepared: Vec<Arc<Prepared>>,
+    /// The calls.
+    calls: Vec<Recorded>,
     predicted_ns: f64,
-    calls: u32,
     flight: Arc<Flight>,
+}
+
+/// A call of a batch: all that it takes to record it again.
+struct Recorded {
+    pipeline: wgpu::ComputePipeline,
+    /// What it binds: so nobody else gets the uniforms before it is submitted.
+    prepared: Arc<Prepared>,
+    groups: [u32; 3],
+}
+
+impl Recorded {
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline);
+        self.prepared.groups(0).iter().for_each(|(index, group)| pass.set_bind_group(*index, group, &[]));
+        let [x, y, z] = self.groups;
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 impl fmt::Debug for Open {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Open({} calls)", self.calls)
+        write!(f, "Open({} calls)", self.calls.len())
     }
 }
 
@@ -79,41 +107,49 @@ impl Open {
     fn new(live: &Live) -> Self {
         let mut encoder = live.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime();
-        let (arrays, prepared, flight) = (HashSet::new(), Vec::new(), Arc::default());
-        Open { pass, encoder, arrays, prepared, predicted_ns: 0.0, calls: 0, flight }
+        Open { pass, encoder, arrays: HashSet::new(), calls: Vec::new(), predicted_ns: 0.0, flight: Arc::default() }
     }
 
     fn is_full(&self) -> bool {
-        self.calls >= SUBMISSION_CALLS || self.predicted_ns >= SUBMISSION_NS
+        self.calls.len() >= SUBMISSION_CALLS || self.predicted_ns >= SUBMISSION_NS
     }
 
-    /// Submits the calls. A refusal cannot be told apart by call, and what follows builds on all of them: the device counts
-    /// as lost, and so does what only it has. What is to be waited for, unless it failed.
+    /// Submits the calls. What is refused has not run, and is submitted again in parts ([`again`]). A call that is refused
+    /// alone counts as the loss of the device, and of what only it has: what follows builds on its results. What is to be
+    /// waited for, unless it failed.
     fn submit(self, live: &Live) -> Option<wgpu::SubmissionIndex> {
-        let Open { pass, encoder, prepared, calls, flight, .. } = self;
+        let Open { mut pass, encoder, calls, flight, .. } = self;
         let ticket = &flight.ticket;
-        let submitted = live.faults.scoped(&live.device, "submitting calls", || {
-            let probe = live.pools.lease(Purpose::Readback, PROBE_BYTES);
-            let _unmapped = live.gate.unmapped();
+        let _unmapped = live.gate.unmapped();
+        let at = Instant::now();
+        let first = live.faults.scoped(&live.device, "submitting calls", || {
+            if live.batches.spoiled.swap(false, Ordering::Relaxed) {
+                pass.dispatch_workgroups(u32::MAX, 1, 1);
+            }
             drop(pass);
-            let at = Instant::now();
-            let index = live.queue.submit([encoder.finish()]);
-            ticket.map(&probe.buffer, wgpu::MapMode::Read, 0..PROBE_BYTES);
-            Ok((index, Submitted { at, calls, _probe: Some(probe) }))
+            Ok(live.queue.submit([encoder.finish()]))
         });
+        let submitted = first.or_else(|_| again(live, &calls)).and_then(|index| {
+            live.faults.scoped(&live.device, "submitting calls", || {
+                let probe = live.pools.lease(Purpose::Readback, PROBE_BYTES);
+                ticket.map(&probe.buffer, wgpu::MapMode::Read, 0..PROBE_BYTES);
+                Ok((index, probe))
+            })
+        });
+        let number = calls.len() as u32;
         let index = match submitted {
-            Ok((index, submitted)) => {
-                let _ = flight.submitted.set(submitted);
+            Ok((index, probe)) => {
+                let _ = flight.submitted.set(Submitted { at, calls: number, _probe: Some(probe) });
                 Some(index)
             }
             Err(error) => {
                 live.faults.lose(format!("calls that share a submission failed: {error}"));
-                let _ = flight.submitted.set(Submitted { at: Instant::now(), calls, _probe: None });
+                let _ = flight.submitted.set(Submitted { at, calls: number, _probe: None });
                 ticket.fail();
                 None
             }
         };
-        prepared.into_iter().for_each(Prepared::give_back);
+        calls.into_iter().for_each(|call| call.prepared.give_back());
         *lock(&live.batches.last) = Some(flight);
         index
     }
@@ -125,6 +161,28 @@ impl Open {
             live.waiter.watch(index, ticket);
         }
     }
+}
+
+/// Submits calls once more, in halves where they are refused together: memory may do for fewer, and a fault that came with
+/// one submission goes with it. Their order stays.
+///
+/// # Errors
+/// A call that is refused alone, a lost device.
+fn again(live: &Live, calls: &[Recorded]) -> Result<wgpu::SubmissionIndex> {
+    live.pools.drain();
+    let together = live.faults.scoped(&live.device, "submitting calls again", || {
+        let mut encoder = live.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        calls.iter().for_each(|call| call.record(&mut pass));
+        drop(pass);
+        Ok(live.queue.submit([encoder.finish()]))
+    });
+    if together.is_ok() || calls.len() < 2 || live.faults.lost().is_some() {
+        return together;
+    }
+    let (front, back) = calls.split_at(calls.len() / 2);
+    again(live, front)?;
+    again(live, back)
 }
 
 impl Live {
@@ -179,19 +237,36 @@ fn record(live: &Live, job: &Job<'_>, predicted_ns: f64) -> Result<Option<Arc<Fl
     live.faults.check()?;
     let pipeline = live.pipelines.get(live, job)?;
     let Some(prepared) = bind_in_place(live, job, &pipeline)? else { return Ok(None) };
+    let call = Recorded { pipeline: pipeline.raw.clone(), prepared, groups: job.dispatch.groups };
+    check(live, &call)?;
     let mut open = lock(&live.batches.open);
     live.faults.scoped(&live.device, "recording a call", || {
         let batch = open.get_or_insert_with(|| Open::new(live));
-        batch.pass.set_pipeline(&pipeline.raw);
-        prepared.groups(0).iter().for_each(|(index, group)| batch.pass.set_bind_group(*index, group, &[]));
-        let [x, y, z] = job.dispatch.groups;
-        batch.pass.dispatch_workgroups(x, y, z);
+        call.record(&mut batch.pass);
         batch.arrays.extend(job.arguments.iter().filter_map(|a| a.array).map(|a| a.id));
-        batch.prepared.push(prepared);
+        batch.calls.push(call);
         batch.predicted_ns += predicted_ns;
-        batch.calls += 1;
         Ok(Some(batch.flight.clone()))
     })
+}
+
+/// Records a call that was never recorded by itself, to no other end: wgpu tells a fault only when all commands are there,
+/// and then this call alone is to blame for it.
+///
+/// # Errors
+/// The fault, memory, a lost device.
+fn check(live: &Live, call: &Recorded) -> Result<()> {
+    if call.prepared.is_checked() {
+        return Ok(());
+    }
+    live.faults.scoped(&live.device, "recording a call", || {
+        let mut encoder = live.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        call.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        drop(encoder.finish());
+        Ok(())
+    })?;
+    call.prepared.set_checked();
+    Ok(())
 }
 
 /// A call of a batch.

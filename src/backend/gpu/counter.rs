@@ -105,13 +105,13 @@ impl Counting {
     pub(super) fn new(live: &Live, job: &Job<'_>) -> Result<Option<Self>> {
         let Some(CountedDispatch { counted, axis_groups, most_groups }) = job.counted else { return Ok(None) };
         let ArrayRef { id, offset, .. } = counted.element;
-        let array = live.arrays.buffer(id)?;
+        let (array, at) = live.arrays.buffer(id, &(offset..offset + 4))?;
         let counter = live.counter.get_or_init(|| Counter::new(&live.device));
         let lease = live.pools.lease(Purpose::Indirect, BYTES);
         // The element's neighbourhood alone: the whole array may be more than the device binds.
-        let from = offset / live.storage_align * live.storage_align;
+        let from = at / live.storage_align * live.storage_align;
         let bytes = live.storage_align.max(4).min(array.size() - from);
-        let words = [((offset - from) / 4) as u32, counted.group_items, axis_groups, most_groups];
+        let words = [((at - from) / 4) as u32, counted.group_items, axis_groups, most_groups];
         let input: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
         live.queue.write_buffer(&lease.buffer, INPUT, &input);
         let resource = |buffer, offset, bytes| {

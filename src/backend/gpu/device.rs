@@ -110,6 +110,14 @@ impl GpuDevice {
         }
     }
 
+    /// Makes wgpu refuse the next submission that calls share.
+    #[doc(hidden)]
+    pub fn inject_refusal(&self) {
+        if let Some(live) = &*self.lock() {
+            live.batches.spoil();
+        }
+    }
+
     /// The most bytes that its buffers had at once.
     #[doc(hidden)]
     pub fn peak_bytes(&self) -> u64 {
@@ -257,8 +265,8 @@ impl Backend for GpuDevice {
         self.lock().as_ref().is_some_and(|live| live.maps_arrays)
     }
 
-    fn array_reserve(&self, array: u64, bytes: u64) -> Result<()> {
-        arrays::reserve(&*self.live()?, array, bytes)
+    fn array_reserve(&self, array: u64, part: &Range<u64>) -> Result<()> {
+        arrays::reserve(&*self.live()?, array, part)
     }
 
     fn array_write(&self, host: &Argument, ranges: &[Range<u64>]) -> Result<()> {
@@ -269,12 +277,12 @@ impl Backend for GpuDevice {
         arrays::read(&*self.live()?, host, ranges)
     }
 
-    fn array_release(&self, array: u64) {
+    fn array_release(&self, array: u64, part: &Range<u64>) {
         let live = self.lock().clone();
         if let Some(live) = live {
             live.flush_users(array);
             live.shelf.release(array);
-            live.arrays.release(array);
+            live.arrays.release(array, part);
         }
     }
 }

@@ -30,6 +30,7 @@ mod lease;
 mod limits;
 mod live;
 mod mapped;
+mod pages;
 mod pipeline;
 mod prepared;
 mod readback;

@@ -18,7 +18,10 @@ use crate::backend::Repeat;
 use evener_lanes::ir::Space;
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Dispatches kept on a device; the longest unused goes first.
@@ -40,6 +43,8 @@ pub(super) struct Prepared {
     pub(super) plain: Groups,
     /// and those where two arguments have changed places.
     pub(super) swapped: Option<Groups>,
+    /// Whether wgpu took a dispatch of it. It orders nothing.
+    checked: AtomicBool,
 }
 
 impl Prepared {
@@ -49,6 +54,15 @@ impl Prepared {
             drop((plain, swapped));
             unused.into_iter().map(|(_, lease)| lease).chain([uniforms]).for_each(Lease::keep);
         }
+    }
+
+    /// Whether a dispatch of it was recorded without a fault.
+    pub(super) fn is_checked(&self) -> bool {
+        self.checked.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_checked(&self) {
+        self.checked.store(true, Ordering::Relaxed);
     }
 
     /// The bind groups of a step: every other one has two arguments changed over.
@@ -114,7 +128,8 @@ impl Uniforms {
         live.queue.write_buffer(&uniforms.buffer, 0, &self.contents);
         let made = Making { live, pipeline, storage, bytes, unused: &unused, buffer: &uniforms.buffer, uniforms: self };
         let (plain, swapped) = (made.groups(None), job.repeat.map(|r| made.groups(Some(r))));
-        Arc::new(Prepared { uniforms, params: self.params.0, unused, plain, swapped })
+        let checked = AtomicBool::new(false);
+        Arc::new(Prepared { uniforms, params: self.params.0, unused, plain, swapped, checked })
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     lease::Lease,
     limits,
     live::Live,
+    pages::Pages,
     pipeline::Pipeline,
     prepared::{Origin, Prepared, Uniforms},
     readback::Readback,
@@ -111,8 +112,10 @@ struct Bound {
     carried: Vec<bool>,
     /// Bytes bound per binding.
     bytes: Vec<u64>,
+    /// What pages of arrays give and get.
+    pages: Pages,
     prepared: Arc<Prepared>,
-    /// What that was made from, where it was made now and an equal dispatch may have it again.
+    /// What it was made from, where it was made now and an equal dispatch may have it again.
     origin: Option<Origin>,
 }
 
@@ -233,7 +236,7 @@ fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Bound> {
     let origin = Origin::of(job, &uniforms, &bytes);
     if let Some(prepared) = origin.as_ref().and_then(|origin| live.shelf.find(origin)) {
         let (storage, carried) = (vec![None; bytes.len()], vec![false; bytes.len()]);
-        return Ok(Bound { storage, carried, bytes, prepared, origin: None });
+        return Ok(Bound { storage, carried, bytes, pages: Pages::default(), prepared, origin: None });
     }
     let before = |k: usize| job.carry.filter(|_| job.transfers[k].carried)?.get::<Storage>(k);
     let kept: Vec<Option<Arc<Storage>>> = (0..bytes.len()).map(before).collect();
@@ -247,9 +250,10 @@ fn bind(live: &Live, job: &Job<'_>, pipeline: &Pipeline) -> Result<Bound> {
             }
         })
         .collect::<Result<_>>()?;
+    let pages = Pages::new(live, job)?;
     let prepared = uniforms.prepare(live, job, pipeline, &storage, &bytes);
     let in_place = prepared.unused.is_empty() && storage.iter().flatten().all(|s| s.lease.is_none());
-    Ok(Bound { storage, carried, bytes, prepared, origin: origin.filter(|_| in_place) })
+    Ok(Bound { storage, carried, bytes, pages, prepared, origin: origin.filter(|_| in_place) })
 }
 
 /// What a job binds, where that is arrays in place and nothing else: then its dispatch is all that is recorded.
@@ -295,6 +299,7 @@ fn encode(
     mark(&mut encoder, 0);
     clear(&mut encoder, job, bound);
     bound.storage.iter().flatten().for_each(|s| s.copy_in(&mut encoder));
+    bound.pages.load(&mut encoder, &bound.storage);
     if let Some(counting) = counting {
         counting.prologue(live, &mut encoder, &bound.prepared.uniforms.buffer, bound.prepared.params);
     }
@@ -314,6 +319,7 @@ fn encode(
     }
     mark(&mut encoder, 2);
     bound.storage.iter().flatten().for_each(|s| s.copy_out(&mut encoder));
+    bound.pages.store(&mut encoder, &bound.storage);
     let sources: Vec<_> = bound.storage.iter().map(|s| s.as_ref().map(|s| &s.buffer)).collect();
     readback.encode(&mut encoder, &sources);
     mark(&mut encoder, 3);
@@ -332,7 +338,8 @@ fn clear(encoder: &mut wgpu::CommandEncoder, job: &Job<'_>, bound: &Bound) {
         let Some(lease) = storage.lease.as_ref().filter(|l| !l.fresh) else { continue };
         let copied = std::iter::once(0..storage.filled()).filter(|r| !r.is_empty());
         let uploaded = placed(transfer).into_iter().map(|(r, at)| at..at + (r.end - r.start));
-        let filled: Vec<_> = copied.chain(uploaded).collect();
+        let mut filled: Vec<_> = copied.chain(uploaded).chain(bound.pages.filled(k)).collect();
+        filled.sort_unstable_by_key(|r| r.start);
         for gap in staging::complement(&filled, bound.bytes[k]) {
             encoder.clear_buffer(&lease.buffer, gap.start, Some(gap.end - gap.start));
         }

@@ -48,15 +48,16 @@ impl Storage {
     /// An array that has no memory here.
     pub(super) fn of_argument(live: &Live, job: &Job<'_>, pipeline: &Pipeline, k: usize, bytes: u64) -> Result<Self> {
         let argument = &job.arguments[k];
-        let Some(part) = argument.array else { return Ok(Storage::pooled(live, bytes)) };
-        let array = live.arrays.buffer(part.id)?;
-        let fits = part.offset.checked_add(bytes).is_some_and(|end| end <= array.size());
-        let aligned = part.offset.is_multiple_of(live.storage_align);
+        let in_place = argument.array.filter(|_| job.transfers[k].pages.is_none());
+        let Some(part) = in_place else { return Ok(Storage::pooled(live, bytes)) };
+        let (array, offset) = live.arrays.buffer(part.id, &(part.offset..part.offset + argument.len))?;
+        let fits = offset.checked_add(bytes).is_some_and(|end| end <= array.size());
+        let aligned = offset.is_multiple_of(live.storage_align);
         let read_only = pipeline.is_read_only(k);
         if fits && aligned && !(read_only && written_elsewhere(job, pipeline, part)) {
-            return Ok(Storage { buffer: array, offset: part.offset, lease: None, copied: None });
+            return Ok(Storage { buffer: array, offset, lease: None, copied: None });
         }
-        let copied = Copied { array, offset: part.offset, bytes: padded(argument.len), back: !read_only };
+        let copied = Copied { array, offset, bytes: padded(argument.len), back: !read_only };
         Ok(Storage { copied: Some(copied), ..Storage::pooled(live, bytes) })
     }
 

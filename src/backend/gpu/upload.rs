@@ -110,7 +110,12 @@ pub(super) fn upload_parts(live: &Live, parts: &[Part<'_>]) -> Result<(u64, Stag
 
 /// The upload ranges of a transfer with their places on the device, ascending in both.
 pub(super) fn placed(transfer: &Transfer) -> Vec<(Range<u64>, u64)> {
-    let ranges = transfer.upload.iter().filter(|r| !r.is_empty()).cloned();
+    placed_ranges(transfer, &transfer.upload)
+}
+
+/// Ranges of a binding with their places in its buffer on the device, ascending in both.
+pub(super) fn placed_ranges(transfer: &Transfer, ranges: &[Range<u64>]) -> Vec<(Range<u64>, u64)> {
+    let ranges = ranges.iter().filter(|r| !r.is_empty()).cloned();
     match &transfer.window {
         None => ranges.map(|r| (r.clone(), r.start)).collect(),
         Some(window) => ranges.flat_map(|r| window.map(r)).collect(),

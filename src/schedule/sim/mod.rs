@@ -8,6 +8,7 @@
 //! [`Plan::lost`](super::plan::Plan::lost).
 
 pub mod engine;
+pub mod loss;
 pub mod machine;
 pub mod noise;
 pub mod oracle;

@@ -6,6 +6,7 @@ use super::{
     noise::Random,
 };
 use crate::schedule::chunks::end_together;
+use std::collections::BTreeMap;
 
 /// Draws of noise over which a split's mean end is taken.
 const DRAWS: usize = 48;
@@ -29,6 +30,8 @@ pub struct Oracle {
     pub half_ns: Option<f64>,
     /// Mean times of the CPU and the best GPU by the CPU's share in sixteenths, 1 to 15.
     pub static_ns: Vec<f64>,
+    /// Mean time at best of every set of devices that was tried, a bit for each.
+    pub of_sets: BTreeMap<u32, f64>,
     /// Whether the choice is not obvious.
     pub contested: bool,
 }
@@ -53,6 +56,7 @@ pub fn oracle(scene: &Scene<'_>, seed: u64) -> Oracle {
     let mut best = (0..devices).map(|d| (alone_ns[d], vec![(d, 1.0)])).min_by(|a, b| a.0.total_cmp(&b.0));
     let gpu = (1..devices).min_by(|a, b| alone_ns[*a].total_cmp(&alone_ns[*b]));
     let (mut half_ns, mut static_ns) = (None, Vec::new());
+    let mut of_sets: BTreeMap<u32, f64> = alone_ns.iter().enumerate().map(|(d, ns)| (1 << d, *ns)).collect();
     if let (true, Some(gpu)) = (scene.case.slices() > 1, gpu) {
         // GPUs at the front, the CPU at the back.
         let split = |cpu: f64| ends.mean(&[(gpu, 1.0 - cpu), (0, cpu)]);
@@ -60,6 +64,8 @@ pub fn oracle(scene: &Scene<'_>, seed: u64) -> Oracle {
         static_ns = (1..16).map(|k| split(f64::from(k) / 16.0)).collect();
         for shares in splits(devices) {
             let time = ends.mean(&shares);
+            let of_set = of_sets.entry(set_of(&shares)).or_insert(f64::INFINITY);
+            *of_set = of_set.min(time);
             if best.as_ref().is_none_or(|b| time < b.0) {
                 best = Some((time, shares));
             }
@@ -69,7 +75,12 @@ pub fn oracle(scene: &Scene<'_>, seed: u64) -> Oracle {
     let mut sorted = alone_ns.clone();
     sorted.sort_by(f64::total_cmp);
     let contested = sorted.len() > 1 && sorted[1] <= CONTESTED * sorted[0];
-    Oracle { best_ns, best, alone_ns, half_ns, static_ns, contested }
+    Oracle { best_ns, best, alone_ns, half_ns, static_ns, of_sets, contested }
+}
+
+/// The devices of shares, a bit for each.
+pub fn set_of(shares: &[(usize, f64)]) -> u32 {
+    shares.iter().fold(0, |set, (d, _)| set | 1 << d)
 }
 
 /// The shares tried, by device, the CPU last.

@@ -51,6 +51,23 @@ fn shares(plan: &Plan) -> Vec<(usize, f64)> {
     plan.assignments.iter().map(|a| (a.device, a.range.count() as f64 / total as f64)).collect()
 }
 
+/// A call that was decided on and has run.
+#[derive(Clone, Debug, Default)]
+pub struct Called {
+    /// The decision and the run, in ns. A run in one piece counts with its mean: its noise need not be averaged away.
+    pub took_ns: f64,
+    /// Of that, the decision.
+    pub decide_ns: f64,
+    /// The devices that had a part, a bit for each, those of a race included.
+    pub devices: u32,
+    /// Whether several devices ran the whole call.
+    pub race: bool,
+    /// Whether it was placed so to learn about a device.
+    pub explored: bool,
+    /// How it went.
+    pub run: Run,
+}
+
 /// The scheduler on one machine.
 #[derive(Debug)]
 pub struct Player {
@@ -94,11 +111,11 @@ impl Player {
     }
 
     /// Decides, runs and learns. The time is that of the decision and the run.
-    pub fn call(&mut self, scene: &Scene<'_>, random: &mut Random) -> (f64, Run) {
+    pub fn call(&mut self, scene: &Scene<'_>, random: &mut Random) -> Called {
         let case = scene.case;
         self.pending.retain(|p| p.0 > self.clock_ns);
         let Ok((decision, decide_ns)) = self.decide(case, scene.home) else {
-            return (f64::INFINITY, Run::default());
+            return Called { took_ns: f64::INFINITY, ..Called::default() };
         };
         let (plan, candidates) = (&decision.plan, &decision.candidates);
         let mut scene = scene.clone();
@@ -110,7 +127,6 @@ impl Player {
             run = recover(&scene, random);
         }
         let took_ns = run.took_ns + decide_ns;
-        // The mean of a run in one piece is known: its noise need not be averaged away.
         let scored_ns = match (&run.parts[..], plan.rival) {
             ([one], None) if one.chunks == 1 && scene.busy_ns[one.device] <= 0.0 => {
                 scene.end_of(one.device, &scene.phases(one.device, &(0.0..1.0), true, false)) + decide_ns
@@ -124,7 +140,14 @@ impl Player {
             self.pending.push((self.clock_ns + whole.took_ns, whole.part.device));
         }
         self.clock_ns += took_ns;
-        (scored_ns, run)
+        Called {
+            took_ns: scored_ns,
+            decide_ns,
+            devices: plan.devices() | plan.rival.map_or(0, |d| 1 << d),
+            race: plan.rival.is_some(),
+            explored: plan.explored > Cost::ZERO,
+            run,
+        }
     }
 
     /// The CPU and another device run the whole call. The CPU works on copies, stops at once where it loses, and what it

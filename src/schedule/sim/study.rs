@@ -2,10 +2,11 @@
 
 use super::{
     engine::Scene,
+    loss::{CellLoss, Loss},
     machine::Machine,
     noise::{Random, hash},
     oracle::{Oracle, bound_ns, oracle},
-    player::Player,
+    player::{Called, Player},
     table::{Pair, Row},
     truth::{Speed, Truth},
     workload::{Case, Profile, SIZES, Workload},
@@ -30,6 +31,8 @@ pub struct Study {
     /// By condition: `cold`, `run3`, `run10`, `outside`, `load`, `drift`; and `arrays`, the tenth call on data that a device
     /// has, cut once as real calls on arrays are, where the others hand it out in chunks.
     pub conditions: BTreeMap<&'static str, Pair>,
+    /// The same by cell and cause.
+    pub losses: Vec<CellLoss>,
     /// By name: `cpu`, `gpu`, `half`, `static` (the best placement of each kernel).
     pub baselines: BTreeMap<&'static str, Pair>,
     /// Of calls that a split makes faster, by how long they take: the rate over the sum of the devices' own rates, of the
@@ -87,6 +90,7 @@ impl Study {
         };
         merge(&mut self.conditions, &other.conditions);
         merge(&mut self.baselines, &other.baselines);
+        self.losses.extend_from_slice(&other.losses);
         other.summed.iter().for_each(|(class, parts)| self.summed.entry(class).or_default().extend(parts));
         self.skewed.0.extend(&other.skewed.0);
         self.skewed.1.extend(&other.skewed.1);
@@ -154,36 +158,54 @@ impl Lab<'_> {
         };
         let cells: Vec<Cell> = (0..SIZES).map(cell).collect::<Result<_>>()?;
         let mut study = Study::default();
-        let summed = &mut study.summed;
-        let mut put = |name: &'static str, regret: f64, contested: bool| {
-            study.conditions.entry(name).or_default().push(regret, contested);
-        };
         for cell in &cells {
-            let [cold, third, tenth] = self.history(cell, home, true);
-            put("cold", cold, cell.oracle.contested);
-            put("run3", third, cell.oracle.contested);
-            put("run10", tenth, cell.oracle.contested);
-            let best_ns = cell.oracle.best_ns;
-            let parts = [best_ns * (1.0 + tenth), best_ns].map(|ns| cell.oracle.of_summed_rates(ns));
-            if let [Some(auto), Some(oracle)] = parts {
-                summed.entry(class_of(best_ns)).or_default().push([auto, oracle]);
-            }
-            if home.is_some() {
-                put("arrays", self.history(cell, home, false)[2], cell.oracle.contested);
-            }
-            put("load", self.load(cell, home), cell.oracle.contested);
-            if let Some(regret) = self.drift(cell, home) {
-                put("drift", regret, cell.oracle.contested);
-            }
+            self.conditions(cell, home, &mut study);
         }
         for (k, cell) in cells.iter().enumerate().skip(2) {
-            put("outside", self.outside(&cells[..k], cell, home), cell.oracle.contested);
+            self.put(&mut study, "outside", self.outside(&cells[..k], cell, home), cell, home);
         }
         baselines(&cells, &mut study.baselines);
         if home.is_none() {
             cells.iter().for_each(|cell| self.skewed(cell, &mut study));
         }
         Ok(study)
+    }
+
+    /// All conditions that a cell alone is in.
+    fn conditions(&self, cell: &Cell, home: Option<usize>, study: &mut Study) {
+        let [cold, third, tenth] = self.history(cell, home, true);
+        let best_ns = cell.oracle.best_ns;
+        let parts = [best_ns * (1.0 + tenth.regret), best_ns].map(|ns| cell.oracle.of_summed_rates(ns));
+        if let [Some(auto), Some(oracle)] = parts {
+            study.summed.entry(class_of(best_ns)).or_default().push([auto, oracle]);
+        }
+        for (name, loss) in [("cold", cold), ("run3", third), ("run10", tenth)] {
+            self.put(study, name, loss, cell, home);
+        }
+        if home.is_some() {
+            let [.., tenth] = self.history(cell, home, false);
+            self.put(study, "arrays", tenth, cell, home);
+        }
+        self.put(study, "load", self.load(cell, home), cell, home);
+        if let Some(loss) = self.drift(cell, home) {
+            self.put(study, "drift", loss, cell, home);
+        }
+    }
+
+    fn put(&self, study: &mut Study, condition: &'static str, loss: Loss, cell: &Cell, home: Option<usize>) {
+        let Cell { case, oracle } = cell;
+        study.conditions.entry(condition).or_default().push(loss.regret, oracle.contested);
+        study.losses.push(CellLoss {
+            condition,
+            machine: self.truth.machine.name.clone(),
+            kernel: case.name.clone(),
+            size: case.size,
+            resident: home.is_some(),
+            contested: oracle.contested,
+            best_ns: oracle.best_ns,
+            best: oracle.best.clone(),
+            loss,
+        });
     }
 
     fn scene<'b>(&'b self, case: &'b Case, home: Option<usize>) -> Scene<'b> {
@@ -203,26 +225,29 @@ impl Lab<'_> {
         Random::new(self.seed, cell ^ trial.wrapping_mul(0x1234_5678_9abc_def1))
     }
 
-    /// The mean over histories of a time over the oracle's, less one.
-    fn mean(&self, mut one: impl FnMut(u64) -> f64, best_ns: f64) -> f64 {
-        (0..self.trials).map(&mut one).sum::<f64>() / self.trials as f64 / best_ns - 1.0
+    /// What a call lost against the oracle on the mean over histories.
+    fn mean(&self, mut one: impl FnMut(u64) -> Called, oracle: &Oracle) -> Loss {
+        let mut loss = Loss::default();
+        (0..self.trials).for_each(|trial| loss.add(&one(trial), oracle, self.trials as f64));
+        loss
     }
 
     /// Regrets of the first, the third, and the tenth to twelfth call. Calls on arrays are handed out in chunks while they run,
     /// or cut once.
-    fn history(&self, cell: &Cell, home: Option<usize>, adaptive_arrays: bool) -> [f64; 3] {
-        let mut sums = [0.0; 3];
+    fn history(&self, cell: &Cell, home: Option<usize>, adaptive_arrays: bool) -> [Loss; 3] {
+        let mut losses: [Loss; 3] = Default::default();
+        let trials = self.trials as f64;
         let scene = self.scene(&cell.case, home);
         for trial in 0..self.trials {
             let mut player = self.player();
             player.adaptive_arrays = adaptive_arrays;
             let mut random = self.random(&cell.case, home, "history", trial);
-            let times: Vec<f64> = (0..WARM + 2).map(|_| player.call(&scene, &mut random).0).collect();
-            sums[0] += times[0];
-            sums[1] += times[2];
-            sums[2] += times[9..].iter().sum::<f64>() / 3.0;
+            let calls: Vec<Called> = (0..WARM + 2).map(|_| player.call(&scene, &mut random)).collect();
+            losses[0].add(&calls[0], &cell.oracle, trials);
+            losses[1].add(&calls[2], &cell.oracle, trials);
+            calls[9..].iter().for_each(|call| losses[2].add(call, &cell.oracle, 3.0 * trials));
         }
-        sums.map(|s| s / self.trials as f64 / cell.oracle.best_ns - 1.0)
+        losses
     }
 
     fn warm(&self, case: &Case, home: Option<usize>, random: &mut Random) -> Player {
@@ -239,46 +264,46 @@ impl Lab<'_> {
     }
 
     /// A size four times outside of those seen.
-    fn outside(&self, seen: &[Cell], cell: &Cell, home: Option<usize>) -> f64 {
+    fn outside(&self, seen: &[Cell], cell: &Cell, home: Option<usize>) -> Loss {
         let one = |trial| {
             let mut random = self.random(&cell.case, home, "outside", trial);
             let mut player = self.player();
             for known in &seen[seen.len().saturating_sub(3)..] {
                 self.play(&mut player, &known.case, home, WARM, &mut random);
             }
-            player.call(&self.scene(&cell.case, home), &mut random).0
+            player.call(&self.scene(&cell.case, home), &mut random)
         };
-        self.mean(one, cell.oracle.best_ns)
+        self.mean(one, &cell.oracle)
     }
 
     /// Half of the cores are taken in the middle of a call of a known kernel; the oracle knows that they will be.
-    fn load(&self, cell: &Cell, home: Option<usize>) -> f64 {
+    fn load(&self, cell: &Cell, home: Option<usize>) -> Loss {
         let mut scene = self.scene(&cell.case, home);
         scene.speeds[0].add(0.5 * cell.oracle.best_ns, f64::INFINITY, 2.0);
-        let best_ns = oracle(&scene, self.seed).best_ns;
+        let best = oracle(&scene, self.seed);
         let one = |trial| {
             let mut random = self.random(&cell.case, home, "load", trial);
             let mut player = self.warm(&cell.case, home, &mut random);
-            player.call(&scene, &mut random).0
+            player.call(&scene, &mut random)
         };
-        self.mean(one, best_ns)
+        self.mean(one, &best)
     }
 
     /// The device that does most is slower from one call on: the tenth call since.
-    fn drift(&self, cell: &Cell, home: Option<usize>) -> Option<f64> {
+    fn drift(&self, cell: &Cell, home: Option<usize>) -> Option<Loss> {
         let (device, _) = *cell.oracle.best.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
         let mut scene = self.scene(&cell.case, home);
         scene.speeds[device].add(0.0, f64::INFINITY, DRIFT);
-        let best_ns = oracle(&scene, self.seed).best_ns;
+        let best = oracle(&scene, self.seed);
         let one = |trial| {
             let mut random = self.random(&cell.case, home, "drift", trial);
             let mut player = self.warm(&cell.case, home, &mut random);
             (0..9).for_each(|_| {
                 player.call(&scene, &mut random);
             });
-            player.call(&scene, &mut random).0
+            player.call(&scene, &mut random)
         };
-        Some(self.mean(one, best_ns))
+        Some(self.mean(one, &best))
     }
 
     /// Triangular and skewed work, where co-execution pays: against the split that is best for even work, and against the
@@ -298,9 +323,9 @@ impl Lab<'_> {
                 let mut random = self.random(&case, None, "skewed", trial);
                 let mut player = self.player();
                 self.play(&mut player, &case, None, WARM, &mut random);
-                player.call(&scene, &mut random).0
+                player.call(&scene, &mut random).took_ns
             };
-            let over = self.mean(one, bound);
+            let over = (0..self.trials).map(one).sum::<f64>() / self.trials as f64 / bound - 1.0;
             study.skewed.0.push(static_ns / (bound * (1.0 + over)) - 1.0, true);
             study.skewed.1.push(over, true);
         }

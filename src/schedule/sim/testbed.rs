@@ -14,10 +14,7 @@ use crate::{
     error::Result,
     kernel::Compiled,
 };
-use evener_lanes::{
-    GroupRange,
-    analysis::{CallShape, Strided},
-};
+use evener_lanes::{GroupRange, analysis::Strided};
 
 /// Microkernels are written to reach nearly all of the rates.
 const EFFICIENCY: f64 = 0.95;
@@ -67,11 +64,7 @@ impl Testbed for Virtual<'_> {
     fn run(&mut self, run: &MicroRun<'_>) -> Result<Timed> {
         let own = &self.machine.devices[self.device];
         let noise = self.machine.noise;
-        let rounds = run.rounds.to_ne_bytes();
-        let of = |b: u32| if b == 0 { &rounds[..] } else { &[] };
-        let uniforms: Vec<&[u8]> = run.kernel.bindings().iter().map(|b| of(b.binding)).collect();
-        let (grid, sizes) = (run.grid(), run.sizes());
-        let features = run.kernel.analysis.features(&CallShape { grid, sizes: &sizes, uniforms: &uniforms });
+        let (grid, sizes, features) = (run.grid(), run.sizes(), run.features());
         let groups = GroupRange::all(grid).count() as f64;
         let invocations = groups * f64::from(run.kernel.program.kernel().group_invocations());
         let working_set = sizes.iter().sum::<u64>() as f64;

@@ -15,12 +15,16 @@ const TURNS: usize = 25;
 /// Speed of two threads over one, by the clock on the wall: right only where two cores are free.
 pub struct Threads {
     pub kernel: &'static str,
-    pub speed: Spread,
+    /// Where the system puts the threads.
+    pub free: Spread,
+    /// Each thread on a core of its own.
+    pub pinned: Spread,
 }
 
 /// Two threads against one on the kernels that arithmetic bounds.
 pub fn two_threads(wants: impl Fn(&str) -> bool) -> Vec<Threads> {
-    let pools = [1, 2].map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().expect("a pool"));
+    let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n);
+    let pools = [pool(1), pool(2), pool(2).start_handler(keep_to_core)].map(|p| p.build().expect("a pool"));
     let mut all = Vec::new();
     for new in work::all!(Box<dyn Bench>) {
         let mut bench = new();
@@ -34,11 +38,33 @@ pub fn two_threads(wants: impl Fn(&str) -> bool) -> Vec<Threads> {
             start.elapsed().as_secs_f64() / f64::from(repeats)
         };
         let repeats = ((0.02 / time(&pools[0], 1)) as u32).max(1);
-        let ratios: Vec<f64> = (0..TURNS).map(|_| time(&pools[0], repeats) / time(&pools[1], repeats)).collect();
-        all.push(Threads { kernel: bench.name(), speed: Spread::of(&ratios) });
+        let turns: Vec<[f64; 3]> = (0..TURNS).map(|_| [0, 1, 2].map(|p| time(&pools[p], repeats))).collect();
+        let over_one = |p: usize| Spread::of(&turns.iter().map(|times| times[0] / times[p]).collect::<Vec<_>>());
+        all.push(Threads { kernel: bench.name(), free: over_one(1), pinned: over_one(2) });
     }
     all
 }
+
+/// Keeps the thread to one core, the one of its number in its pool. Left alone, a thread that is woken may share its waker's core
+/// for milliseconds while another one is idle: on a virtual machine a core that sleeps may look taken.
+#[cfg(target_os = "linux")]
+fn keep_to_core(thread: usize) {
+    let bytes = size_of::<libc::cpu_set_t>();
+    // SAFETY: all zeros is the empty set, and both calls get a set of the size they are told.
+    unsafe {
+        let [mut allowed, mut one]: [libc::cpu_set_t; 2] = std::mem::zeroed();
+        if libc::sched_getaffinity(0, bytes, &mut allowed) == 0 {
+            let cores = (0..libc::CPU_SETSIZE as usize).filter(|core| libc::CPU_ISSET(*core, &allowed));
+            if let Some(core) = cores.collect::<Vec<_>>().get(thread) {
+                libc::CPU_SET(*core, &mut one);
+                libc::sched_setaffinity(0, bytes, &one);
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_to_core(_: usize) {}
 
 /// CPU time from source text to a program that is ready, µs.
 pub struct Compilation {

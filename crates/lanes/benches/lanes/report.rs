@@ -167,10 +167,11 @@ impl Report {
             print_kernels(&self.kernels);
         }
         if !self.threads.is_empty() {
-            println!("\nTwo threads over one (wall clock):");
+            println!("\nTwo threads over one (wall clock), as the system puts them and each on a core of its own:");
         }
         for t in &self.threads {
-            println!("{:16}{:>8.2} ± {:.2}", t.kernel, t.speed.median, t.speed.mad);
+            let [free, pinned] = [t.free, t.pinned].map(|s| format!("{:>8.2} ± {:.2}", s.median, s.mad));
+            println!("{:16}{free}{pinned}", t.kernel);
         }
         self.engines.iter().for_each(EngineReport::print);
     }
@@ -180,7 +181,10 @@ impl Report {
     /// # Errors
     /// As for [`std::fs::write`].
     pub fn write_json(&self, path: &Path) -> std::io::Result<()> {
-        let threads = self.threads.iter().map(|t| json!({ "kernel": t.kernel, "two_over_one": spread(&t.speed) }));
+        let threads = self
+            .threads
+            .iter()
+            .map(|t| json!({ "kernel": t.kernel, "two_over_one": spread(&t.free), "on_own_cores": spread(&t.pinned) }));
         let all = json!({
             "kernels": self.kernels.iter().map(Row::json).collect::<Vec<_>>(),
             "threads": threads.collect::<Vec<_>>(),

@@ -395,12 +395,15 @@ impl Emit<'_> {
 
     fn general(&mut self, kind: &Kind, o: &mut Operands<'_>) {
         match kind {
-            Kind::Imm(_) | Kind::Copy(_) | Kind::SignExtend | Kind::Load(..) | Kind::Lea(..) => {
+            Kind::Imm(_) | Kind::Copy(_) | Kind::SignExtend | Kind::Load(..) | Kind::LoadShort(_) | Kind::Lea(..) => {
                 self.move_general(kind, o)
             }
-            Kind::Store(..) | Kind::StoreImm(..) | Kind::StoreLane(..) | Kind::AluMem(..) | Kind::ExchangeAdd(..) => {
-                self.change_memory(kind, o)
-            }
+            Kind::Store(..)
+            | Kind::StoreImm(..)
+            | Kind::StoreShort(_)
+            | Kind::StoreLane(..)
+            | Kind::AluMem(..)
+            | Kind::ExchangeAdd(..) => self.change_memory(kind, o),
             Kind::Prefetch(m) => {
                 let m = o.mem(m);
                 self.asm.prefetch(m);
@@ -430,6 +433,11 @@ impl Emit<'_> {
                 let m = o.mem(m);
                 self.asm.mov_load(*size, d, m);
             }
+            Kind::LoadShort(m) => {
+                let d = o.gpr();
+                let m = o.mem(m);
+                self.asm.movzx16(d, Rm::Mem(m));
+            }
             Kind::Lea(size, m) => {
                 let d = o.gpr();
                 let m = o.mem(m);
@@ -450,6 +458,11 @@ impl Emit<'_> {
             Kind::StoreImm(m, value) => {
                 let m = o.mem(m);
                 self.asm.mov_store_imm(Size::D, m, *value);
+            }
+            Kind::StoreShort(m) => {
+                let s = o.gpr();
+                let m = o.mem(m);
+                self.asm.mov_store16(m, s);
             }
             Kind::StoreLane(size, m, lane) => {
                 let s = Xmm(o.number());

@@ -134,9 +134,13 @@ pub(super) enum Kind {
     /// d, a: the low half, sign-extended.
     SignExtend,
     Load(Size, Address),
+    /// d: 16 bits, zero-extended.
+    LoadShort(Address),
     /// Source, address.
     Store(Size, Address),
     StoreImm(Address, i32),
+    /// Source, address: its low 16 bits.
+    StoreShort(Address),
     /// Address: what is there will be read soon.
     Prefetch(Address),
     Lea(Size, Address),

@@ -32,6 +32,8 @@ pub(crate) struct Native {
     loops: Vec<Span>,
     /// Lanes of a batch.
     pub(crate) capacity: usize,
+    /// Lanes of a block.
+    pub(crate) block: usize,
     /// Estimated time of a full batch in ns, loops guessed.
     pub(crate) batch_ns: f64,
 }
@@ -71,7 +73,8 @@ impl Native {
             BatchShape::Group => kernel.group_invocations() as usize,
         };
         let workgroup_bytes = kernel.workgroup.iter().map(|v| v.bytes.next_multiple_of(8) as usize).sum();
-        let blocks_of_batch = capacity.div_ceil(blocks.lanes * blocks.parts) as f64;
+        let block = blocks.lanes * blocks.parts;
+        let blocks_of_batch = capacity.div_ceil(block) as f64;
         let batch_ns = 20.0 + blocks_of_batch * blocks.parts as f64 * cost(&kernel.body);
         Ok(Native {
             code,
@@ -83,6 +86,7 @@ impl Native {
             slot_bytes: lowered.slot_bytes,
             loops: lowered.loops,
             capacity,
+            block,
             batch_ns,
         })
     }
@@ -100,9 +104,6 @@ fn unknown(kernel: &Kernel) -> Option<&'static str> {
             Inst::Subgroup { .. } | Inst::Barrier { scope: BarrierScope::Subgroup, .. } => true,
             _ => inst.regions().any(meets),
         })
-    }
-    if kernel.values.iter().any(|ty| ty.is_memory_only()) {
-        return Some("16-bit scalars");
     }
     meets(&kernel.body).then_some("subgroup operations")
 }

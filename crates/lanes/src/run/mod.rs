@@ -4,6 +4,7 @@ pub(crate) mod batch;
 mod cache;
 pub(crate) mod check;
 mod settings;
+mod share;
 pub(crate) mod tiles;
 mod watch;
 
@@ -306,7 +307,7 @@ impl Program {
         let past = self.is_past_caches(buffers, &range);
         let call = Call { bound: &bound, groups: grid.groups, size, stop, done, fuel: self.fuel, past };
         Batches::check(size, &range)?;
-        let batches = Batches::new(machine.shape, size, &range, machine.capacity, machine.is_native());
+        let batches = machine.batches(&range);
         watch.inspect(|w| w.begin(batches.count));
         match machine.run(&call, &batches) {
             Err(Stop::Cancelled) if watch.is_some() => Ok(()),

@@ -145,3 +145,44 @@ fn vectors_arrays_and_overrides_of_16_bit_integers() {
     expected[19..23].copy_from_slice(&[-4i16 as u16, 0x8000, 1, 0xffff]);
     assert_eq!(after, expected);
 }
+
+/// Places that lie side by side, a stride apart, where the data says, outside of their array, common to all lanes.
+const REACHED: [&str; 6] = [
+    "out[i] = a[i + 1u] + a[i - 1u] * b[0];",
+    "out[3u * i + 1u] = a[2u * i + 1u]; out[3u * i + 2u] = b[0];",
+    "let k = u32(a[i]) * 7u % 811u; out[i] = b[k]; if (k % 3u == 0u) { out[i] += a[k + i]; }",
+    "if ((i & 1u) == 0u) { out[i ^ 5u] = a[i]; } else { out[i * 40u] = b[i]; }",
+    "for (var k = 0u; k < u32(a[i]) % 5u; k++) { out[i] += b[i + k] - a[k]; }",
+    "let v = vec4(a[4u * i], a[4u * i + 1u], a[4u * i + 2u], a[4u * i + 3u]); out[i] = v.x * v.y + v.z - v.w * b[i];",
+];
+
+#[test]
+fn machine_code_reaches_16_bits_as_the_interpreter_does() {
+    for (ty, body) in ["f16", "i16", "u16"].iter().flat_map(|ty| REACHED.map(|body| (ty, body))) {
+        let source = format!(
+            "enable wgpu_int16; enable f16;
+             @group(0) @binding(0) var<storage, read> a: array<{ty}>;
+             @group(0) @binding(1) var<storage, read> b: array<{ty}>;
+             @group(0) @binding(2) var<storage, read_write> out: array<{ty}>;
+             @compute @workgroup_size(32) fn main(@builtin(global_invocation_id) id: vec3u) {{
+                 let i = id.x;
+                 {body}
+             }}"
+        );
+        // Lengths at which a vector of lanes ends, and odd ones.
+        for (count, groups) in [(1024, 32), (1019, 33), (77, 3), (3, 1)] {
+            let small = |seed: usize| from_u16(&(0..count).map(|k| half_or(ty, k * seed % 23)).collect::<Vec<_>>());
+            // No two lanes write one element.
+            run(&source, &[small(7), small(5), small(1)], [groups, 1, 1]);
+        }
+        let settings = evener_lanes::Settings::default();
+        let program = evener_lanes::Program::with(compile(&source).unwrap(), &settings).unwrap();
+        let able = evener_lanes::Level::detect() > evener_lanes::Level::Baseline && cfg!(target_arch = "x86_64");
+        assert_eq!(program.is_native(), able, "{:?}", program.fallback());
+    }
+}
+
+/// A small number as the type has it.
+fn half_or(ty: &str, k: usize) -> u16 {
+    if ty == "f16" { half(k as f64) } else { k as u16 }
+}

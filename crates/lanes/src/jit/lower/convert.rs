@@ -13,7 +13,7 @@ use regalloc2::{Operand, VReg};
 impl Lower<'_> {
     /// Converts a value; no Bools to.
     pub(super) fn convert(&mut self, from: Ty, to: Ty, a: Value) -> Vec<VReg> {
-        use Ty::{Bool, F32, F64, I32, I64, U32, U64};
+        use Ty::{Bool, F16, F32, F64, I16, I32, I64, U16, U32, U64};
         if from == Bool {
             return self.bool_numbers(to, a);
         }
@@ -21,6 +21,23 @@ impl Lower<'_> {
         let e = self.isa == Isa::Avx512;
         match (from, to) {
             (I32 | U32, I32 | U32) | (I64 | U64, I64 | U64) | (F32, F32) | (F64, F64) => r,
+            (F16, F32) => self.map(&r, |l, r| {
+                let half = l.pack_shorts(r);
+                l.v2(VOp::Cvtph2ps, Src::Reg(half))
+            }),
+            (F32, F16) => self.map(&r, |l, r| {
+                let half = l.narrowing(VOp::Cvtps2ph, r, Some(0));
+                l.widen_shorts(half)
+            }),
+            (U16, U32) => r,
+            (I16, I32) => self.map(&r, |l, r| {
+                let high = l.v2i(VOp::Slldi, Src::Reg(r), 16);
+                l.v2i(VOp::Sradi, Src::Reg(high), 16)
+            }),
+            (I32, I16) | (U32, U16) => self.map(&r, |l, r| {
+                let mask = l.const_src(4, 0xffff);
+                l.v3(VOp::And, r, mask)
+            }),
             (I32, F32) => self.map(&r, |l, r| l.v2(VOp::Cvtdq2ps, Src::Reg(r))),
             (U32, F32) if e => self.map(&r, |l, r| l.v2(VOp::Cvtudq2ps, Src::Reg(r))),
             (U32, F32) => self.map(&r, Self::u32_to_f32),
@@ -54,7 +71,7 @@ impl Lower<'_> {
     }
 
     /// An instruction whose destination is encoded as its last operand.
-    fn narrowing(&mut self, op: VOp, a: VReg, imm: Option<u8>) -> VReg {
+    pub(super) fn narrowing(&mut self, op: VOp, a: VReg, imm: Option<u8>) -> VReg {
         let d = self.float();
         let len = self.len();
         self.push(Kind::Narrow { op, len, imm }, vec![Operand::reg_def(d), Operand::reg_use(a)]);

@@ -140,6 +140,9 @@ impl<'k> Lower<'k> {
     ) -> Vec<(&'k Place, Value)> {
         let bytes = self.bytes(value);
         let mut found = vec![(place, value)];
+        if bytes == 2 {
+            return found;
+        }
         for inst in after.take(NEAR) {
             let (p, n) = match inst {
                 Inst::Op { dst, op: Op::Load(p), .. } => (p, self.bytes(*dst)),
@@ -216,10 +219,9 @@ impl<'k> Lower<'k> {
         let place = stores[0].0;
         let bytes = self.bytes(stores[0].1);
         let offsets: Vec<u32> = stores.iter().map(|(p, _)| p.offset).collect();
-        if self.ty(stores[0].1) == Ty::F16 {
-            return self.refuse("a store of f16");
-        }
-        if let Some(members) = self.members(place, bytes, &offsets) {
+        if bytes > 2
+            && let Some(members) = self.members(place, bytes, &offsets)
+        {
             let done = match self.isa {
                 Isa::Avx512 => self.store_woven(&members, &values),
                 Isa::Avx2 => self.store_transposed(&members, &values),

@@ -86,7 +86,7 @@ impl Lower<'_> {
     }
 
     /// A lane's element of a slot.
-    fn lane_slot(&self, slot: i32, size: Size, lane: VReg) -> Address {
+    pub(super) fn lane_slot(&self, slot: i32, size: Size, lane: VReg) -> Address {
         let scale = if size == Size::Q { 8 } else { 4 };
         Address { index: Some((lane, scale, false)), ..self.slot(slot, 0) }
     }
@@ -156,8 +156,8 @@ impl Lower<'_> {
     ) {
         // Offsets, then the values, an element a lane: a group is small enough for the area.
         let offsets_at = Address::at(From::Area, cx::AREA_SLOTS);
-        let lanes = self.lane_count() as u32;
-        let values_at = |i: usize| offsets_at.plus((4 * lanes + i as u32 * bytes * lanes) as i32);
+        let (lanes, lane_bytes) = (self.lane_count() as u32, bytes.max(4));
+        let values_at = |i: usize| offsets_at.plus((4 * lanes + i as u32 * lane_bytes * lanes) as i32);
         self.store_vector(VOp::MovupsSt, offsets, offsets_at, None);
         for (i, r) in values.iter().enumerate() {
             for (half, r) in r.iter().enumerate() {
@@ -169,9 +169,9 @@ impl Lower<'_> {
         let store = |l: &mut Self, of: &dyn Fn(Address, u32) -> Address| {
             let offset = l.load(Size::D, of(offsets_at, 4));
             for (i, from) in from.iter().enumerate() {
-                let value = l.load(size, of(values_at(i), bytes));
+                let value = l.load(size, of(values_at(i), lane_bytes));
                 let to = Address { base: From::Reg(base), index: Some((offset, 1, false)), disp: *from };
-                l.store_gpr(size, value, to);
+                if bytes == 2 { l.store_short(value, to) } else { l.store_gpr(size, value, to) }
             }
         };
         let live = self.mask_bits(mask);
@@ -219,7 +219,7 @@ impl Lower<'_> {
 
     /// Runs code for the number of each one of some bits. Values are carried from `first`, given the lowest, through
     /// `code` to `last`.
-    fn each_lane(
+    pub(super) fn each_lane(
         &mut self,
         bits: VReg,
         first: impl FnOnce(&mut Self, VReg) -> Vec<VReg>,

@@ -217,7 +217,7 @@ impl Lower<'_> {
     }
 
     /// An instruction with a destination of its own.
-    fn general(&mut self, kind: Kind, a: Option<VReg>, b: GSrc) -> VReg {
+    pub(super) fn general(&mut self, kind: Kind, a: Option<VReg>, b: GSrc) -> VReg {
         let d = self.int();
         let mut operands = vec![Operand::reg_def(d)];
         operands.extend(a.map(Operand::reg_use));

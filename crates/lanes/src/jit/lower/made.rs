@@ -18,27 +18,31 @@ pub(super) struct Made {
     pub(super) spans: Vec<((VReg, i32), VReg)>,
     /// Ranges tested in this block of lanes.
     pub(super) tested: Vec<Test>,
+    /// Vectors of 16-bit values, and the same packed.
+    pub(super) packed: Vec<(VReg, VReg)>,
 }
 
 /// What there was of each, but for counters: these are no values that a branch may leave unmade.
-pub(super) struct Mark([usize; 5]);
+pub(super) struct Mark([usize; 6]);
 
 impl Made {
     pub(super) fn mark(&self) -> Mark {
-        Mark([self.reached.len(), self.scaled.len(), self.flips.len(), self.spans.len(), self.tested.len()])
+        let Made { reached, scaled, flips, spans, tested, packed, .. } = self;
+        Mark([reached.len(), scaled.len(), flips.len(), spans.len(), tested.len(), packed.len()])
     }
 
     /// Forgets what was made since.
-    pub(super) fn forget(&mut self, Mark([reached, scaled, flips, spans, tested]): Mark) {
+    pub(super) fn forget(&mut self, Mark([reached, scaled, flips, spans, tested, packed]): Mark) {
         self.reached.truncate(reached);
         self.scaled.truncate(scaled);
         self.flips.truncate(flips);
         self.spans.truncate(spans);
         self.tested.truncate(tested);
+        self.packed.truncate(packed);
     }
 
     /// Forgets what an earlier block of lanes made; the first `flips` were made before all blocks.
     pub(super) fn begin_block(&mut self, flips: usize) {
-        self.forget(Mark([0, 0, flips, 0, 0]));
+        self.forget(Mark([0, 0, flips, 0, 0, 0]));
     }
 }

@@ -33,9 +33,6 @@ pub(super) struct Offsets {
 impl<'k> Lower<'k> {
     pub(super) fn load_place(&mut self, dst: Value, place: &Place) {
         let ty = self.ty(dst);
-        if ty.is_memory_only() {
-            return self.refuse("a load of 16 bits");
-        }
         if is_private(place) {
             let r = self.load_private(ty, place);
             return self.loaded(dst, r);
@@ -49,6 +46,10 @@ impl<'k> Lower<'k> {
             return self.load_uniform(dst, ty, place);
         }
         if let Some(r) = self.streamed(dst) {
+            return self.loaded(dst, r);
+        }
+        if ty.is_memory_only() {
+            let r = self.load_shorts(ty, place, reach);
             return self.loaded(dst, r);
         }
         let with = self.take_loads(dst);
@@ -82,6 +83,14 @@ impl<'k> Lower<'k> {
 
     fn load_uniform(&mut self, dst: Value, ty: Ty, place: &Place) {
         let at = if self.test_all(place) { self.tested_address(place) } else { self.selected_address(place) };
+        if ty.is_memory_only() {
+            let word = self.load_short(at);
+            if self.class(dst).is_uniform() && !ty.is_float() {
+                return self.define(dst, Val::Gpr(word));
+            }
+            let r = self.splat_gpr(Size::D, word);
+            return self.define_vectors(dst, vec![r]);
+        }
         if self.class(dst).is_uniform() && !ty.is_float() {
             let r = self.load(Self::size(ty), at);
             let r = if ty == Ty::Bool { self.set_if(Cond::Ne, Size::D, r, GSrc::Imm(0)) } else { r };
@@ -199,9 +208,6 @@ impl<'k> Lower<'k> {
 
     pub(super) fn store(&mut self, place: &Place, value: Value) {
         let ty = self.ty(value);
-        if ty.is_memory_only() {
-            return self.refuse("a store of 16 bits");
-        }
         let r = self.stored(value);
         if is_private(place) {
             let lasting = self.private_lanes > 0;
@@ -219,6 +225,8 @@ impl<'k> Lower<'k> {
                     self.test_ahead();
                 }
                 match (tested, row) {
+                    _ if ty.is_memory_only() && (!tested || self.mask.is_some()) => self.scatter(ty, place, r),
+                    _ if ty.is_memory_only() => self.store_shorts(place, part, row, &r),
                     (true, Rows::Apart(row)) if self.may_go_past(ty, place, part) => {
                         let at = self.tested_address(place);
                         let at = self.apart(at, part, row);
@@ -289,10 +297,10 @@ impl<'k> Lower<'k> {
 
     /// Stores values lane by lane at distances from the lanes' offsets.
     pub(super) fn scatter_members(&mut self, bytes: u32, o: &Offsets, from: &[i32], values: &[Vec<VReg>]) {
-        let halves = bytes as usize / 4;
+        let halves = (bytes as usize / 4).max(1);
         for p in 0..self.parts {
             let (offsets, mask) = (o.offsets[p], o.masks[p]);
-            if self.isa == Isa::Avx2 {
+            if self.isa == Isa::Avx2 || bytes == 2 {
                 let values: Vec<&[VReg]> = values.iter().map(|r| &r[p * halves..][..halves]).collect();
                 self.store_live(bytes, o.base, mask, offsets, from, &values);
                 continue;

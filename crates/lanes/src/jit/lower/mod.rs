@@ -29,6 +29,7 @@ mod row;
 mod scalar;
 mod serial;
 mod settle;
+mod short;
 mod slots;
 mod start;
 mod stream;

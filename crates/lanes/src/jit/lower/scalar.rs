@@ -176,6 +176,11 @@ impl Lower<'_> {
         Some(match (from.bytes(), to.bytes()) {
             (4, 8) if from == Ty::I32 => self.sign_extend(r),
             (8, 4) => self.copy(Size::D, r),
+            (2, 4) if from == Ty::I16 => {
+                let high = self.shift(ShiftOp::Shl, Size::D, r, 16);
+                self.shift(ShiftOp::Sar, Size::D, high, 16)
+            }
+            (4, 2) => self.alu(AluOp::And, Size::D, r, GSrc::Imm(0xffff)),
             _ => r,
         })
     }

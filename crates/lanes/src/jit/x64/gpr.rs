@@ -88,6 +88,12 @@ impl Asm {
         self.op(size, &[0x89], src.0, Place::Mem(to), 0);
     }
 
+    /// `*to` = the low 16 bits of `src`.
+    pub(crate) fn mov_store16(&mut self, to: Mem, src: Gpr) {
+        self.byte(0x66);
+        self.op(Size::D, &[0x89], src.0, Place::Mem(to), 0);
+    }
+
     /// `*to = value`, sign extended.
     pub(crate) fn mov_store_imm(&mut self, size: Size, to: Mem, value: i32) {
         self.op(size, &[0xC7], 0, Place::Mem(to), 4);

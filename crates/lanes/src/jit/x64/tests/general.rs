@@ -47,7 +47,7 @@ fn moves() {
         let (size, d, s, rm, mem) = (random.size(), random.gpr(), random.gpr(), random.rm(), random.mem(1));
         let (dst, src, memory) = (Operand::gpr(size, d), Operand::gpr(size, s), Operand::rm(size, Rm::Mem(mem)));
         let whole = |reg| Operand::gpr(Size::Q, reg);
-        match random.below(12) {
+        match random.below(13) {
             0 => (asm.mov_rr(size, d, s), Wanted::new("mov", [dst, src])).1,
             1 => (asm.mov_load(size, d, mem), Wanted::new("mov", [dst, memory])).1,
             2 => (asm.mov_store(size, mem, s), Wanted::new("mov", [memory, src])).1,
@@ -56,6 +56,7 @@ fn moves() {
                 asm.mov_store_imm(size, mem, value);
                 Wanted::new("mov", [memory, Operand::imm32(size, value)])
             }
+            12 => (asm.mov_store16(mem, s), Wanted::new("mov", [narrow(Rm::Mem(mem), 2), narrow(Rm::Reg(s), 2)])).1,
             11 => (asm.prefetch(mem), Wanted::new("prefetcht0", [Operand::mem(mem, 1)])).1,
             4 => (asm.movzx8(d, rm), Wanted::new("movzx", [Operand::gpr(Size::D, d), narrow(rm, 1)])).1,
             5 => (asm.movzx16(d, rm), Wanted::new("movzx", [Operand::gpr(Size::D, d), narrow(rm, 2)])).1,
