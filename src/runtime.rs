@@ -25,16 +25,22 @@ use std::{
     collections::BTreeMap,
     fmt,
     path::PathBuf,
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Instant,
 };
 
 /// The devices of this machine and what is known of them. A cheap handle: clone it freely.
 #[derive(Clone)]
 pub struct Runtime {
     inner: Arc<Inner>,
+}
+
+/// When what was learned is saved next: from so many observations on,
+#[derive(Debug)]
+struct NextSave {
+    count: u64,
+    /// and from then on.
+    not_before: Option<Instant>,
 }
 
 struct Inner {
@@ -50,8 +56,7 @@ struct Inner {
     courses: Courses,
     /// Begun with what earlier processes learned, once a call asks.
     learned: OnceLock<Learned>,
-    /// Saved again at so many observations.
-    save_at: AtomicU64,
+    next_save: Mutex<NextSave>,
     /// Kernels of map expressions and of kernel libraries, by their source. Not `Kernel`s, which hold the runtime.
     kept: Mutex<Known>,
 }
@@ -92,7 +97,7 @@ impl Runtime {
                 remembered: Remembered::default(),
                 courses: Courses::default(),
                 learned: OnceLock::new(),
-                save_at: AtomicU64::new(8),
+                next_save: Mutex::new(NextSave { count: 8, not_before: None }),
                 kept: Mutex::default(),
             }),
         }
@@ -270,14 +275,21 @@ impl Runtime {
         })
     }
 
-    /// Saves what was learned each time that the calls have doubled: a process that ends without dropping its runtime
-    /// keeps most of it.
+    /// Saves what was learned each time that the calls have doubled, if the last time is long enough ago: a process that
+    /// ends without dropping its runtime keeps most of it, and short calls hardly wait for it.
     pub(crate) fn keep_learned(&self) {
-        let count = self.learned().count();
-        if count >= self.inner.save_at.load(Ordering::Relaxed) {
-            self.inner.save_at.store(2 * count, Ordering::Relaxed);
-            self.inner.save_learned();
+        /// Of the time at most one part of so many is spent on saving.
+        const ONE_OF: u32 = 100;
+        let (count, since) = (self.learned().count(), Instant::now());
+        let next = || self.inner.next_save.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = next();
+        if count < due.count || due.not_before.is_some_and(|at| since < at) {
+            return;
         }
+        due.count = 2 * count;
+        drop(due);
+        self.inner.save_learned();
+        next().not_before = Some(since + ONE_OF * since.elapsed());
     }
 
     /// Plans of earlier calls.
@@ -338,7 +350,7 @@ impl Runtime {
                 remembered: Remembered::default(),
                 courses: Courses::default(),
                 learned: OnceLock::new(),
-                save_at: AtomicU64::new(u64::MAX),
+                next_save: Mutex::new(NextSave { count: u64::MAX, not_before: None }),
                 kept: Mutex::new(kept),
             }),
         }

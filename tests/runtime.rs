@@ -132,3 +132,21 @@ fn what_calls_taught_is_kept_for_the_next_process_until_the_device_is_measured_a
     drop(third);
     std::fs::remove_file(&path).unwrap();
 }
+
+#[test]
+fn a_report_says_the_same_whenever_it_is_looked_at_and_what_is_changed_in_it_stays() {
+    let rt = Runtime::builder().gpu(false).profile(profile_path()).build().unwrap();
+    let (mut later, mut y) = (Vec::new(), vec![1.0f32; 100]);
+    for _ in 0..2 {
+        let report = rt.map("y + 1.0").arg("y", &mut y).run().unwrap();
+        later.push((report.clone(), report.explain()));
+    }
+    drop(rt);
+    for (report, said) in &later {
+        assert_eq!(report.explain(), *said);
+        let mut changed = report.clone();
+        changed.reason = "another reason".into();
+        assert!(changed.explain().contains("another reason") && changed.clone() == changed && changed != *report);
+    }
+    assert_ne!(later[0].0, later[1].0);
+}
