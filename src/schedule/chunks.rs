@@ -425,14 +425,17 @@ mod tests {
 
     #[test]
     fn doubt_makes_chunks_small() {
-        let first = |spread| {
-            let mut chunks = Chunks::new(600, &[worker(1.0, spread, true), worker(1.0, spread, false)]);
+        let first = |slices, spread| {
+            let mut chunks = Chunks::new(slices, &[worker(1.0, spread, true), worker(1.0, spread, false)]);
             match chunks.next(1, 0.0) {
                 Step::Run(r) => r.end - r.start,
                 _ => 0,
             }
         };
-        assert!(first(1.0) < first(0.5) && first(0.5) < first(0.1));
+        assert!(first(600, 1.0) < first(600, 0.5) && first(600, 0.5) < first(600, 0.1));
+        // Cheap chunks are no larger than a part of what is left, however little is in doubt.
+        assert!(first(100_000, 1.0) < first(100_000, 0.5) && first(100_000, 0.5) <= first(100_000, 0.0));
+        assert!((first(100_000, 0.0) as f64) < 1.01 * AT_ONCE * 50_000.0);
     }
 
     #[test]
