@@ -1,6 +1,6 @@
 //! What a call did: where it ran and why, predicted against actual time by phase, bytes moved.
 //!
-//! Made only when asked: a call leaves the [`Facts`], and the [`Details`] are made of them when the report is looked at.
+//! Made only when asked: a call leaves the facts, and the [`Details`] are made of them when the report is looked at.
 //! `Display` is one line, [`Details::explain`] a table, serde gives JSON. It holds no argument data.
 
 mod facts;

@@ -451,8 +451,8 @@ fn chunk<'a>(job: &Job<'a>, part: &'a Part<'_>, arguments: &'a [Argument], alone
     }
 }
 
-/// Starts a part on a device with its own memory, on its arguments or on copies of them. Where a device's memory is full, arrays that are not in use make
-/// room once.
+/// Starts a part on a device with its own memory, on its arguments or on copies of them. Where that memory is full, arrays
+/// that are not in use make room once.
 fn start<'a>(
     job: &Job<'a>,
     part: &'a Part<'_>,
