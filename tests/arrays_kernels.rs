@@ -60,21 +60,28 @@ fn at(x: &[u32], i: usize) -> u32 {
     x.get(i).copied().unwrap_or(0)
 }
 
+/// A case with an invocation for each of [`N`] elements.
+fn line(
+    name: &'static str,
+    buffers: &[(&'static str, usize, bool)],
+    body: &str,
+    reference: fn(&mut [Vec<u32>]),
+) -> Case {
+    case(name, "32", buffers, [N as u64, 1, 1], body, reference)
+}
+
 fn lines() -> Vec<Case> {
-    let (n, line) = (N as u64, [N as u64, 1, 1]);
     let xy = [("x", N, false), ("y", N, true)];
     vec![
-        case("mirror", "32", &xy, line, "if (id.x < 900u) { y[899u - id.x] = x[id.x] ^ 5u; }", |b| {
+        line("mirror", &xy, "if (id.x < 900u) { y[899u - id.x] = x[id.x] ^ 5u; }", |b| {
             (0..N).for_each(|i| b[1][N - 1 - i] = b[0][i] ^ 5)
         }),
-        case("shift, periodic", "32", &xy, line, "if (id.x < 900u) { y[id.x] = x[(id.x + 899u) % 900u]; }", |b| {
+        line("shift, periodic", &xy, "if (id.x < 900u) { y[id.x] = x[(id.x + 899u) % 900u]; }", |b| {
             (0..N).for_each(|i| b[1][i] = b[0][(i + N - 1) % N])
         }),
-        case(
+        line(
             "wide halo, clamped",
-            "32",
             &xy,
-            line,
             "if (id.x >= 900u) { return; }
              var sum = 0u;
              for (var d = -3; d <= 3; d++) { sum += x[clamp(i32(id.x) + d, 0, 899)]; }
@@ -84,11 +91,9 @@ fn lines() -> Vec<Case> {
                 b[1] = (0..N).map(|i| (-3..=3).fold(0u32, |s, d| s.wrapping_add(near(i, d)))).collect();
             },
         ),
-        case(
+        line(
             "every other one in place",
-            "32",
             &[("y", N, true)],
-            line,
             "if (id.x % 2u == 1u && id.x < 900u) { y[id.x] += y[id.x - 1u] + y[id.x + 1u]; }",
             |b| {
                 (1..N)
@@ -96,27 +101,21 @@ fn lines() -> Vec<Case> {
                     .for_each(|i| b[0][i] = b[0][i].wrapping_add(b[0][i - 1]).wrapping_add(at(&b[0], i + 1)))
             },
         ),
-        case(
+        line(
             "a member of each record",
-            "32",
             &[("x", N, false), ("y", 4 * N, true)],
-            line,
             "if (id.x < 900u) { y[4u * id.x + 2u] = y[4u * id.x + 1u] + x[id.x]; }",
             |b| (0..N).for_each(|i| b[1][4 * i + 2] = b[1][4 * i + 1].wrapping_add(b[0][i])),
         ),
-        case(
+        line(
             "interleave",
-            "32",
             &[("x", N, false), ("z", N, false), ("y", 2 * N, true)],
-            line,
             "if (id.x < 900u) { y[2u * id.x] = x[id.x]; y[2u * id.x + 1u] = z[id.x]; }",
             |b| (0..N).for_each(|i| (b[2][2 * i], b[2][2 * i + 1]) = (b[0][i], b[1][i])),
         ),
-        case(
+        line(
             "two outputs of unequal lengths",
-            "32",
             &[("x", N, false), ("y", N, true), ("z", N / 4, true)],
-            line,
             "if (id.x >= 900u) { return; } y[id.x] = x[id.x] + 1u; if (id.x % 4u == 3u) { z[id.x / 4u] = x[id.x]; }",
             |b| {
                 b[1] = b[0].iter().map(|x| x.wrapping_add(1)).collect();
@@ -127,7 +126,7 @@ fn lines() -> Vec<Case> {
             "from both ends",
             "32",
             &xy,
-            [n / 2, 1, 1],
+            [N as u64 / 2, 1, 1],
             "if (id.x < 450u) { y[id.x] = x[899u - id.x]; y[899u - id.x] = x[id.x]; }",
             |b| (0..N / 2).for_each(|i| (b[1][i], b[1][N - 1 - i]) = (b[0][N - 1 - i], b[0][i])),
         ),
@@ -139,11 +138,9 @@ fn lines() -> Vec<Case> {
             "for (var i = id.x; i < 900u; i += 32u * groups.x) { y[i] += x[i]; }",
             |b| (0..N).for_each(|i| b[1][i] = b[1][i].wrapping_add(b[0][i])),
         ),
-        case(
+        line(
             "rows of unequal lengths",
-            "32",
             &xy,
-            line,
             "if (id.x >= 900u) { return; }
              var sum = 0u;
              for (var k = 0u; k < id.x % 17u; k++) { sum += x[id.x - k]; }

@@ -104,6 +104,7 @@ impl<'a> Call<'a> {
                 Ok(outcome) => total.add(outcome),
                 Err(error) => return (Err(error), done),
             }
+            drop(uniforms);
             done += steps;
             if steps % 2 == 1 {
                 ready.swap(repeat.swap);

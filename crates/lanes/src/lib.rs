@@ -6,7 +6,6 @@
 
 pub mod analysis;
 pub mod error;
-mod few;
 pub mod front;
 pub mod interp;
 pub mod ir;
@@ -18,9 +17,11 @@ pub mod run;
 
 pub use analysis::Analysis;
 pub use error::{Error, ErrorKind};
-#[doc(hidden)]
-pub use few::Few;
 pub use front::Module;
 pub use interp::Level;
 pub use ir::SUBGROUP_LANES;
 pub use run::{Buffer, Engine, Grid, GroupRange, Program, Settings};
+
+/// One value for each binding: few lie in place, as a short call would wait for memory.
+#[doc(hidden)]
+pub type Few<T> = smallvec::SmallVec<[T; 8]>;
